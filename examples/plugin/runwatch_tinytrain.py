@@ -21,14 +21,14 @@ FORMAT = Format(
         LinePattern(
             "update",
             TRAIN,
-            rb"\[tiny\] update (?P<step>\d+) of (?P<total>\d+):",  # what only such a line begins with
+            rb"\[tiny\] update {step} of {total}:",  # what only such a line begins with
             fields=True,  # behind it, everything that is written as name=value or name: value
             aliases={"took": STEP_TIME},  # names that runwatch does not know by itself
         ),
         LinePattern(
             "held-out",
             EVAL,
-            rb"\[tiny\] held-out after (?P<step>\d+):",
+            rb"\[tiny\] held-out after {step}:",
             fields=True,
             aliases={"nll": VAL_LOSS},
         ),

@@ -64,6 +64,10 @@ _ONE = re.compile(rb"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
 """An escape or a class of a regex: one character."""
 _GROUP = re.compile(rb"\([^()]*\)")
 """A group of a regex without others in it, where escapes and classes are left out."""
+_PLACE_OF = re.compile(rb"\{([A-Za-z_]\w*)\}")
+"""Where a head has a number: `{loss}`."""
+_WHOLE = frozenset(b"step total rank epoch epochs within per step_in_epoch iter iteration".split())
+"""Numbers of a head that count."""
 _UNSAID = re.compile(rb"(\(\?P<\w+>)\)")
 """A group of a head that holds a number."""
 _ODD_NONFINITE = {b"1.#QNAN": "nan", b"1.#IND": "nan", b"1.#INF": "inf"}
@@ -150,6 +154,16 @@ class Layouts(Shared):
         )
 
 
+def _grouped(head: bytes) -> bytes:
+    """Return a head with a group in the place of each number."""
+
+    def group(found: re.Match[bytes]) -> bytes:
+        name = found[1]
+        return VALUE if name == b"_" else rb"(?P<%b>%b)" % (name, rb"\d+" if name in _WHOLE else b"")
+
+    return _PLACE_OF.sub(group, head)
+
+
 def beginning(head: bytes) -> bytes:
     """Return the text that everything begins with that a regex matches, as far as it is easy to see."""
     rest, outer = b"", _ONE.sub(b"", head)
@@ -167,9 +181,10 @@ def beginning(head: bytes) -> bytes:
 class LinePattern(Matcher):
     """A head matched at the line's start, then optional `name: value unit` fields to its end.
 
-    Named groups of the head become columns: `step`, `total`, `rank` place the
-    row, any other group is a metric by its printed name ("_" means " "). An
-    empty group holds a number: `(?P<loss>)`.
+    The head is a regex in which a name in braces is a number that becomes a column: `{step}`,
+    `{total}`, `{rank}` place the row, any other is a metric by its printed name ("_" means " "). `{_}` is
+    a number of no interest. A named group says more closely what the number looks like; an empty one,
+    `(?P<loss>)`, is any number.
     Where a step is printed as `epoch`, `within` and `per` (epoch), and perhaps
     `epochs`, `first_epoch` says how the first epoch is numbered.
     """
@@ -195,6 +210,7 @@ class LinePattern(Matcher):
         that is found in all of this kind.
         `units` are those of values that are printed without one, by printed name.
         """
+        head = _grouped(head)
         self.prefix = prefix or beginning(head)
         self.needle = needle or self.prefix
         """What every line it matches holds."""

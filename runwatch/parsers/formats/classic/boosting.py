@@ -16,7 +16,7 @@ _SETS = re.compile(
 _METRIC = re.compile(rb"([A-Za-z][\w.+-]{0,40} [A-Za-z][\w@.+-]{0,40}) : (" + VALUE + rb")\s*$")
 
 _TAB = rb"\s{1,16}"  # spaces where it was pasted
-_TESTS = rb"(?:" + _TAB + rb"test:? (?P<test>))?(?:" + _TAB + rb"test1:? (?P<test1>))?"
+_TESTS = rb"(?:" + _TAB + rb"test:? {test})?(?:" + _TAB + rb"test1:? {test1})?"
 _UNITS = {"left h": "h", "left m": "min", "left s": "s", "left ms": "ms", "left us": "us"}
 _LEFT = dict.fromkeys(_UNITS, REMAINING)
 _TOTAL = (
@@ -33,7 +33,7 @@ XGBOOST = Format(
         LinePattern(
             "train" + BY_ROUND,
             TRAIN,
-            rb"\[(?P<step>\d+)\](?:\s+|#011)(?=[A-Za-z][\w.]*-[\w@.-]+:)",  # syslog's tabs
+            rb"\[{step}\](?:\s+|#011)(?=[A-Za-z][\w.]*-[\w@.-]+:)",  # syslog's tabs
             sign=rb"\[\d+\](?:\s+|#011)[A-Za-z][\w.]*-",
             fields=_SETS,
         ),
@@ -50,7 +50,7 @@ LIGHTGBM = Format(
         LinePattern(
             "train" + BY_ROUND,
             TRAIN,
-            rb"(?:\[LightGBM\] \[Info\] )?\[(?P<step>\d+)\]\s+(?=[A-Za-z][\w ]*'s )",
+            rb"(?:\[LightGBM\] \[Info\] )?\[{step}\]\s+(?=[A-Za-z][\w ]*'s )",
             prefix=b"[",
             sign=rb"\[\d+\]\s+[A-Za-z][\w ]*'s ",
             fields=_SETS,
@@ -58,10 +58,9 @@ LIGHTGBM = Format(
         LinePattern(  # the command line prints a line per metric, and then that the round is done
             "round" + BY_ROUND,
             TRAIN,
-            rb"\[LightGBM\] \[Info\] (?P<elapsed>) seconds elapsed, "
-            rb"finished iteration (?P<step>\d+)\s*$",
+            rb"\[LightGBM\] \[Info\] {elapsed} seconds elapsed, finished iteration {step}\s*$",
         ),
-        LinePattern("metric", EVAL, rb"\[LightGBM\] \[Info\] Iteration: ?(?P<step>\d+), ", fields=_METRIC),
+        LinePattern("metric", EVAL, rb"\[LightGBM\] \[Info\] Iteration: ?{step}, ", fields=_METRIC),
     ),
     markers=((b"Did not meet early stopping. Best iteration is:", "over"),),
     repeats_records=True,
@@ -75,7 +74,7 @@ CATBOOST = Format(
         LinePattern(
             "train" + BY_ROUND,
             TRAIN,
-            rb"(?P<step>\d+):" + _TAB + rb"learn:? (?P<learn>)" + _TESTS + rb"(?=" + _TOTAL + rb")",
+            rb"{step}:" + _TAB + rb"learn:? {learn}" + _TESTS + rb"(?=" + _TOTAL + rb")",
             needle=b"learn",
             sign=rb"\d:" + _TAB + rb"learn:? ",
             aliases=_LEFT,
@@ -84,8 +83,7 @@ CATBOOST = Format(
         LinePattern(  # where a metric is too dear to be computed on what is learned from, as AUC
             "train" + BY_ROUND,
             TRAIN,
-            rb"(?P<step>\d+):(?=" + _TAB + rb"test)" + _TESTS + _TAB + rb"best(?:Test)?:? "
-            rb"(?=" + _TOTAL + rb")",
+            rb"{step}:(?=" + _TAB + rb"test)" + _TESTS + _TAB + rb"best(?:Test)?:? (?=" + _TOTAL + rb")",
             needle=b"test",
             sign=rb"\d:" + _TAB + rb"test:? ",
             aliases=_LEFT,

@@ -37,7 +37,7 @@ FORMAT = Format(
     title="Deeplearning4j",
     example="[main] INFO org.deeplearning4j...ScoreIterationListener - Score at iteration 40 is 1.25",
     matchers=tuple(
-        LinePattern("score", TRAIN, re.escape(prefix) + rb"(?P<step>\d+) is (?P<loss>)\s*$")
+        LinePattern("score", TRAIN, re.escape(prefix) + rb"{step} is {loss}\s*$")
         for prefix in (_SCORE, b"o.d.o.l.ScoreIterationListener - " + _SCORE)  # as its examples log
     ),
     readers=(StatsReader,),

@@ -10,9 +10,9 @@ FORMAT = Format(
     example="Iteration 40, loss = 0.06250000",
     matchers=(
         LinePattern(  # never behind a logger's stamp, as Caffe's are, and always to eight digits
-            "train", TRAIN, rb"Iteration (?P<step>\d+), loss = (?P<loss>\d+\.\d{8}|nan|inf)\s*$"
+            "train", TRAIN, rb"Iteration {step}, loss = (?P<loss>\d+\.\d{8}|nan|inf)\s*$"
         ),
-        LinePattern("score", EVAL, rb"Validation score: (?P<score>)\s*$", aliases={"score": "val/score"}),
+        LinePattern("score", EVAL, rb"Validation score: {score}\s*$", aliases={"score": "val/score"}),
     ),
     markers=(
         (b"Validation score did not improve more than tol=", "early_stop"),

@@ -19,14 +19,14 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            _PREFIX + rb"loss = (?P<loss>), step = (?P<step>\d+)(?: \(" + VALUE + rb" sec\))?\s*$",
+            _PREFIX + rb"loss = {loss}, step = {step}(?: \({_} sec\))?\s*$",
             needle=b", step = ",
         ),
         LinePattern(
             "saved",
             EVAL,
             rb"(?:INFO:tensorflow:|[^\r\n\]]{0,120}estimator\.py:\d+\] )?"
-            rb"Saving dict for global step (?P<step>\d+): ",
+            rb"Saving dict for global step {step}: ",
             needle=b"Saving dict for global step ",
             fields=_RESULTS,
             aliases={"loss": VAL_LOSS, "accuracy": "val/accuracy"},

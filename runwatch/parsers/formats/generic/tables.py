@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from runwatch.core.metrics import LEARNING_RATE, LOSS, STEP_TIME, VAL_LOSS
+from runwatch.core.metrics import LEARNING_RATE, STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, FRAMES, STEPS
 from runwatch.parsers.structured.keyed_records import Schema
@@ -20,152 +20,115 @@ _LOSS = re.compile(
 )
 """What only a table of training has: a weight loss or a profit and loss is none."""
 
-_OPTIMIZERS = ("AdamW", "Adam", "SGD", "RMSprop", "Adagrad", "FusedAdam", "DeepSpeedCPUAdam", "Lion", "LAMB")
 
-LIGHTNING = Format(
-    name="lightning-metrics-csv",
-    title="PyTorch Lightning's metrics.csv",
-    example="epoch,step,train_loss_step,val_loss",
-    matchers=(
-        Columns(
-            Schema(
-                "lightning",
-                steps=("step",),
-                needs=frozenset({"epoch", "step"}),
-                train=re.compile(r"loss|acc|train|val|lr", re.IGNORECASE),
-                held_out=False,
-                mixed=True,  # each callback writes rows of its own
-                aliases={"loss_step": LOSS, **{f"lr-{name}": LEARNING_RATE for name in _OPTIMIZERS}},
-            )
-        ),
+def _format(name: str, title: str, example: str, schema: Schema, separator: bytes = b",") -> Format:
+    """Return a format of tables whose columns have the meaning that a schema says."""
+    return Format(name, title, example, (Columns(schema, separator),))
+
+
+LIGHTNING = _format(
+    "lightning-metrics-csv",
+    "PyTorch Lightning's metrics.csv",
+    "epoch,step,train_loss_step,val_loss",
+    Schema(
+        "lightning",
+        steps=("step",),
+        needs=frozenset({"epoch", "step"}),
+        train=re.compile(r"loss|acc|train|val|lr", re.IGNORECASE),
+        held_out=False,
+        mixed=True,  # each callback writes rows of its own
     ),
 )
 
-HF_HISTORY = Format(
-    name="hf-history-csv",
-    title="Hugging Face Trainer's log history as a table",
-    example="loss,grad_norm,learning_rate,epoch,step,eval_loss,train_runtime,train_loss",
-    matchers=(
-        Columns(
-            Schema(
-                "hf-history",
-                steps=("step", "epoch"),
-                needs=frozenset({"loss", "epoch", "train_runtime"}),
-                ends=frozenset({"train_runtime"}),
-                train=re.compile(r"^loss$"),
-                skip=re.compile(r"^total_flos$"),
-                mixed=True,
-            )
-        ),
+HF_HISTORY = _format(
+    "hf-history-csv",
+    "Hugging Face Trainer's log history as a table",
+    "loss,grad_norm,learning_rate,epoch,step,eval_loss,train_runtime,train_loss",
+    Schema(
+        "hf-history",
+        steps=("step", "epoch"),
+        needs=frozenset({"loss", "epoch", "train_runtime"}),
+        ends=frozenset({"train_runtime"}),
+        train=re.compile(r"^loss$"),
+        skip=re.compile(r"^total_flos$"),
+        mixed=True,
     ),
 )
 
-SB3_PROGRESS = Format(
-    name="sb3-progress-csv",
-    title="progress.csv of Stable-Baselines3 and OpenAI Baselines",
-    example="time/iterations,time/total_timesteps,rollout/ep_rew_mean,train/loss",
-    matchers=(
-        Columns(
-            Schema(
-                "sb3",
-                steps=("time/total_timesteps", "time/total timesteps", "total/steps", "misc/total_timesteps"),
-                train=re.compile(r"^(?:train|rollout|time|loss)/"),
-            )
-        ),
+SB3_PROGRESS = _format(
+    "sb3-progress-csv",
+    "progress.csv of Stable-Baselines3 and OpenAI Baselines",
+    "time/iterations,time/total_timesteps,rollout/ep_rew_mean,train/loss",
+    Schema(
+        "sb3",
+        steps=("time/total_timesteps", "time/total timesteps", "total/steps", "misc/total_timesteps"),
+        train=re.compile(r"^(?:train|rollout|time|loss)/"),
     ),
 )
 
-RLLIB = Format(
-    name="rllib-progress-csv",
-    title="RLlib and Ray Tune: progress.csv",
-    example="episode_reward_mean,timesteps_total,training_iteration,time_this_iter_s",
-    matchers=(
-        Columns(
-            Schema(
-                "rllib-csv",
-                steps=("training_iteration",),
-                needs=frozenset({"training_iteration", "time_this_iter_s"}),
-                train=re.compile("^training_iteration$"),
-                aliases={"time_this_iter_s": STEP_TIME},
-                skip=re.compile(
-                    r"^(?:config|hist_stats|pid|timestamp)\b|/num_(?:non_)?trainable_parameters$"
-                ),
-            )
-        ),
+RLLIB = _format(
+    "rllib-progress-csv",
+    "RLlib and Ray Tune: progress.csv",
+    "episode_reward_mean,timesteps_total,training_iteration,time_this_iter_s",
+    Schema(
+        "rllib-csv",
+        steps=("training_iteration",),
+        needs=frozenset({"training_iteration", "time_this_iter_s"}),
+        train=re.compile("^training_iteration$"),
+        aliases={"time_this_iter_s": STEP_TIME},
+        skip=re.compile(r"^(?:config|hist_stats|pid|timestamp)\b|/num_(?:non_)?trainable_parameters$"),
     ),
 )
 
-SB3_MONITOR = Format(
-    name="sb3-monitor-csv",
-    title="Stable-Baselines3's monitor.csv, one episode a row",
-    example='#{"t_start": 1637082108.19, "env_id": "Hopper-v3"}',
-    matchers=(
-        Columns(
-            Schema(
-                "monitor",
-                steps=("step",),
-                needs=frozenset("rlt"),
-                train=re.compile("^r$"),
-                aliases={"r": "episode_reward", "l": "episode_len"},
-                counts=True,
-            )
-        ),
+SB3_MONITOR = _format(
+    "sb3-monitor-csv",
+    "Stable-Baselines3's monitor.csv, one episode a row",
+    '#{"t_start": 1637082108.19, "env_id": "Hopper-v3"}',
+    Schema(
+        "monitor",
+        steps=("step",),
+        needs=frozenset("rlt"),
+        train=re.compile("^r$"),
+        aliases={"r": "episode_reward", "l": "episode_len"},
+        counts=True,
     ),
 )
 
-YOLO = Format(
-    name="yolo-results-csv",
-    title="Ultralytics YOLO's results.csv",
-    example="epoch,time,train/box_loss,train/cls_loss,metrics/mAP50(B),val/box_loss,lr/pg0",
-    matchers=(
-        Columns(
-            Schema(
-                "yolo",
-                steps=("epoch",),
-                needs=frozenset({"epoch"}),
-                lacks=frozenset({"step"}),
-                train=re.compile(r"^train/.*loss"),
-                aliases={"time": "time/elapsed", "lr/pg0": LEARNING_RATE, "x/lr0": LEARNING_RATE},
-            )
-        ),
+YOLO = _format(
+    "yolo-results-csv",
+    "Ultralytics YOLO's results.csv",
+    "epoch,time,train/box_loss,train/cls_loss,metrics/mAP50(B),val/box_loss,lr/pg0",
+    Schema(
+        "yolo",
+        steps=("epoch",),
+        needs=frozenset({"epoch"}),
+        lacks=frozenset({"step"}),
+        train=re.compile(r"^train/.*loss"),
+        aliases={"time": "time/elapsed", "x/lr0": LEARNING_RATE},
     ),
 )
 
-FLAIR = Format(
-    name="flair-loss-tsv",
-    title="Flair's loss.tsv",
-    example="EPOCH\tTIMESTAMP\tBADEPOCHS\tLEARNING_RATE\tTRAIN_LOSS\tDEV_LOSS",
-    matchers=(
-        Columns(
-            Schema(
-                "flair",
-                steps=("EPOCH",),
-                needs=frozenset({"EPOCH", "TRAIN_LOSS"}),
-                train=re.compile("^TRAIN_"),
-                aliases={"DEV_LOSS": VAL_LOSS},
-            ),
-            b"\t",
-        ),
-    ),
+FLAIR = _format(
+    "flair-loss-tsv",
+    "Flair's loss.tsv",
+    "EPOCH\tTIMESTAMP\tBADEPOCHS\tLEARNING_RATE\tTRAIN_LOSS\tDEV_LOSS",
+    Schema("flair", steps=("EPOCH",), needs=frozenset({"EPOCH", "TRAIN_LOSS"}), train=re.compile("^TRAIN_")),
+    b"\t",
 )
 
-CATBOOST = Format(
-    name="catboost-tsv",
-    title="CatBoost's learn_error.tsv and test_error.tsv",
-    example="iter\tRMSE\tMAE",
-    matchers=(
-        Columns(
-            Schema(
-                "catboost",
-                steps=("iter",),
-                needs=frozenset({"iter"}),
-                train=re.compile(r"^(?!iter$|Passed$|Remaining$)"),  # time_left.tsv holds nothing learned
-                held_out=False,
-                functions=True,
-            ),
-            b"\t",
-        ),
+CATBOOST = _format(
+    "catboost-tsv",
+    "CatBoost's learn_error.tsv and test_error.tsv",
+    "iter\tRMSE\tMAE",
+    Schema(
+        "catboost",
+        steps=("iter",),
+        needs=frozenset({"iter"}),
+        train=re.compile(r"^(?!iter$|Passed$|Remaining$)"),  # time_left.tsv holds nothing learned
+        held_out=False,
+        functions=True,
     ),
+    b"\t",
 )
 
 _STEPS = (

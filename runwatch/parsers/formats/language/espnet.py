@@ -29,7 +29,7 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"(?P<epoch>\d+)epoch:train:\d+-(?P<step_in_epoch>\d+)batch: (?=\w+=)",
+            rb"{epoch}epoch:train:\d+-{step_in_epoch}batch: (?=\w+=)",
             needle=b"epoch:train:",
             fields=True,
             aliases={
@@ -41,7 +41,7 @@ FORMAT = Format(
         LinePattern(
             "validation",
             EVAL,
-            rb"(?P<epoch>\d+)epoch results: \[train\] [^\r\n]{0,2000}?, \[valid\] (?=\w+=)",
+            rb"{epoch}epoch results: \[train\] [^\r\n]{0,2000}?, \[valid\] (?=\w+=)",
             needle=b"epoch results: [train] ",
             fields=True,
             aliases={name: f"val/{name}" for name in _EVALUATED},

@@ -6,18 +6,16 @@ The step is `num_updates`; the numbers after the epoch count batches.
 from typing import Any
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import TOKENS_PER_SEC
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import ITEMS, LinePattern
 
-_ALIASES = {"wps": TOKENS_PER_SEC, "train_wps": TOKENS_PER_SEC}
-_ALIASES |= {f"{part}num_updates": "step" for part in ("", "train_", "valid_")}
+_ALIASES = {f"{part}num_updates": "step" for part in ("", "train_", "valid_")}
 _VALID = {"num_updates": "step", "loss": "val/loss", "ppl": "val/ppl", "best_loss": "val/best_loss"}
 _VALID |= {name: f"val/{name}" for name in ("nll_loss", "wps", "wpb", "bsz")}
-_BATCH = rb"epoch (?P<epoch>\d+): +\d+ / (?P<per>\d+)(?= [^\r\n]{0,4000}?\bnum_updates=(?P<step>\d+)(?!\d))"
-_EPOCH = rb"epoch (?P<epoch>\d+) \|(?= loss [^\r\n]{0,2000}?\| num_updates (?P<step>\d+)(?!\d))"
+_BATCH = rb"epoch {epoch}: +\d+ / {per}(?= [^\r\n]{0,4000}?\bnum_updates={step}(?!\d))"
+_EPOCH = rb"epoch {epoch} \|(?= loss [^\r\n]{0,2000}?\| num_updates {step}(?!\d))"
 _SUMMARY: dict[str, Any] = {"fields": True, "aliases": _ALIASES}
-_TRAIN: dict[str, Any] = {"fields": True, "aliases": {"wps": TOKENS_PER_SEC}, "first_epoch": 1}
+_TRAIN: dict[str, Any] = {"fields": True, "first_epoch": 1}
 
 _VALIDS = (
     LinePattern("valid-json", EVAL, rb"valid \| (?=\{)", fields=ITEMS, aliases=_ALIASES),
@@ -25,14 +23,14 @@ _VALIDS = (
     LinePattern(
         "valid",
         EVAL,
-        rb"valid \| epoch (?P<epoch>\d+) \|(?: valid on '[^'\r\n]{0,80}' subset \|)?",
+        rb"valid \| epoch {epoch} \|(?: valid on '[^'\r\n]{0,80}' subset \|)?",
         fields=True,
         aliases=_VALID,
     ),
     LinePattern(
         "valid-oldest",
         EVAL,
-        rb"\| epoch (?P<epoch>\d+) \| valid on '[^'\r\n]{0,80}' subset \|",
+        rb"\| epoch {epoch} \| valid on '[^'\r\n]{0,80}' subset \|",
         fields=True,
         aliases=_VALID,
     ),

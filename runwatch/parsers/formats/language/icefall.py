@@ -19,24 +19,22 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"Epoch (?P<epoch>\d+), batch (?P<step_in_epoch>\d+), (?:global_batch_idx: \d+, )?"
+            rb"Epoch {epoch}, batch {step_in_epoch}, (?:global_batch_idx: \d+, )?"
             rb"(?:batch size: \d+, )?(?:[a-z]\w{0,30}_)?loss\[(?=[^\r\n]{0,2000}\], )",
             fields=True,
         ),
         LinePattern(  # of 2021
             "train-older",
             TRAIN,
-            rb"Epoch (?P<epoch>\d+), batch (?P<step_in_epoch>\d+), (?=batch avg )",
+            rb"Epoch {epoch}, batch {step_in_epoch}, (?=batch avg )",
             fields=True,
             aliases={"batch avg loss": LOSS, "total avg loss": "total avg loss"},
         ),
-        LinePattern(
-            "validation-older", EVAL, rb"Epoch (?P<epoch>\d+), (?=valid (?:\w+ )?loss )", fields=True
-        ),
+        LinePattern("validation-older", EVAL, rb"Epoch {epoch}, (?=valid (?:\w+ )?loss )", fields=True),
         LinePattern(
             "validation",
             EVAL,
-            rb"Epoch (?P<epoch>\d+), validation:? (?=\w*loss=)",
+            rb"Epoch {epoch}, validation:? (?=\w*loss=)",
             fields=True,
             aliases={name: f"val/{name}" for name in _EVALUATED},
         ),

@@ -18,7 +18,7 @@ FORMAT = Format(
             "minibatches",
             TRAIN,
             rb"LOG \(nnet3-[^\r\n)]{1,60}\(\):[^\r\n)]{1,60}\) Average objective function for 'output' for "
-            rb"minibatches \d+-(?P<step>\d+) is (?P<objf>)",
+            rb"minibatches \d+-{step} is {objf}",
         ),
     ),
     samples=(Sample(_SAMPLE.format(1) + _SAMPLE.format(2), {"step": [199, 299], "objf": [-0.125, -0.225]}),),

@@ -1,12 +1,11 @@
 """Marian: `Ep. 2 : Up. 4000 : Sen. 123,456 : Cost 4.125 : Time 12.50s : 43210.50 words/s : gNorm 0.5`."""
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import EPOCH, GRAD_NORM, LEARNING_RATE, LOSS, TOKENS_PER_SEC, VAL_LOSS
+from runwatch.core.metrics import TOKENS_PER_SEC, VAL_LOSS
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.matchers import NUMBER, LinePattern
 
 _PLACE = rb"Ep\. (?P<epoch>%s) : Up\. (?P<step>%s) : " % (NUMBER, NUMBER)
-_VALUES = {"words": TOKENS_PER_SEC, "norm": GRAD_NORM, "lr": LEARNING_RATE, "loss": LOSS, "epoch": EPOCH}
 _LINE = (
     "[2030-01-02 03:04:05] Ep. 1 : Up. {}000 : Sen. 12,345 : Cost {}.5{} : Time 12.50s : 43210.50 words/s{}\n"
 )
@@ -19,18 +18,17 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            _PLACE + rb"Sen\. [\d,]{1,20} : Cost (?P<loss>)"
-            rb"(?:(?=[^\r\n]{0,200} : (?P<words>" + NUMBER + rb") words/s))?"
-            rb"(?:(?=[^\r\n]{0,300} : gNorm (?P<norm>)))?"
-            rb"(?:(?=[^\r\n]{0,300} : L\.r\. (?P<lr>)))?",
-            aliases=_VALUES,
+            _PLACE + rb"Sen\. [\d,]{1,20} : Cost {loss}"
+            rb"(?:(?=[^\r\n]{0,200} : {words} words/s))?(?:(?=[^\r\n]{0,300} : gNorm {norm}))?"
+            rb"(?:(?=[^\r\n]{0,300} : L\.r\. {lr}))?",
+            aliases={"words": TOKENS_PER_SEC},
         ),
         LinePattern(
             "valid",
             EVAL,
-            rb"(?:\[valid\] )?" + _PLACE + rb"(?:ce-mean-words|cross-entropy) : (?P<valid>) : ",
+            rb"(?:\[valid\] )?" + _PLACE + rb"(?:ce-mean-words|cross-entropy) : {valid} : ",
             needle=b"Up. ",
-            aliases={"valid": VAL_LOSS, "epoch": EPOCH},
+            aliases={"valid": VAL_LOSS},
         ),
     ),
     samples=(

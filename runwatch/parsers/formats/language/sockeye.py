@@ -1,11 +1,9 @@
 """Sockeye: `E=2 B=4000  s/sec=512.50 tok/sec=9876.50 u/sec=2.50  ppl=12.5`; B counts through all epochs."""
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import EPOCH
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.matchers import LinePattern
 
-_NAMES = {"epoch": EPOCH}
 _LOGGED = rb"(?:\[[^\]\s]{1,90}\] )?"
 _LOG = "[2030-01-02:03:04:05:INFO:sockeye.training:__call__] "
 
@@ -15,21 +13,15 @@ FORMAT = Format(
     example="[INFO:sockeye.training:__call__] E=2 B=4000\ts/sec=512.50 tok/sec=9876.50 u/sec=2.50 ...",
     matchers=(
         LinePattern(
-            "train",
-            TRAIN,
-            _LOGGED + rb"E=(?P<epoch>\d+) B=(?P<step>\d+)\s+(?=s/sec=)",
-            needle=b" B=",
-            fields=True,
-            aliases=_NAMES,
+            "train", TRAIN, _LOGGED + rb"E={epoch} B={step}\s+(?=s/sec=)", needle=b" B=", fields=True
         ),
         LinePattern(  # of version 1
             "train",
             TRAIN,
-            _LOGGED + rb"Epoch\[(?P<epoch>\d+)\] Batch \[(?P<step>\d+)\]\s+"
-            rb"Speed: [\d.]+ samples/sec (?P<tokens_per_sec>[\d.]+) tokens/sec(?: [\d.]+ updates/sec)?\s+",
+            _LOGGED + rb"Epoch\[{epoch}\] Batch \[{step}\]\s+"
+            rb"Speed: [\d.]+ samples/sec {tokens_per_sec} tokens/sec(?: [\d.]+ updates/sec)?\s+",
             needle=b"] Batch [",
             fields=True,
-            aliases=_NAMES,
         ),
         LinePattern(
             "validation",

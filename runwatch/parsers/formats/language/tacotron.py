@@ -1,7 +1,7 @@
 """NVIDIA's Tacotron 2 and WaveGlow."""
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import GRAD_NORM, LOSS, STEP_TIME, VAL_LOSS
+from runwatch.core.metrics import STEP_TIME, VAL_LOSS
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.matchers import LinePattern
 
@@ -13,15 +13,10 @@ TACOTRON2 = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"Train loss (?P<step>\d+) (?P<loss>) Grad Norm (?P<norm>) (?P<took>)s/it\s*$",
-            aliases={"loss": LOSS, "norm": GRAD_NORM, "took": STEP_TIME},
+            rb"Train loss {step} {loss} Grad Norm {norm} {took}s/it\s*$",
+            aliases={"took": STEP_TIME},
         ),
-        LinePattern(
-            "validation",
-            EVAL,
-            rb"Validation loss (?P<step>\d+): +(?P<loss>)\s*$",
-            aliases={"loss": VAL_LOSS},
-        ),
+        LinePattern("validation", EVAL, rb"Validation loss {step}: +{loss}\s*$", aliases={"loss": VAL_LOSS}),
     ),
     samples=(
         Sample(

@@ -1,7 +1,7 @@
 """Older language toolkits: Flair and spaCy."""
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import LOSS, SAMPLES_PER_SEC, VAL_LOSS
+from runwatch.core.metrics import SAMPLES_PER_SEC, VAL_LOSS
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import LinePattern
 from runwatch.parsers.tables.spacy import SpacyReader
@@ -14,26 +14,21 @@ FLAIR = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"epoch (?P<epoch>\d+) - iter (?P<within>\d+)/(?P<per>\d+) - loss (?P<loss>)"
-            rb"(?: -|(?= throughput))",
+            rb"epoch {epoch} - iter {within}/{per} - loss {loss}(?: -|(?= throughput))",
             fields=True,
             first_epoch=1,
-            aliases={"loss": LOSS, "throughput": SAMPLES_PER_SEC},
+            aliases={"throughput": SAMPLES_PER_SEC},
         ),
         LinePattern(  # before 0.4.2 nothing followed the loss
-            "train",
-            TRAIN,
-            rb"epoch (?P<epoch>\d+) - iter (?P<within>\d+)/(?P<per>\d+) - loss (?P<loss>)\s*$",
-            first_epoch=1,
-            aliases={"loss": LOSS},
+            "train", TRAIN, rb"epoch {epoch} - iter {within}/{per} - loss {loss}\s*$", first_epoch=1
         ),
         LinePattern(
             "dev",
             EVAL,
-            rb"DEV {1,2}: loss (?P<loss>) - ",  # 0.4 pads DEV to the width of TEST
+            rb"DEV {1,2}: loss {loss} - ",  # 0.4 pads DEV to the width of TEST
             aliases={"loss": VAL_LOSS},
         ),
-        LinePattern("test", EVAL, rb"TEST : loss (?P<loss>) - ", aliases={"loss": "test/loss"}),
+        LinePattern("test", EVAL, rb"TEST : loss {loss} - ", aliases={"loss": "test/loss"}),
     ),
     logged=True,
 )

@@ -10,9 +10,7 @@ from runwatch.parsers.body.matchers import VALUE, LinePattern, number
 from runwatch.parsers.body.readers import RowMaker
 
 _LOGGED = rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\t[\w.-]{1,60}\tINFO\t"
-_LOSSES = (
-    rb"\[(?P<loss_disc>), (?P<loss_gen>), (?P<loss_fm>), (?P<loss_mel>), (?:(?P<loss_dur>), )?(?P<loss_kl>)"
-)
+_LOSSES = rb"\[{loss_disc}, {loss_gen}, {loss_fm}, {loss_mel}, (?:{loss_dur}, )?{loss_kl}"
 _SAMPLE = "2030-01-02 03:04:05,678\tmodel\tINFO\t"
 
 _RVC_EPOCH = re.compile(rb"Train Epoch: (\d+) \[\d+(?:\.\d+)?%\]\s*\Z")
@@ -54,13 +52,11 @@ FORMAT = Format(
     title="VITS, so-vits-svc, RVC",
     example="2030-01-02 03:04:05,678 model INFO [2.5, 2.125, 8.5, 25.125, 1.25, 1.75, 400, 0.0002]",
     matchers=(
-        LinePattern(
-            "list", TRAIN, _LOGGED + _LOSSES + rb", (?P<step>\d+), (?P<lr>)\]\s*$", needle=b"\tINFO\t["
-        ),
+        LinePattern("list", TRAIN, _LOGGED + _LOSSES + rb", {step}, {lr}\]\s*$", needle=b"\tINFO\t["),
         LinePattern(
             "losses",
             TRAIN,
-            _LOGGED + rb"Losses: " + _LOSSES + rb"\], step: (?P<step>\d+), lr: (?P<lr>)(?=,|\s*$)",
+            _LOGGED + rb"Losses: " + _LOSSES + rb"\], step: {step}, lr: {lr}(?=,|\s*$)",
             needle=b"\tINFO\tLosses: [",
         ),
     ),

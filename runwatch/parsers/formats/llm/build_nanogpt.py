@@ -9,9 +9,9 @@ FORMAT = Format(
     title="build-nanogpt (Karpathy's GPT-2 reproduction)",
     example="step  9536 | loss: 3.144028 | lr 2.6655e-04 | norm: 0.2896 | dt: 407.70ms | tok/sec: 1285959.71",
     matchers=(
-        LinePattern("train", TRAIN, rb"step +(?P<step>\d+) \|(?= loss: )", fields=True),
-        LinePattern("validation", EVAL, rb"validation loss: (?P<validation_loss>)$"),
-        LinePattern("hellaswag", EVAL, rb"HellaSwag accuracy: \d+/\d+=(?P<HellaSwag_accuracy>)$"),
+        LinePattern("train", TRAIN, rb"step +{step} \|(?= loss: )", fields=True),
+        LinePattern("validation", EVAL, rb"validation loss: {validation_loss}$"),
+        LinePattern("hellaswag", EVAL, rb"HellaSwag accuracy: \d+/\d+={HellaSwag_accuracy}$"),
     ),
 )
 
@@ -20,8 +20,8 @@ LOG_TXT = Format(
     title="build-nanogpt's log.txt",
     example="28022 train 3.127882",
     matchers=(
-        LinePattern("train", TRAIN, rb"(?P<step>\d+) train (?P<loss>)$", needle=b" train "),
-        LinePattern("val", EVAL, rb"(?P<step>\d+) val (?P<val_loss>)$", needle=b" val "),
-        LinePattern("hella", EVAL, rb"(?P<step>\d+) hella (?P<HellaSwag_accuracy>)$", needle=b" hella "),
+        LinePattern("train", TRAIN, rb"{step} train {loss}$", needle=b" train "),
+        LinePattern("val", EVAL, rb"{step} val {val_loss}$", needle=b" val "),
+        LinePattern("hella", EVAL, rb"{step} hella {HellaSwag_accuracy}$", needle=b" hella "),
     ),
 )

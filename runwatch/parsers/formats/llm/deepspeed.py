@@ -6,15 +6,13 @@ pipeline engine prints `steps: 40 loss: 2.1250 iter time (s): 0.512 samples/sec:
 """
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import STEP_TIME, VAL_LOSS
+from runwatch.core.metrics import VAL_LOSS
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 
-_STEP = rb"step=(?P<step>\d+), skipped=(?P<skipped>\d+), lr=\[(?P<lr>)"
+_STEP = rb"step={step}, skipped={skipped}, lr=\[{lr}"
 _TIMER = (
-    rb"epoch=\d+/micro_step=\d+/global_step=(?P<step>\d+), RunningAvgSamplesPerSec="
-    + VALUE
-    + rb", CurrSamplesPerSec=(?P<samples>),"
+    rb"epoch=\d+/micro_step=\d+/global_step={step}, RunningAvgSamplesPerSec={_}, CurrSamplesPerSec={samples},"
 )
 _SAMPLES = {"samples": "perf/samples_per_sec"}
 _TIMER_PATTERN = LinePattern("timer", EVAL, _TIMER, aliases=_SAMPLES)
@@ -24,9 +22,7 @@ PIPELINE = Format(
     title="DeepSpeed pipeline engine (diffusion-pipe and others)",
     example="steps: 40 loss: 2.1250 iter time (s): 0.512 samples/sec: 15.625",
     matchers=(
-        LinePattern(
-            "train", TRAIN, rb"steps: (?P<step>\d+) (?=loss: )", fields=True, aliases={"iter time": STEP_TIME}
-        ),
+        LinePattern("train", TRAIN, rb"steps: {step} (?=loss: )", fields=True),
         LinePattern("state", EVAL, _STEP),
     ),
     logged=True,
@@ -41,10 +37,7 @@ FORMAT = Format(
         LinePattern("train", TRAIN, _STEP),
         _TIMER_PATTERN,
         LinePattern(
-            "eval",
-            EVAL,
-            rb"ppl: (?P<ppl>)(?:, loss: (?P<loss>))?\s*$",
-            aliases={"ppl": "val/ppl", "loss": VAL_LOSS},
+            "eval", EVAL, rb"ppl: {ppl}(?:, loss: {loss})?\s*$", aliases={"ppl": "val/ppl", "loss": VAL_LOSS}
         ),
     ),
     logged=True,

@@ -6,7 +6,7 @@ Several iterations make one step. The validation loss is repeated until there is
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import REMAINING, STEP_TIME
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 
 _LEFT = {"left h": REMAINING, "left m": REMAINING, "left s": REMAINING}
 _PARTS = {"left h": "h", "left m": "min", "left s": "s"}
@@ -20,23 +20,22 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"Epoch (?P<epoch>\d+) ?\| iter (?P<iter>\d+) step (?P<step>\d+) ?\| loss train: (?P<loss>), "
-            rb"?val: (?:" + VALUE + rb"|n/a) ?\| iter time: (?P<iter_time>" + NUMBER + rb") ?ms" + _CLOCK,
+            rb"Epoch {epoch} ?\| iter {iter} step {step} ?\| loss train: {loss}, "
+            rb"?val: (?:{_}|n/a) ?\| iter time: {iter_time} ?ms" + _CLOCK,
             aliases=_LEFT,
             units={"iter time": "ms", **_PARTS},
         ),
         LinePattern(
             "train-older",
             TRAIN,
-            rb"iter (?P<iter>\d+)(?:(?: \|)? step (?P<step>\d+))?: loss (?P<loss>),"
-            rb"(?: iter)? time: (?P<time>" + NUMBER + rb") ?ms" + _CLOCK,
+            rb"iter {iter}(?:(?: \|)? step {step})?: loss {loss},(?: iter)? time: {time} ?ms" + _CLOCK,
             aliases={"time": STEP_TIME, **_LEFT},
             units={"time": "ms", **_PARTS},
         ),
-        LinePattern("final", EVAL, rb"Final evaluation \| val loss: (?P<val_loss>)(?= \|)"),
-        LinePattern("val", EVAL, rb"iter (?P<iter>\d+): val loss (?P<val_loss>),"),
+        LinePattern("final", EVAL, rb"Final evaluation \| val loss: {val_loss}(?= \|)"),
+        LinePattern("val", EVAL, rb"iter {iter}: val loss {val_loss},"),
         LinePattern(  # older ones call the iteration a step here
-            "val-older", EVAL, rb"step (?P<iter>\d+): val loss (?P<val_loss>)(?=,|\s*$)"
+            "val-older", EVAL, rb"step {iter}: val loss {val_loss}(?=,|\s*$)"
         ),
     ),
     markers=((b"Training time: ", "over"), (b"| - Training Time", "over")),

@@ -7,7 +7,7 @@ print `train loss` and put the times in brackets.
 
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import NUMBER, LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 
 _LATER = rb"(?=[^\r\n]{0,200}?[|( ]"
 
@@ -19,24 +19,18 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"step +(?P<step>\d+)/(?P<total>\d+)(?: \||:) (?:train )?loss {1,12}(?P<loss>)"
-            rb"(?=[ |(\r]|$)(?:" + _LATER + rb"norm {1,12}(?P<norm>)))?"
-            rb"(?:" + _LATER + rb"lr {1,12}(?P<lr>)))?"
-            rb"" + _LATER + rb" {0,12}(?P<dt>" + NUMBER + rb") ms)"
-            rb"(?:" + _LATER + rb"(?P<mfu>" + NUMBER + rb")% "
-            rb"(?:[AHBV]\d{2,3} )?(?:bf16|fp16|fp32|tf32) MFU))?"
-            rb"(?:" + _LATER + rb"(?P<tok_s>" + NUMBER + rb") tok/s))?",
+            rb"step +{step}/{total}(?: \||:) (?:train )?loss {1,12}{loss}"
+            rb"(?=[ |(\r]|$)(?:" + _LATER + rb"norm {1,12}{norm}))?(?:" + _LATER + rb"lr {1,12}{lr}))?"
+            rb"" + _LATER + rb" {0,12}{dt} ms)(?:" + _LATER + rb"{mfu}% "
+            rb"(?:[AHBV]\d{2,3} )?(?:bf16|fp16|fp32|tf32) MFU))?(?:" + _LATER + rb"{tok_s} tok/s))?",
             aliases={"tok s": "perf/tokens_per_sec"},
             units={"dt": "ms", "mfu": "%"},
         ),
         LinePattern(
-            "train-cpu",
-            TRAIN,
-            rb"step (?P<step>\d+): train loss (?P<loss>) \(took (?P<dt>" + NUMBER + rb") ms\)\s*$",
-            units={"dt": "ms"},
+            "train-cpu", TRAIN, rb"step {step}: train loss {loss} \(took {dt} ms\)\s*$", units={"dt": "ms"}
         ),
-        LinePattern("val", EVAL, rb"val loss (?P<val_loss>)\s*$"),
-        LinePattern("hellaswag", EVAL, rb"HellaSwag: \d+/\d+ = (?P<HellaSwag_accuracy>)\s*$"),
+        LinePattern("val", EVAL, rb"val loss {val_loss}\s*$"),
+        LinePattern("hellaswag", EVAL, rb"HellaSwag: \d+/\d+ = {HellaSwag_accuracy}\s*$"),
     ),
     markers=((b"Writing model to ", "checkpoint"), (b"evaluating HellaSwag", "eval_begin")),
 )
@@ -48,14 +42,8 @@ MAIN_LOG = Format(
     title="llm.c's main.log, and early modded-nanogpt",
     example="s:42 trl:6.1250 lr:0.000025 norm:1.25",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
-            rb"s:(?P<step>\d+) trl:(?P<loss>)(?: lr:(?P<lr>))?"
-            rb"(?: norm:(?P<norm>))?\s*$",
-            sign=_MAIN,
-        ),
-        LinePattern("test", EVAL, rb"s:(?P<step>\d+) tel:(?P<val_loss>)\s*$", sign=_MAIN),
-        LinePattern("eval", EVAL, rb"s:(?P<step>\d+) eval:(?P<HellaSwag_accuracy>)\s*$", sign=_MAIN),
+        LinePattern("train", TRAIN, rb"s:{step} trl:{loss}(?: lr:{lr})?(?: norm:{norm})?\s*$", sign=_MAIN),
+        LinePattern("test", EVAL, rb"s:{step} tel:{val_loss}\s*$", sign=_MAIN),
+        LinePattern("eval", EVAL, rb"s:{step} eval:{HellaSwag_accuracy}\s*$", sign=_MAIN),
     ),
 )

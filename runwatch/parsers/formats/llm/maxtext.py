@@ -13,21 +13,17 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"completed step: (?P<step>\d+),",
+            rb"completed step: {step},",
             fields=True,
             aliases={"seconds": STEP_TIME, "TFLOP/s/device": TFLOPS, "Tokens/s/device": TOKENS_PER_SEC},
         ),
         LinePattern(
-            "eval",
-            EVAL,
-            rb"eval metrics after step: (?P<step>\d+),",
-            fields=True,
-            aliases={"loss": "val/loss"},
+            "eval", EVAL, rb"eval metrics after step: {step},", fields=True, aliases={"loss": "val/loss"}
         ),
         LinePattern(
             "eval-older",
             EVAL,
-            rb"[Aa]verage loss after step=(?P<step>\d+)[:,] ",
+            rb"[Aa]verage loss after step={step}[:,] ",
             needle=b"verage loss after step=",
             fields=True,
         ),

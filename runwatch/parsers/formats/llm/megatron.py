@@ -10,8 +10,6 @@ from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import LinePattern
 
 _ALIASES = {
-    "lm_loss": "train/loss",
-    "lm-loss": "train/loss",
     "throughput per GPU": "perf/tflops",
     "TFLOPs": "perf/tflops",
     "approx flops per GPU": "perf/tflops",
@@ -35,42 +33,35 @@ FORMAT = Format(
     title="Megatron-LM / Megatron-DeepSpeed / GPT-NeoX",
     example=" iteration 40/ 900 | consumed samples: 5120 | elapsed time per iteration (ms): 512.2 | ...",
     matchers=(
-        LinePattern(
-            "train", TRAIN, rb"iteration +(?P<step>\d+)/ *(?P<total>\d+) \|", fields=True, aliases=_ALIASES
-        ),
+        LinePattern("train", TRAIN, rb"iteration +{step}/ *{total} \|", fields=True, aliases=_ALIASES),
         LinePattern(
             "neox",
             TRAIN,
-            rb"samples/sec: (?P<samples_sec>[\d.]+) \| iteration +(?P<step>\d+)/ *(?P<total>\d+) \|",
+            rb"samples/sec: {samples_sec} \| iteration +{step}/ *{total} \|",
             fields=True,
             aliases={**_ALIASES, "samples sec": "perf/samples_per_sec"},
         ),
         LinePattern(
             "validation",
             EVAL,
-            rb"validation loss at iteration (?P<step>\d+)(?: on validation set)? \|(?! *test)",
+            rb"validation loss at iteration {step}(?: on validation set)? \|(?! *test)",
             fields=True,
             aliases=_VALID,
         ),
         LinePattern(
             "validation-neox",
             EVAL,
-            rb"validation results at iteration (?P<step>\d+) \|",
+            rb"validation results at iteration {step} \|",
             fields=True,
             aliases=_VALID,
         ),
         LinePattern(  # WikiText and LAMBADA, in between or by tasks/main.py
-            "task",
-            EVAL,
-            rb"validation results on [\w ().-]{1,40} \| ",
-            fields=True,
-            aliases=_TASK,
+            "task", EVAL, rb"validation results on [\w ().-]{1,40} \| ", fields=True, aliases=_TASK
         ),
         LinePattern(
             "test",
             EVAL,
-            rb"validation loss at (?:the end of training for test data"
-            rb"|iteration (?P<step>\d+) on test set) \|",
+            rb"validation loss at (?:the end of training for test data|iteration {step} on test set) \|",
             fields=True,
             aliases={"lm loss value": "test/loss", "lm loss PPL": "test/ppl"},
         ),

@@ -12,8 +12,8 @@ FORMAT = Format(
     title="modded-nanogpt / parameter-golf",
     example="step:42/900 train_loss:6.1250 train_time:4200ms step_avg:100.00ms",
     matchers=(
-        LinePattern("train", TRAIN, rb"step:(?P<step>\d+)/(?P<total>\d+) (?=train_)", fields=True),
-        LinePattern("val", EVAL, rb"step:(?P<step>\d+)/(?P<total>\d+) (?=val_)", fields=True),
+        LinePattern("train", TRAIN, rb"step:{step}/{total} (?=train_)", fields=True),
+        LinePattern("val", EVAL, rb"step:{step}/{total} (?=val_)", fields=True),
     ),
     markers=((b"stopping_early: ", "budget"),),
 )

@@ -20,7 +20,7 @@ FORMAT = Format(
         LinePattern(
             "pretrain",
             TRAIN,
-            rb"step (?P<step>\d+)/(?P<total>\d+) \(\d+(?:\.\d+)?%\) \|",
+            rb"step {step}/{total} \(\d+(?:\.\d+)?%\) \|",
             fields=True,
             aliases={"eta": REMAINING},
             units=_UNITS,
@@ -28,23 +28,21 @@ FORMAT = Format(
         LinePattern(
             "sft",
             TRAIN,
-            rb"step (?P<step>\d+) \((?P<done>\d+(?:\.\d+)?)%\) \|",
+            rb"step {step} \({done}%\) \|",
             fields=True,
             aliases={"done": DONE, "eta": REMAINING},
             units=_UNITS | {"done": "%"},
         ),
-        LinePattern(
-            "chat-sft", TRAIN, rb"Step (?P<step>\d+)/(?P<total>\d+) \|(?= Training loss)", fields=True
-        ),
-        LinePattern("rl", TRAIN, rb"Step (?P<step>\d+)/(?P<total>\d+) \|(?= Average reward: )", fields=True),
+        LinePattern("chat-sft", TRAIN, rb"Step {step}/{total} \|(?= Training loss)", fields=True),
+        LinePattern("rl", TRAIN, rb"Step {step}/{total} \|(?= Average reward: )", fields=True),
         LinePattern(  # several to a step
-            "rl-pass", EVAL, rb"Step (?P<step>\d+)/\d+ \| Example step \d+ \| Pass \d+ \| loss: (?P<loss>) \|"
+            "rl-pass", EVAL, rb"Step {step}/\d+ \| Example step \d+ \| Pass \d+ \| loss: {loss} \|"
         ),
         LinePattern(  # a loss or a learning rate by itself is what other programs train with
-            "eval", EVAL, rb"Step (?P<step>\d+) \|(?! *(?:(?i:train\w*)[ _])?(?i:loss|lr)\b)", fields=True
+            "eval", EVAL, rb"Step {step} \|(?! *(?:(?i:train\w*)[ _])?(?i:loss|lr)\b)", fields=True
         ),
         # a rank's evaluation: passed so far / done so far; the denominator grows
-        LinePattern("rank", RANK, rb"Rank (?P<rank>\d+) \| (?P<passed>\d+)/(?P<done>\d+) \("),
+        LinePattern("rank", RANK, rb"Rank {rank} \| {passed}/{done} \("),
     ),
     markers=(
         (b"Total training time: ", "finished"),

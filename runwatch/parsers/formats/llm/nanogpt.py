@@ -10,18 +10,16 @@ FORMAT = Format(
     title="nanoGPT",
     example="iter 2500: loss 1.7130, time 39015.51ms, mfu 6.95%",
     matchers=(
-        LinePattern(
-            "train", TRAIN, rb"iter (?P<step>\d+):(?= loss )", fields=True, aliases={"time": STEP_TIME}
-        ),
+        LinePattern("train", TRAIN, rb"iter {step}:(?= loss )", fields=True, aliases={"time": STEP_TIME}),
         LinePattern(
             "eval",
             EVAL,
-            rb"step (?P<step>\d+):(?= train loss [^\r\n(]*,)",
+            rb"step {step}:(?= train loss [^\r\n(]*,)",
             fields=True,
             aliases={"train loss": "eval/train_loss"},
         ),
         LinePattern(  # Lit-LLaMA prints the same step lines
-            "val", EVAL, rb"step (?P<step>\d+):(?= val loss )", fields=True
+            "val", EVAL, rb"step {step}:(?= val loss )", fields=True
         ),
     ),
     markers=((b"saving checkpoint to ", "checkpoint"),),

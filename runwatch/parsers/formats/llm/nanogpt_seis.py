@@ -10,16 +10,12 @@ FORMAT = Format(
     example="[train] iter 40: loss 6.1250 512 ms/iter",
     matchers=(
         LinePattern(
-            "train",
-            TRAIN,
-            rb"\[train\] iter (?P<step>\d+): loss (?P<loss>) +(?P<dt>) ?ms/iter",
-            units={"dt": "ms"},
+            "train", TRAIN, rb"\[train\] iter {step}: loss {loss} +{dt} ?ms/iter", units={"dt": "ms"}
         ),
         LinePattern(
             "eval",
             EVAL,
-            rb"\[eval\] iter (?P<step>\d+): train (?P<train>) val (?P<val_loss>)"
-            rb"(?: lr (?P<lr>))?",
+            rb"\[eval\] iter {step}: train {train} val {val_loss}(?: lr {lr})?",
             aliases={"train": "eval/train_loss"},
         ),
     ),

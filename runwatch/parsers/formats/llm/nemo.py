@@ -13,16 +13,15 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"Training epoch (?P<epoch>\d+), iteration "
-            rb"(?:\d+/(?P<total>\d+) \|(?=[^\r\n]{0,2000}? global_step: "
-            rb"(?P<step>\d+)(?!\d))|(?P<iteration>\d+)/\d+ \|)",
+            rb"Training epoch {epoch}, iteration (?:\d+/{total} \|(?=[^\r\n]{0,2000}? global_step: "
+            rb"{step}(?!\d))|{iteration}/\d+ \|)",
             fields=True,
             aliases={"iteration": "step", "reduced_train_loss": LOSS},
         ),
         LinePattern(
             "validation",
             EVAL,
-            rb"Validation: iteration (?P<iteration>\d+)/\d+(?: \||$)",
+            rb"Validation: iteration {iteration}/\d+(?: \||$)",
             aliases={"iteration": "val/iteration"},
         ),
     ),

@@ -5,7 +5,7 @@ the planned steps are in one line at the start.
 """
 
 from runwatch.core.batch import EVAL, PLAN, TRAIN
-from runwatch.core.metrics import STEP_TIME, TOKENS_PER_SEC
+from runwatch.core.metrics import STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import LinePattern
 
@@ -17,18 +17,18 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"step: +(?P<step>\d+) +(?=(?:global_avg_)?loss: [^\r\n]{1,200}? (?:memory|iter): )",
+            rb"step: +{step} +(?=(?:global_avg_)?loss: [^\r\n]{1,200}? (?:memory|iter): )",
             fields=True,
-            aliases={"global_avg_loss": "train/loss", "wps": TOKENS_PER_SEC, "iter": STEP_TIME},
+            aliases={"global_avg_loss": "train/loss", "iter": STEP_TIME},
         ),
         LinePattern(
             "validate",
             EVAL,
-            rb"validate step: +(?P<step>\d+) +(?=loss: )",
+            rb"validate step: +{step} +(?=loss: )",
             fields=True,
             aliases={"loss": "val/loss", "tps": "val/tps"},
         ),
-        LinePattern("plan", PLAN, rb"Trainer is initialized with [^\r\n]{0,400}?total steps (?P<total>\d+)"),
+        LinePattern("plan", PLAN, rb"Trainer is initialized with [^\r\n]{0,400}?total steps {total}"),
     ),
     markers=((b"Saving the checkpoint", "checkpoint"),),
     logged=True,

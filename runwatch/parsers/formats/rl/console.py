@@ -12,7 +12,7 @@ SB3 = Format(
     readers=(BoxReader,),
 )
 
-_RETURN = rb"episodic[_ ]return=\[?(?P<return>)"
+_RETURN = rb"episodic[_ ]return=\[?{return}"
 _NAMES = {"return": "episodic_return"}
 
 CLEANRL = Format(
@@ -20,8 +20,8 @@ CLEANRL = Format(
     title="CleanRL",
     example="global_step=4000, episodic_return=[125.]",
     matchers=(
-        LinePattern("train", TRAIN, rb"global[_ ]step=(?P<step>\d+), " + _RETURN, aliases=_NAMES),
-        LinePattern("pace", EVAL, rb"SPS: (?P<SPS>\d+)\s*$"),
+        LinePattern("train", TRAIN, rb"global[_ ]step={step}, " + _RETURN, aliases=_NAMES),
+        LinePattern("pace", EVAL, rb"SPS: {SPS}\s*$"),
         LinePattern(
             "eval", EVAL, rb"eval_episode=\d+, " + _RETURN, aliases={"return": "val/episodic_return"}
         ),
@@ -33,6 +33,6 @@ CLEANRL_EVAL = Format(
     name="cleanrl-eval",
     title="CleanRL evaluation of a saved model",
     example="eval_episode=2, episodic_return=125.0",
-    matchers=(LinePattern("episode", TRAIN, rb"eval_episode=(?P<step>\d+), " + _RETURN, aliases=_NAMES),),
+    matchers=(LinePattern("episode", TRAIN, rb"eval_episode={step}, " + _RETURN, aliases=_NAMES),),
     weak=True,
 )

@@ -3,7 +3,7 @@
 from runwatch.core.batch import TRAIN
 from runwatch.core.metrics import SAMPLES_PER_SEC
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.body.matchers import NUMBER, LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 
 _LINE = (
     "fps step: 12345 fps step and policy inference: 11111 fps total: 9876 epoch: {0}/900 frames: {0}0000\n"
@@ -17,8 +17,8 @@ FORMAT = Format(
         LinePattern(
             "epoch",
             TRAIN,
-            rb"fps step: (?P<fps_step>%s) fps step and policy inference: %s fps total: (?P<fps>%s) "
-            rb"epoch: (?P<step>\d+)/(?P<total>\d+) frames: (?P<frames>\d+)" % (NUMBER, NUMBER, NUMBER),
+            rb"fps step: {fps_step} fps step and policy inference: {_} fps total: {fps} "
+            rb"epoch: {step}/{total} frames: {frames}",
             aliases={"fps": SAMPLES_PER_SEC},
         ),
     ),

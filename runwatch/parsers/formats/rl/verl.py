@@ -19,7 +19,7 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"step:(?P<step>\d+)(?= - (?!val))",
+            rb"step:{step}(?= - (?!val))",
             fields=_FIELDS,
             aliases={
                 "actor/loss": LOSS,
@@ -31,8 +31,8 @@ FORMAT = Format(
             },
             units={"train/lr(1e-3)": "ms"},  # in thousandths
         ),
-        LinePattern("val", EVAL, rb"step:(?P<step>\d+)(?= - val)", fields=_FIELDS),
-        LinePattern("plan", PLAN, rb"Training Progress: +\d+%\|[^|]{0,400}\| \d+/(?P<total>\d+) \["),
+        LinePattern("val", EVAL, rb"step:{step}(?= - val)", fields=_FIELDS),
+        LinePattern("plan", PLAN, rb"Training Progress: +\d+%\|[^|]{0,400}\| \d+/{total} \["),
     ),
     logged=True,
 )

@@ -5,8 +5,8 @@ from runwatch.core.metrics import LOSS, STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import NUMBER, LinePattern
 
-_ITERATION = rb"epoch: *(?P<epoch>\d+), iter: *(?P<step>" + NUMBER + rb"), "
-_RATE = rb"lr:\((?P<lr>)[^\r\n)]{0,200}\)\]"
+_ITERATION = rb"epoch: *{epoch}, iter: *(?P<step>" + NUMBER + rb"), "
+_RATE = rb"lr:\({lr}[^\r\n)]{0,200}\)\]"
 _ALIASES = {"time": STEP_TIME, "psnr": "val/psnr"} | {"G_loss": LOSS}
 """What is learned by is the loss of the generator; others are added to it."""
 
@@ -17,18 +17,13 @@ FORMAT = Format(
     matchers=(
         LinePattern("train", TRAIN, rb"\[" + _ITERATION + _RATE, fields=True, aliases=_ALIASES),
         LinePattern(  # ESRGAN before it, KAIR
-            "train", TRAIN, rb"<" + _ITERATION + rb"lr: ?(?P<lr>)>", fields=True, aliases=_ALIASES
+            "train", TRAIN, rb"<" + _ITERATION + rb"lr: ?{lr}>", fields=True, aliases=_ALIASES
         ),
         LinePattern(
-            "measured",
-            EVAL,
-            rb"<" + _ITERATION + rb"(?:Average PSNR ?|psnr): ?(?P<psnr>" + NUMBER + rb")",
-            aliases=_ALIASES,
+            "measured", EVAL, rb"<" + _ITERATION + rb"(?:Average PSNR ?|psnr): ?{psnr}", aliases=_ALIASES
         ),
-        LinePattern(
-            "measured", EVAL, rb"\s*# psnr: (?P<psnr>" + NUMBER + rb")", needle=b"# psnr: ", aliases=_ALIASES
-        ),
-        LinePattern("measured", EVAL, rb"# Validation # PSNR: (?P<psnr>" + NUMBER + rb")", aliases=_ALIASES),
+        LinePattern("measured", EVAL, rb"\s*# psnr: {psnr}", needle=b"# psnr: ", aliases=_ALIASES),
+        LinePattern("measured", EVAL, rb"# Validation # PSNR: {psnr}", aliases=_ALIASES),
     ),
     logged=True,
 )

@@ -16,16 +16,11 @@ FORMAT = Format(
     title="Caffe",
     example="I0102 03:04:05.678901  1234 solver.cpp:222] Iteration 400, loss = 0.0625",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
-            rb"Iteration (?P<step>\d+)(?: \([^)\r\n]{1,80}\))?, "
-            rb"loss = (?P<loss>)\s*$",
-        ),
-        LinePattern("lr", EVAL, rb"Iteration (?P<step>\d+), lr = (?P<lr>)\s*$"),
+        LinePattern("train", TRAIN, rb"Iteration {step}(?: \([^)\r\n]{1,80}\))?, loss = {loss}\s*$"),
+        LinePattern("lr", EVAL, rb"Iteration {step}, lr = {lr}\s*$"),
         LinePattern("test", EVAL, rb"Test net output #\d+: ", fields=_OUTPUT, aliases=HeldOut()),
         LinePattern("output", EVAL, rb"Train net output #\d+: ", fields=_SCORE),
-        LinePattern("plan", PLAN, rb"max_iter: (?P<total>\d+)\s*$"),
+        LinePattern("plan", PLAN, rb"max_iter: {total}\s*$"),
     ),
     markers=((b"Optimization Done", "finished"), (b"done solving", "over")),
     logged=True,

@@ -6,9 +6,9 @@ Each prints a value and, in brackets, its running mean; the value is taken.
 import re
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, STEP_TIME
+from runwatch.core.metrics import LOSS, STEP_TIME
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import NUMBER, VALUE, ExactPattern, LinePattern
+from runwatch.parsers.body.matchers import VALUE, ExactPattern, LinePattern
 from runwatch.parsers.lexicon.validation_names import HeldOut
 from runwatch.parsers.tables.epoch_lines import EpochLine, LastBatch
 from runwatch.parsers.tables.evaluations import CocoReader
@@ -22,8 +22,8 @@ def _accuracy(prefix: bytes) -> LinePattern:
     return LinePattern(
         "accuracy",
         EVAL,
-        re.escape(prefix) + rb" {0,4}(?:Acc|Prec)@1 +(?P<acc1>" + NUMBER + rb"),? (?:Acc|Prec)@5 +"
-        rb"(?P<acc5>" + NUMBER + rb")(?: loss (?P<loss>))?",
+        re.escape(prefix) + rb" {0,4}(?:Acc|Prec)@1 +{acc1},? (?:Acc|Prec)@5 +"
+        rb"{acc5}(?: loss {loss})?",
         aliases=_MEANS,
     )
 
@@ -36,18 +36,16 @@ TIMM = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"Train: (?P<epoch>\d+) \[ *(?P<within>\d+)/(?P<per>\d+) +\( *\d+%\)\] +Loss: +(?P<loss>)"
-            rb"(?= [^\r\n]{0,200}?Time: (?P<time>" + NUMBER + rb")s, +(?P<rate>" + NUMBER + rb")/s)"
-            rb"(?:(?=[^\r\n]{0,300}?LR: (?P<lr>)))?",
+            rb"Train: {epoch} \[ *{within}/{per} +\( *\d+%\)\] +Loss: +{loss}"
+            rb"(?= [^\r\n]{0,200}?Time: {time}s, +{rate}/s)(?:(?=[^\r\n]{0,300}?LR: {lr}))?",
             aliases={**_TIME, "rate": "perf/samples_per_sec"},
             first_epoch=0,
         ),
         ExactPattern(  # the last batch's line has the means over all of them
             "test",
             EVAL,
-            rb"Test(?: \([^()\r\n]{1,40}\))?: \[ *(\d+)/\1\] [^\r\n]{0,60}?Loss: +" + NUMBER + rb" +"
-            rb"\( *(?P<loss>)\)(?: +Acc@1: +" + NUMBER + rb" \( *(?P<acc1>" + NUMBER + rb")\))?"
-            rb"(?: +Acc@5: +" + NUMBER + rb" \( *(?P<acc5>" + NUMBER + rb")\))?",
+            rb"Test(?: \([^()\r\n]{1,40}\))?: \[ *(\d+)/\1\] [^\r\n]{0,60}?Loss: +{_} +"
+            rb"\( *{loss}\)(?: +Acc@1: +{_} \( *{acc1}\))?(?: +Acc@5: +{_} \( *{acc5}\))?",
             aliases=_MEANS,
         ),
     ),
@@ -62,7 +60,7 @@ SWIN = Format(
         EpochLine(
             "train",
             TRAIN,
-            rb"Train: \[(?P<epoch>\d+)/(?P<epochs>\d+)\]\[(?P<within>\d+)/(?P<per>\d+)\]\s",
+            rb"Train: \[{epoch}/{epochs}\]\[{within}/{per}\]\s",
             fields=True,
             aliases={**_TIME, "tot_loss": LOSS},
             first_epoch=0,
@@ -80,40 +78,33 @@ SWAV = Format(
         EpochLine(
             "train",
             TRAIN,
-            rb"Epoch(?:\[(?P<epoch>\d+)\] - Iter: |: \[(?P<epoch_>\d+)\])"
-            rb"\[ *(?P<within>\d+)/(?P<per>\d+)\]\s+(?:Elapsed [^()\r\n]{1,40}\(remain [^()\r\n]{1,40}\))?",
+            rb"Epoch(?:\[{epoch}\] - Iter: |: \[(?P<epoch_>\d+)\])"
+            rb"\[ *{within}/{per}\]\s+(?:Elapsed [^()\r\n]{1,40}\(remain [^()\r\n]{1,40}\))?",
             fields=True,
-            aliases={**_TIME, "epoch ": "train/epoch", "Err": LOSS},  # as fb.resnet.torch calls its loss
+            aliases={**_TIME, "Err": LOSS},  # as fb.resnet.torch calls its loss
             first_epoch=0,
         ),
         LinePattern(  # SwAV itself does not show how many batches there are
             "train-batch",
             TRAIN,
-            rb"Epoch: \[(?P<epoch>\d+)\]\[(?P<step_in_epoch>\d+)\]\s+(?=Time )",
+            rb"Epoch: \[{epoch}\]\[{step_in_epoch}\]\s+(?=Time )",
             fields=True,
             aliases=_TIME,
         ),
         EpochLine(  # of SupContrast and its kin
             "train",
             TRAIN,
-            rb"Train: \[(?P<epoch>\d+)\]\[(?P<within>\d+)/(?P<per>\d+)\]\s(?=BT )",
+            rb"Train: \[{epoch}\]\[{within}/{per}\]\s(?=BT )",
             fields=True,
             aliases={"BT": STEP_TIME, "DT": "data_time"},
             first_epoch=0,
         ),
-        LinePattern(
-            "test",
-            EVAL,
-            rb"Test:\tTime " + NUMBER + rb"\tLoss (?P<loss>)\t"
-            rb"Acc@1 (?P<acc1>" + NUMBER + rb")",
-            aliases=_MEANS,
-        ),
+        LinePattern("test", EVAL, rb"Test:\tTime {_}\tLoss {loss}\tAcc@1 {acc1}", aliases=_MEANS),
         _accuracy(b"* "),
         LinePattern(
             "means",
             EVAL,
-            rb"Epoch (?P<epoch>\d+) - avg_train_loss: (?P<mean>) +"
-            rb"avg_val_loss: (?P<loss>)",
+            rb"Epoch {epoch} - avg_train_loss: {mean} +avg_val_loss: {loss}",
             aliases={"mean": "train/epoch_loss", "loss": "val/loss", "epoch": "epoch"},
         ),
     ),
@@ -127,11 +118,9 @@ def _epoch_line(prefix: bytes) -> EpochLine:
     return EpochLine(
         "train",
         TRAIN,
-        re.escape(prefix)
-        + rb"(?P<epoch>\d+)(?:/(?P<epochs>\d+))?\] +\[ *(?P<within>\d+)/(?P<per>\d+)\]"
-        + _ETA,
+        re.escape(prefix) + rb"{epoch}(?:/{epochs})?\] +\[ *{within}/{per}\]" + _ETA,
         fields=True,
-        aliases={**_TIME, "img/s": "perf/samples_per_sec", "total_loss": LOSS},
+        aliases={**_TIME, "total_loss": LOSS},
         first_epoch=0,
     )
 
@@ -148,7 +137,7 @@ def _last_batches(prefix: bytes) -> tuple[LastBatch, LastBatch]:
     head = prefix + rb" +(?:\[\d+\] +)?\[ *\d+/\d+\]" + _ETA  # some show the epoch, too
     loss = rb"[^\r\n]{0,400}?\bloss: "
     return (
-        LastBatch("test", EVAL, head + rb"(?=" + loss + VALUE + rb" \((?P<loss>)\))", aliases=_MEANS),
+        LastBatch("test", EVAL, head + rb"(?=" + loss + rb"{_} \({loss}\))", aliases=_MEANS),
         LastBatch("test", EVAL, head + rb"(?!" + loss + rb")", fields=_MEAN, aliases=HeldOut()),
     )
 
@@ -164,7 +153,7 @@ TORCHVISION = Format(
         LinePattern(  # DINOv2 counts iterations alone
             "train-iter",
             TRAIN,
-            rb"Training +\[ *(?P<step>\d+)/(?P<total>\d+)\]" + _ETA,
+            rb"Training +\[ *{step}/{total}\]" + _ETA,
             fields=True,
             aliases={**_TIME, "total_loss": LOSS},
         ),
@@ -185,21 +174,19 @@ OPENPCDET = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"Train: +(?P<epoch>\d+)/(?P<epochs>\d+) \( *\d+%\) \[ *\d+/(?P<per>\d+) \( *\d+%\)\] +"
-            rb"Loss: (?P<loss>) [^\r\n]{0,40}?LR: (?P<lr>)"
-            rb"(?=[^\r\n]{0,120}?Acc_iter (?P<step>\d+)(?!\d))"
-            rb"(?:(?=[^\r\n]{0,300}?Batch time: (?P<time>" + NUMBER + rb")))?",
-            aliases={**_TIME, "loss": LOSS, "lr": LEARNING_RATE},
+            rb"Train: +{epoch}/{epochs} \( *\d+%\) \[ *\d+/{per} \( *\d+%\)\] +"
+            rb"Loss: {loss} [^\r\n]{0,40}?LR: {lr}(?=[^\r\n]{0,120}?Acc_iter {step}(?!\d))"
+            rb"(?:(?=[^\r\n]{0,300}?Batch time: {time}))?",
+            aliases=_TIME,
             first_epoch=1,
         ),
         LinePattern(  # as 0.6 prints it
             "train-iter",
             TRAIN,
-            rb"epoch: (?P<epoch>\d+)/(?P<epochs>\d+), acc_iter=(?P<step>\d+), cur_iter=\d+/(?P<per>\d+), "
-            rb"(?=[^\r\n]{0,400}? loss=(?P<loss>))"
-            rb"(?:(?=[^\r\n]{0,400}? b_time=(?P<time>" + NUMBER + rb")\())?"
-            rb"(?:(?=[^\r\n]{0,400}? norm=(?P<norm>)))?(?:(?=[^\r\n]{0,500}? lr=(?P<lr>)))?",
-            aliases={**_TIME, "loss": LOSS, "lr": LEARNING_RATE, "norm": GRAD_NORM},
+            rb"epoch: {epoch}/{epochs}, acc_iter={step}, cur_iter=\d+/{per}, (?=[^\r\n]{0,400}? loss={loss})"
+            rb"(?:(?=[^\r\n]{0,400}? b_time={time}\())?"
+            rb"(?:(?=[^\r\n]{0,400}? norm={norm}))?(?:(?=[^\r\n]{0,500}? lr={lr}))?",
+            aliases=_TIME,
             first_epoch=0,
         ),
     ),

@@ -3,7 +3,7 @@
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import LEARNING_RATE, STEP_TIME
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import NUMBER, LinePattern
+from runwatch.parsers.body.matchers import LinePattern
 
 FORMAT = Format(
     name="darknet",
@@ -13,16 +13,15 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"\s*(?P<step>\d+)(?:, \d+\.\d+)?: (?P<loss>), "  # a classifier shows the epoch behind the batch
-            rb"(?P<avg_loss>) avg(?: loss)?, (?P<rate>%s) rate, (?P<seconds>%s) seconds, "
-            rb"(?P<images>\d+) images" % (NUMBER, NUMBER),
+            rb"\s*{step}(?:, \d+\.\d+)?: {loss}, "  # a classifier shows the epoch behind the batch
+            rb"{avg_loss} avg(?: loss)?, {rate} rate, {seconds} seconds, {images} images",
             needle=b" rate, ",
             aliases={"rate": LEARNING_RATE, "seconds": STEP_TIME},
         ),
         LinePattern(
             "map",
             EVAL,
-            rb"\s*mean average precision \(mAP@0?\.50\) = (?P<map>" + NUMBER + rb")",
+            rb"\s*mean average precision \(mAP@0?\.50\) = {map}",
             needle=b"mean average precision (mAP",
             aliases={"map": "val/mAP50"},
         ),

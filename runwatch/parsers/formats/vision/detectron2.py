@@ -16,13 +16,13 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"eta: (?:(?:\d+ days?, )?[\d:]{4,8}|N/A) {1,4}(?:iter: |epoch/iter: \d+/)(?P<step>\d+) {1,4}"
+            rb"eta: (?:(?:\d+ days?, )?[\d:]{4,8}|N/A) {1,4}(?:iter: |epoch/iter: \d+/){step} {1,4}"
             rb"(?=[^\r\n]{0,2000}?total_loss: )",
             fields=True,
             aliases=_ALIASES,
         ),
         LinePattern(  # the first line, before a time is known to reckon with
-            "first", TRAIN, rb"iter: (?P<step>\d+) {1,4}(?=total_loss: )", fields=True, aliases=_ALIASES
+            "first", TRAIN, rb"iter: {step} {1,4}(?=total_loss: )", fields=True, aliases=_ALIASES
         ),
     ),
     readers=(EvaluationTableReader,),

@@ -4,7 +4,7 @@ import re
 
 from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern
+from runwatch.parsers.body.matchers import VALUE, LinePattern
 
 STYLEGAN = Format(
     name="stylegan",
@@ -14,8 +14,7 @@ STYLEGAN = Format(
         LinePattern(
             "tick",
             TRAIN,
-            rb"tick (?P<step>\d+) +kimg (?P<kimg>" + NUMBER + rb") +(?:lod " + NUMBER + rb" +)?"
-            rb"(?:minibatch \d+ +)?time (?:\d+[dhms] ?){1,4} *",
+            rb"tick {step} +kimg {kimg} +(?:lod {_} +)?(?:minibatch \d+ +)?time (?:\d+[dhms] ?){1,4} *",
             fields=True,
         ),
     ),
@@ -31,15 +30,15 @@ PIX2PIX = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"\(epoch: (?P<epoch>\d+) *, iters: (?P<step>\d+) *, time: (?P<time_per_image>" + NUMBER + rb")"
-            rb"(?:, data: (?P<data>" + NUMBER + rb"))?\) ",  # CycleGAN's first versions had none
+            rb"\(epoch: {epoch} *, iters: {step} *, time: {time_per_image}"
+            rb"(?:, data: {data})?\) ",  # CycleGAN's first versions had none
             fields=True,
         ),
         LinePattern(  # kin of it without brackets, some without a space before a name
             "train",
             TRAIN,
-            rb"epoch: (?P<epoch>\d+), iters: (?P<step>\d+), time: (?P<time_per_image>" + NUMBER + rb")"
-            rb"(?:, data: (?P<data>" + NUMBER + rb"))?,? ?(?=[A-Z]{1,3}_\w{1,20}: )",
+            rb"epoch: {epoch}, iters: {step}, time: {time_per_image}"
+            rb"(?:, data: {data})?,? ?(?=[A-Z]{1,3}_\w{1,20}: )",
             fields=_GLUED,
         ),
     ),

@@ -13,7 +13,7 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"(?P<step>\d+) {1,8}\((?P<done>)%\) {1,12}(?P<iter>) ms {1,16}"
+            rb"{step} {1,8}\({done}%\) {1,12}(?P<iter>) ms {1,16}"
             rb"(?:\d+ [a-z]+(?:, \d+ [a-z]+){0,3}) {1,16}\d+(?:\.\d+)? [KM]\b",
             needle=b"%) ",
             sign=rb"%\) {1,12}[\d.]+ ms ",

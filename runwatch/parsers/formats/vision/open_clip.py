@@ -1,7 +1,7 @@
 """OpenCLIP: `Train Epoch: 0 [  4096/409600 (1%)] Data (t): 0.25 ... Loss: 2.125 (2.25)`, samples as steps."""
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import DATA_TIME, LEARNING_RATE, LOSS, SAMPLES_PER_SEC, STEP_TIME
+from runwatch.core.metrics import DATA_TIME, SAMPLES_PER_SEC, STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import LinePattern
 from runwatch.parsers.lexicon.validation_names import HeldOut
@@ -14,21 +14,13 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"Train Epoch: (?P<epoch>\d+) \[ *(?P<within>\d+)/(?P<per>\d+) \(\d+%\)\]"
-            rb"(?=[^\r\n]{0,300}? Loss: (?P<loss>))"
-            rb"(?:(?= Data \(t\): (?P<data>)))?"
-            rb"(?:(?=[^\r\n]{0,40}? Batch \(t\): (?P<time>)(?:, (?P<rate>)/s)?))?"
-            rb"(?:(?=[^\r\n]{0,200}? LR: (?P<lr>)))?",
-            aliases={
-                "loss": LOSS,
-                "lr": LEARNING_RATE,
-                "data": DATA_TIME,
-                "time": STEP_TIME,
-                "rate": SAMPLES_PER_SEC,
-            },
+            rb"Train Epoch: {epoch} \[ *{within}/{per} \(\d+%\)\](?=[^\r\n]{0,300}? Loss: {loss})"
+            rb"(?:(?= Data \(t\): {data}))?(?:(?=[^\r\n]{0,40}? Batch \(t\): {time}(?:, {rate}/s)?))?"
+            rb"(?:(?=[^\r\n]{0,200}? LR: {lr}))?",
+            aliases={"data": DATA_TIME, "time": STEP_TIME, "rate": SAMPLES_PER_SEC},
             first_epoch=0,
         ),
-        LinePattern("eval", EVAL, rb"Eval Epoch: (?P<epoch>\d+) ", fields=True, aliases=HeldOut()),
+        LinePattern("eval", EVAL, rb"Eval Epoch: {epoch} ", fields=True, aliases=HeldOut()),
     ),
     logged=True,
 )

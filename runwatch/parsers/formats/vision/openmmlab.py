@@ -17,7 +17,7 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"Epoch ?(?:\(train\))? +\[(?P<epoch>\d+)\]\[ *(?P<within>\d+)/(?P<per>\d+)\]\s",
+            rb"Epoch ?(?:\(train\))? +\[{epoch}\]\[ *{within}/{per}\]\s",
             fields=True,
             aliases=_ALIASES,
             first_epoch=1,
@@ -25,7 +25,7 @@ FORMAT = Format(
         LinePattern(
             "train-iter",
             TRAIN,
-            rb"(?<!\d\] )Iter ?(?:\(train\))? +\[ *(?P<step>\d+)/(?P<total>\d+)\]\s",
+            rb"(?<!\d\] )Iter ?(?:\(train\))? +\[ *{step}/{total}\]\s",
             fields=True,
             aliases=_ALIASES,
         ),

@@ -4,11 +4,13 @@ Where a line shows the iterations of the epoch only, they are counted on from th
 """
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import LEARNING_RATE, SAMPLES_PER_SEC, STEP_TIME
+from runwatch.core.metrics import SAMPLES_PER_SEC, STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import LinePattern
 from runwatch.parsers.lexicon.validation_names import HeldOut
 from runwatch.parsers.tables.evaluations import CocoReader
+
+_PACE = {"ips": SAMPLES_PER_SEC}
 
 SEG = Format(
     name="paddleseg",
@@ -18,16 +20,14 @@ SEG = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"\[TRAIN\] epoch[:=] ?(?P<epoch>\d+), iter[:=] ?(?P<step>\d+)/(?P<total>\d+),",
+            rb"\[TRAIN\] epoch[:=] ?{epoch}, iter[:=] ?{step}/{total},",
             fields=True,
-            aliases={"ips": SAMPLES_PER_SEC},
+            aliases=_PACE,
         ),
         LinePattern("eval", EVAL, rb"\[EVAL\] #Images[:=] ?\d+,? ", fields=True, aliases=HeldOut()),
     ),
     logged=True,
 )
-
-_PACE = {"ips": SAMPLES_PER_SEC, "batch_cost": STEP_TIME}
 
 DETECTION = Format(
     name="paddledetection",
@@ -37,7 +37,7 @@ DETECTION = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"Epoch: \[(?P<epoch>\d+)\] \[ *(?P<within>\d+)/(?P<per>\d+)\] (?=learning_rate: )",
+            rb"Epoch: \[{epoch}\] \[ *{within}/{per}\] (?=learning_rate: )",
             fields=True,
             aliases=_PACE,
             first_epoch=0,
@@ -45,17 +45,13 @@ DETECTION = Format(
         LinePattern(  # semi-supervised: the numbers in front count all iterations
             "train-semi",
             TRAIN,
-            rb" {0,8}(?P<step>\d+)/(?P<total>\d+) iters "
-            rb"Epoch: \[(?P<epoch>\d+)\] \[ *\d+/\d+\] (?=learning_rate: )",
+            rb" {0,8}{step}/{total} iters Epoch: \[{epoch}\] \[ *\d+/\d+\] (?=learning_rate: )",
             needle=b" iters Epoch: [",
             fields=True,
             aliases=_PACE,
         ),
         LinePattern(  # of VOC; COCO's is a table
-            "voc",
-            EVAL,
-            rb"mAP\(0?\.50?, (?:11point|integral)\) = (?P<mAP50>[\d.]+)%",
-            aliases={"mAP50": "val/mAP50"},
+            "voc", EVAL, rb"mAP\(0?\.50?, (?:11point|integral)\) = {mAP50}%", aliases={"mAP50": "val/mAP50"}
         ),
     ),
     readers=(CocoReader,),
@@ -70,7 +66,7 @@ OCR = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"epoch: \[(?P<epoch>\d+)/\d+\], (?:global_step|iter): (?P<step>\d+), (?=lr: )",
+            rb"epoch: \[{epoch}/\d+\], (?:global_step|iter): {step}, (?=lr: )",
             fields=True,
             aliases={**_PACE, "avg_batch_cost": STEP_TIME},
         ),
@@ -87,19 +83,12 @@ CLAS = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"\[Train\]\[Epoch (?P<epoch>\d+)/(?P<epochs>\d+)\]\[Iter: (?P<within>\d+)/(?P<per>\d+)\]"
-            rb"(?:lr(?:\(\w{1,40}\))?: (?P<lr>), )?",
+            rb"\[Train\]\[Epoch {epoch}/{epochs}\]\[Iter: {within}/{per}\](?:lr(?:\(\w{1,40}\))?: {lr}, )?",
             fields=True,
-            aliases={**_PACE, "lr": LEARNING_RATE},
+            aliases=_PACE,
             first_epoch=1,
         ),
-        LinePattern(
-            "eval",
-            EVAL,
-            rb"\[Eval\]\[Epoch (?P<epoch>\d+)\]\[Avg\]",
-            fields=True,
-            aliases=HeldOut(),
-        ),
+        LinePattern("eval", EVAL, rb"\[Eval\]\[Epoch {epoch}\]\[Avg\]", fields=True, aliases=HeldOut()),
     ),
     logged=True,
 )
@@ -112,8 +101,7 @@ GAN = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"Epoch: (?P<epoch>\d+)/(?P<epochs>\d+), iter: (?P<within>\d+)/(?P<per>\d+) "
-            rb"(?=lr: [^\r\n]{0,4000}?batch_cost: )",
+            rb"Epoch: {epoch}/{epochs}, iter: {within}/{per} (?=lr: [^\r\n]{0,4000}?batch_cost: )",
             fields=True,
             aliases=_PACE,
             first_epoch=1,
@@ -130,7 +118,7 @@ CYCLEGAN = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"epoch id: (?P<epoch>\d+), batch step: (?P<step_in_epoch>\d+), g_loss: (?P<g_loss>)\s*$",
+            rb"epoch id: {epoch}, batch step: {step_in_epoch}, g_loss: {g_loss}\s*$",
             aliases={"g loss": "g_loss"},
         ),
     ),
@@ -144,8 +132,7 @@ VIT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"Epoch\[(?P<epoch>\d+)/(?P<epochs>\d+)\], Step\[(?P<within>\d+)/(?P<per>\d+)\],"
-            rb"(?= (?:Avg )?Loss: )",
+            rb"Epoch\[{epoch}/{epochs}\], Step\[{within}/{per}\],(?= (?:Avg )?Loss: )",
             fields=True,
             first_epoch=1,
         ),
@@ -156,7 +143,7 @@ VIT = Format(
             fields=True,
             aliases={"Train Loss": "train/epoch_loss"},
         ),
-        LinePattern("rate", EVAL, rb"Now training epoch \d+\. LR=(?P<LR>)"),
+        LinePattern("rate", EVAL, rb"Now training epoch \d+\. LR={LR}"),
     ),
     logged=True,
 )

@@ -9,8 +9,8 @@ from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import ITEMS, LinePattern
 from runwatch.parsers.lexicon.validation_names import HeldOut
 
-_EPOCH = rb"(?=[^\r\n]{0,400}?\"epoch\": \"(?P<epoch>\d+)/(?P<epochs>\d+)\")"
-_ITER = rb"(?=[^\r\n]{0,400}?\"iter\": \"(?P<within>\d+)/(?P<per>\d+)\")"
+_EPOCH = rb"(?=[^\r\n]{0,400}?\"epoch\": \"{epoch}/{epochs}\")"
+_ITER = rb"(?=[^\r\n]{0,400}?\"iter\": \"{within}/{per}\")"
 
 FORMAT = Format(
     name="slowfast",
@@ -22,7 +22,7 @@ FORMAT = Format(
             TRAIN,
             rb"json_stats: \{(?=[^\r\n]{0,80}\"_type\": \"train_iter_?\")" + _EPOCH + _ITER,
             fields=ITEMS,
-            aliases={"time_diff": STEP_TIME, "dt": STEP_TIME},
+            aliases={"time_diff": STEP_TIME},
             first_epoch=1,
         ),
         LinePattern(

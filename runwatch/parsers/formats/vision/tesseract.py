@@ -12,8 +12,8 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"At iteration \d+/(?P<step>\d+)/\d+, (?:Mean )?rms=(?P<rms>)%, delta=(?P<delta>)%, "
-            rb"(?:BCER|char) train=(?P<BCER>)%, (?:BWER|word) train=(?P<BWER>)%",
+            rb"At iteration \d+/{step}/\d+, (?:Mean )?rms={rms}%, delta={delta}%, "
+            rb"(?:BCER|char) train={BCER}%, (?:BWER|word) train={BWER}%",
         ),
     ),
 )

@@ -3,7 +3,7 @@
 import re
 
 from runwatch.core.batch import TRAIN
-from runwatch.core.metrics import EPOCH, LOSS, STEP_TIME
+from runwatch.core.metrics import LOSS, STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import VALUE, LinePattern
 
@@ -15,11 +15,10 @@ FORMAT = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"\[ *(?P<epoch>\d+)\] +(?P<step>\d+) \|\|"
-            rb"(?= [A-Z]: [^\r\n]{1,300} \|\| ETA: [^\r\n]{1,40} \|\| timer: )",
+            rb"\[ *{epoch}\] +{step} \|\|(?= [A-Z]: [^\r\n]{1,300} \|\| ETA: [^\r\n]{1,40} \|\| timer: )",
             needle=b" || timer: ",
             fields=re.compile(rb"(?<= )([A-Z]|timer): (" + VALUE + rb")(?= \||\s*$)"),
-            aliases={"epoch": EPOCH, "T": LOSS, "timer": STEP_TIME},
+            aliases={"T": LOSS, "timer": STEP_TIME},
         ),
     ),
 )

@@ -22,14 +22,14 @@ _VALIDATED = ("precision", "recall", "mAP50", "mAP50-95", "box_loss", "obj_loss"
 
 def _columns(*names: str) -> bytes:
     """Return the pattern of numbers in columns, each a group of this name."""
-    return b"".join(rb"\s+(?P<%s>)" % name.encode() for name in names)
+    return b"".join(rb"\s+{%s}" % name.encode() for name in names)
 
 
 # Epoch, memory, losses and their sum, instances, image size; four measures, the losses of the validation.
 _RESULTS = ResultsPattern(
     "results",
     TRAIN,
-    rb"\s*(?P<step>\d+)/(?P<total>\d+)\s+\d+(?:\.\d+)?[GM]B?(?=\s)"
+    rb"\s*{step}/{total}\s+\d+(?:\.\d+)?[GM]B?(?=\s)"
     + _columns("t_box", "t_obj", "t_cls")
     + rb"(?:%s|%s|%s)?" % tuple(_columns(*names) for names in _FURTHER)
     + _columns("t_total")
@@ -57,8 +57,7 @@ YOLOX = Format(
         LinePattern(
             "train",
             TRAIN,
-            rb"epoch: (?P<epoch>\d+)/(?P<epochs>\d+), iter: (?P<within>\d+)/(?P<per>\d+), "
-            rb"(?:(?:gpu )?mem: [^,]{1,60}, ){0,2}",
+            rb"epoch: {epoch}/{epochs}, iter: {within}/{per}, (?:(?:gpu )?mem: [^,]{1,60}, ){0,2}",
             fields=True,
             aliases={"total_loss": LOSS},
             first_epoch=1,
