@@ -15,7 +15,7 @@ from runwatch.parsers.body.matchers import LinePattern, values
 from runwatch.parsers.detect.dispatch import Dispatch, Found
 from runwatch.parsers.formats import builtin
 from runwatch.parsers.prefilter.gate import Gate
-from runwatch.parsers.prefilter.words import WordSet
+from runwatch.parsers.words import WordSet
 
 from .fuzzing import LINES, TEXTS, logs
 

@@ -15,8 +15,8 @@ from runwatch.parsers.envelope.containers import may_wrap
 from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.events.events import EventScanner
 from runwatch.parsers.prefilter.gate import Gate
-from runwatch.parsers.prefilter.words import any_of
 from runwatch.parsers.tables.delimited import Columns
+from runwatch.parsers.words import any_of
 
 if TYPE_CHECKING:
     from runwatch.parsers.columnar.bulk import Decoder

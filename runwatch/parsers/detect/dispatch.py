@@ -15,7 +15,7 @@ from runwatch.parsers.body.enveloped import Logged, Placing, message_at
 from runwatch.parsers.body.matchers import LinePattern
 from runwatch.parsers.body.ranks import Ranks
 from runwatch.parsers.envelope.header import Header
-from runwatch.parsers.prefilter.words import WordSet
+from runwatch.parsers.words import WordSet
 
 _FEW = 8
 """So few needles are asked about one by one."""

@@ -1,6 +1,6 @@
 """The words that show what a run does in addition to training, one line per way of saying it.
 
-Where several fit, the order decides. Every pattern needs a literal in `triggers.TRIGGER`.
+Where several fit, the order decides.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ MILESTONES = Signs(
         rb"[Rr]esume from (?:checkpoint|step|iteration|epoch|update)\b[^:={]{0,200}\d",
         rb"successfully loaded checkpoint|[Ll]oaded checkpoint\b.*\b(?:iteration|step|updates)\b",
         rb"Restor(?:ed|ing) (?:all )?(?:the )?states from|restoring from .{0,80}step \d",
-        needles=(b"esum", b"ontinuing", b"oaded ", b"estor"),
+        needles=b"esum|ontinuing|oaded c|estor",
     ),
     sign(
         "load",
         rb"[Ll]oad(?:ing|ed)? (?:the )?(?:\w+ )?checkpoint\b(?! shards)",
         rb"Loading states from|Finished loading the checkpoint",
-        needles=(b"heckpoint", b"states from"),
+        needles=b"heckpoint|states from",
     ),
     # torchrun, before it starts its workers
     sign(
         "launch",
         rb"(?<!Warning: )Setting OMP_NUM_THREADS environment variable for each process",
-        needles=(b"Setting OMP_NUM_THREADS",),
+        needles=b"Setting OMP_NUM_THREADS",
     ),
     sign(
         "early_stop",
@@ -44,9 +44,9 @@ MILESTONES = Signs(
         rb"Stopping training early|[Ee]arly stopping, best iteration is",
         rb"(?:\A|[^\w\s]\s*)(?:[Ee]arly ?[Ss]top|EARLY STOP)(?:(?:ping|ped|PING|PED)[.!]*|!)\s*\Z",
         rb"\[EARLY STOP\] |EarlyStopping counter: (\d+) out of \1\b|^Stopping\. Best iteration",
-        needles=(b"arly", b"ARLY", b"Stopping. Best", b"Signaling"),
+        needles=b"arly|ARLY|Stopping. Best|Signaling",
     ),
-    sign("budget", rb"\bstopping_early: ", needles=(b"arly",)),
+    sign("budget", rb"\bstopping_early: ", needles=b"arly"),
     sign(saves.FAILED, *saves.NOT_SAVED, needles=saves.NOT_SAVED_NEEDLES),
     sign("last_save", saves.LAST + _NOT_OF, needles=saves.NEEDLES),
     sign(saves.CHECKPOINT, *saves.PATTERNS, needles=saves.NEEDLES),
@@ -56,7 +56,7 @@ MILESTONES = Signs(
         rb"Finished training\b" + _NOT_OF,
         _WHOLE + rb"[Tt]raining (?:is )?(?:complete|finished|done)\b" + _NOT_OF,
         rb"`Trainer\.fit` stopped: |Training time \d+:\d|\bTrainOutput\(global_step=\d",
-        needles=(b"raining", b"leted in", b"rainer.fit", b"TrainOutput("),
+        needles=b"raining|leted in|rainer.fit|TrainOutput(",
     ),
     sign(
         "over",
@@ -78,62 +78,39 @@ MILESTONES = Signs(
         rb"^\W*All (?:done(?:: [\d :.-]+)?|finished(?= )|completed?)\W*$|\bEnd of epoch (\d+) / \1\b",
         rb"^\W*ALL DONE\W*$|^={2,} ?DONE ?={2,}\W*$",
         _CHINESE,
-        needles=(
-            b"raining",
-            b"RAINING",
-            b"Run fini",
-            b"Run complete",
-            b"xits successfully",
-            b"Finished. Total",
-            b"or final step",
-            b"is the best",
-            b"rain] d",
-            b"one] ",
-            b"ONE] ",
-            b"odel Trained",
-            b"odel trained",
-            b"(success)",
-            b"run_stop",
-            b"run_final",
-            b"exit code 0",
-            b"* train metr",
-            b"All done",
-            b"inished ",
-            b"All complete",
-            b"ALL DONE",
-            b"= DONE",
-            b"End of epoch",
-            b"\xe8\xae\xad\xe7\xbb\x83",
-        ),
+        needles=b"raining|RAINING|Run fini|Run complete|xits successfully|Finished. Total|or final step|"
+        b"is the best|rain] d|one] |ONE] |odel Trained|odel trained|(success)|run_stop|run_final|"
+        b"exit code 0|* train metr|All done|inished |All complete|ALL DONE|= DONE|End of epoch|"
+        b"\xe8\xae\xad\xe7\xbb\x83",
     ),
-    sign("left", rb"^wandb: +Run summary:", needles=(b"Run summary",)),
+    sign("left", rb"^wandb: +Run summary:", needles=b"Run summary"),
     sign(
         "hooks",
         rb"Total training time: *\d|\b(?:[Oo]verall|[Ww]hole|[Ee]ntire) training time\b\D{0,8}\d",
         rb"\b[Tt]ime el+apsed (?:in|for|during) training\b",
         rb"\bAfter Train(?:ing)? \d+ Iterations\b.{0,20}\bTime\b",
-        needles=(b"raining", b"After T"),
+        needles=b"raining|After T",
     ),
     sign(saves.CHECKPOINT, saves.AT_END, needles=saves.NEEDLES),
     sign(
         "eval_end",
         rb"(?:[Ee]valuation|[Vv]alidation) (?:is )?(?:done|finished|completed?|took)\b",
         rb"[Ff]inished (?:evaluat|validat)|Total inference time",
-        needles=(b"valuation", b"alidat", b"inished ", b"inference time"),
+        needles=b"valuation|alidat|inished |inference time",
     ),
     sign(
         "eval_begin",
         rb"^\**\s*Running (?:[Ee]valuation|Prediction)|^Evaluating\b|^Validating\s*(?:\.\.|$)",
         rb"\b[Bb]egin (?:validation|evaluation)",
         rb"Start(?:ing)? (?:inference|evaluation|validation)",
-        needles=(b"unning ", b"valuating", b"valuation", b"alidat", b"Start"),
+        needles=b"unning |valuating|valuation|alidat|Start",
     ),
     sign(
         "compile",
         rb"[Cc]ompil(?:ing|ed) (?:the|each|module|model|loss|cluster|\S*(?:_step|_fn|jit)\S*)\b",
         rb"(?:torch\.compile|XLA compilation|[Cc]ompilation) (?:of|took|finished|done)\b",
         rb"AUTOTUNE |Recompiling function|hit config\.\w*(?:cache_size|recompile)_limit",
-        needles=(b"ompil", b"AUTOTUNE", b"hit config"),
+        needles=b"ompil|AUTOTUNE|hit config",
     ),
     sign(
         "retry",
@@ -142,33 +119,24 @@ MILESTONES = Signs(
         rb"retrying (?:in|request)|retry loop|Max retries|Read timed out|ReadTimeout(?! *[=:] *\d)",
         rb"HTTP Error (?:429|5\d\d)|503 (?:Slow Down|Service)|429 Too Many",
         rb"Temporary failure in name resolution",
-        needles=(
-            b"onnection",
-            b"etry",
-            b"retries",
-            b"timed out",
-            b"imeout",
-            b"HTTP Error",
-            b"503 ",
-            b"429 ",
-            b"Temporary fail",
-        ),
+        needles=b"onnection|etry|retries|timed out|imeout|HTTP Error|3 Slow Down|3 Service|9 Too Many|"
+        b"Temporary fail",
     ),
     sign(
         "nan",
         rb"(?:\A|[\W_])(?:[Ll]oss|LOSS)['\"]?(?:: |=| = )(?:nan|NaN)(?![\w.])|_loss nan(?![\w.])",
-        needles=(b": nan", b"=nan", b"= nan", b"_loss nan", b": NaN", b"=NaN", b"= NaN"),
+        needles=b": nan|=nan|= nan|_loss nan|: NaN|=NaN|= NaN",
     ),
     sign(
         "skip",
         rb"\bran out of memory\b|\b[Ss]kip(?:ping|ped) (?:(?:this|the|bad|current) )?(?:mini-?)?batch\b",
         rb"\bout of memory\b.{0,200}\b[Ss]kipp(?:ing|ed) |\battempting to recover from OOM\b",
-        needles=(b"ran out of mem", b"kipping ", b"kipped ", b"recover from OOM"),
+        needles=b"ran out of mem|kipping |kipped |recover from OOM",
     ),
     sign("stage", stages.STAGE, needles=stages.STAGE_NEEDLES),
     sign("tracker", stages.TRACKER, needles=stages.TRACKER_NEEDLES),
     sign("result", stages.RESULT, needles=stages.RESULT_NEEDLES),
-    sign("plan", *plans.PATTERNS, needles=(*plans.NEEDLES, b"raining")),
+    sign("plan", *plans.PATTERNS, needles=plans.NEEDLES),
     sign("size", sizes.SIZE, needles=sizes.NEEDLES),
 )
 """What a run does in addition to training."""

@@ -5,35 +5,9 @@ from __future__ import annotations
 import re
 
 NEEDLES = (
-    b"_iter",
-    b"_step",
-    b"_timestep",
-    b"-timestep",
-    b"_update",
-    b"-iter",
-    b"-step",
-    b"-update",
-    b"_ITER",
-    b"_STEP",
-    b"niter",
-    b"_epo",
-    b"-epo",
-    b"nepo",
-    b"pochs",
-    b"och_num",
-    b"poch(s)",
-    b"#epo",
-    b"al epo",
-    b"al Epo",
-    b"otal t",
-    b"otal s",
-    b"POCHS",
-    b"um epo",
-    b"max iter",
-    b"um ste",
-    b"ax epo",
-    b"amespace",
-    b"rogress on: -",
+    b"_iter|_step|_timestep|-timestep|_update|-iter|-step|-update|_ITER|_STEP|niter|_epo|-epo|nepo|pochs|"
+    b"och_num|poch(s)|#epo|al epo|al Epo|otal t|otal s|POCHS|um epo|max iter|um ste|ax epo|amespace|"
+    b"rogress on: -|raining"
 )
 _SETTING = (
     rb"(?<![A-Za-z0-9_])((?:max|total|num|train|training)[_-](?:[a-z]{5,8}[_-])?"

@@ -36,7 +36,7 @@ LAST = (
     rb"|[Ff]inal (?:\w+ )?(?i:model|checkpoint|weights|adapter) (?:is |was |has been )?(?:saved|written)\b)"
 )
 """Words by which a run saves for the last time."""
-NEEDLES = (b"aved", b"aving", b"ave c", b"eparing", b"ritten", b"riting", b"rote", b"ready now")
+NEEDLES = b"aved|aving|ave c|eparing|ritten|riting|rote|ready now"
 """What shows that something of a checkpoint is saved."""
 NOT_SAVED = (
     rb"[Ss]kip(?:s|ped|ping)? (?:\w+ ){0,3}(?:[Cc]heckpoint(?:ing|s)?\b|[Ss]aving[ :])",
@@ -46,7 +46,7 @@ NOT_SAVED = (
     rb"\b[Cc]heckpoint(?:ing)?(?: sav(?:e|ing)| write)?(?: (?:at|for) step \d+)? (?:was |has |been ){0,2}"
     rb"(?:skipped|failed|aborted|timed out)\b",
 )
-NOT_SAVED_NEEDLES = (b"heckpoint", b"aving")
+NOT_SAVED_NEEDLES = b"heckpoint|aving"
 """What shows that it was not."""
 
 _FAILED = re.compile(b"|".join(NOT_SAVED))

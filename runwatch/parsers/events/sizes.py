@@ -31,7 +31,7 @@ _SIZES = tuple(
     )
 )
 SIZE = rb"[Pp]aram(?:eter)?s|param count"
-NEEDLES = (b"arameters", b"arams", b"aram count")
+NEEDLES = b"arameters|arams|aram count"
 
 
 def size(line: bytes) -> dict[str, str]:

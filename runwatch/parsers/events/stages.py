@@ -28,21 +28,18 @@ STAGE = (
     rb"(?: ?\([^()]{0,40}\))?))"
     rb"[^\w]{0,80}\Z"
 )  # fmt: skip
-STAGE_NEEDLES = (b"tage ", b"TAGE ", b"hase ", b"HASE ", b"==> ", b"=== ", b">>> ")
-_SCORES = (
-    b"ccuracy", b"score", b"Score", b"metric", b"bpb", b"erplexity", b"mAP", b"IoU", b"AUC", b"BLEU",
-    b"pass@",
-)  # fmt: skip
+STAGE_NEEDLES = b"tage |TAGE |hase |HASE |==> |=== |>>> "
+_SCORES = b"ccuracy|score|Score|metric|bpb|erplexity|mAP|IoU|AUC|BLEU|pass@"
 _WORD = rb"[A-Za-z0-9@+(][\w@/+.()-]{0,30}"
 RESULT = (
     rb"\A(?:.{0,80}?[\]|>:-] )?\W{0,6}(?P<name>(?=[A-Za-z])(?:" + _WORD + rb" ){0,4}?[\w@/+.()-]{0,30}?(?:"
-    + b"|".join(_SCORES)
+    + _SCORES
     + rb")[\w@/+.()-]{0,20}(?: " + _WORD + rb"){0,2}) ?[:=] ?"
     rb"(?P<value>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?) ?(?P<share>%)?(?: ?\(\d+ ?/ ?\d+\))?[\s.!]*\Z"
 )  # fmt: skip
 RESULT_NEEDLES = _SCORES
 TRACKER = rb"Run data is saved locally in \S*?(?P<id>(?:offline-)?run-\d{8}_\d{6}-[\w-]+)"
-TRACKER_NEEDLES = (b"Run data",)
+TRACKER_NEEDLES = b"Run data"
 _LEAST = re.compile(rb"(?i)min(?:imum)?\b|lowest\b")
 """Words of names that repeat the best of what was printed before."""
 _STAGE, _RESULT, _TRACKER = re.compile(STAGE), re.compile(RESULT), re.compile(TRACKER)

@@ -7,7 +7,6 @@ fit the words themselves are compared.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -23,10 +22,8 @@ _COMMON = b" etaoinsrhldcumfpgwybvkxjqz"
 class Search:
     """Finds some words, overlapping ones too. It never changes."""
 
-    def __init__(self, words: Iterable[bytes], whole: re.Pattern[bytes] | None = None) -> None:
-        """`whole` matches at the places that count, where the words are only what those begin with."""
+    def __init__(self, words: Iterable[bytes]) -> None:
         words = frozenset(words)
-        self._whole = None if whole is None else whole.match
         self._short = tuple(sorted(word for word in words if len(word) < 3))
         self._words: dict[int, list[tuple[int, bytes]]] = {}
         """By three of its bytes: each other word, and where in it these are."""
@@ -39,10 +36,6 @@ class Search:
 
     def places(self, text: bytes) -> Iterator[int]:
         """Yield where in `text` words begin, in no order."""
-        found = self._candidates(text)
-        yield from found if self._whole is None else (at for at in found if self._whole(text, at))
-
-    def _candidates(self, text: bytes) -> Iterator[int]:
         for word in self._short:
             yield from finds(text, word, 0, len(text))
         body = np.frombuffer(text, np.uint8)

@@ -6,6 +6,4 @@ answer may be a needless yes, never a wrong no. What remembers earlier lines and
 one says so (`awake`); as long as one waits, nothing is shut out.
 
 gate: the question about one line, before any matcher. sieve: the same for a block, with numpy.
-words: which of many words a line holds, by one regex. search: where any of many words is in a
-large text, by hashes of three bytes.
 """

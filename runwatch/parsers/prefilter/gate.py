@@ -9,7 +9,7 @@ from operator import attrgetter
 
 from runwatch.parsers.api import Matcher, Reader
 from runwatch.parsers.body.enveloped import Logged
-from runwatch.parsers.prefilter.words import any_of
+from runwatch.parsers.words import any_of
 
 BAR = b"%|"
 """What a bar of tqdm holds."""

@@ -14,13 +14,13 @@ import numpy as np
 from runwatch.parsers.api import MAX_LINE
 from runwatch.parsers.envelope.containers import contained
 from runwatch.parsers.envelope.header import opened
-from runwatch.parsers.events.triggers import TRIGGER, TRIGGER_HEADS
+from runwatch.parsers.events.triggers import WORDS
 from runwatch.parsers.framing.lines import UNCLEAN, Lines
 from runwatch.parsers.framing.search import Search, finds
 from runwatch.parsers.inference.roles import TELLING, is_count
 from runwatch.parsers.inference.sections import opens
 from runwatch.parsers.inference.tables import may_head
-from runwatch.parsers.prefilter.gate import Gate
+from runwatch.parsers.prefilter.gate import BAR, Gate
 
 _SMALL = np.uint8(32)
 _HEADS = (b"#", b"`", b"|", b"^")
@@ -29,8 +29,8 @@ _HAN = 0xE4
 """The least first byte of a Chinese character, of which the learner knows some words."""
 
 
-TRIGGERS = Search(TRIGGER_HEADS, TRIGGER)
-"""Finds where an event may be reported."""
+TRIGGERS = Search({*WORDS, BAR})
+"""Finds where an event may be reported, and bars."""
 
 
 class Sieve:

@@ -34,6 +34,12 @@ class WordSet:
         return frozenset(found)
 
 
+def least(words: Iterable[bytes]) -> frozenset[bytes]:
+    """Return words without those that hold another one: who looks for any of them needs no more."""
+    every = frozenset(words)
+    return frozenset(word for word in every if not any(other in word and other != word for other in every))
+
+
 @cache
 def any_of(words: frozenset[bytes]) -> re.Pattern[bytes]:
     """Return what finds the next of some words, the longest of those that begin at its place."""
