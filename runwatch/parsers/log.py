@@ -98,16 +98,6 @@ class LogParser:
         return self._detector.format.name if self._detector.format else None
 
     @property
-    def example(self) -> str | None:
-        """A typical line of the detected format, or None while unsure."""
-        return self._detector.format.example if self._detector.format else None
-
-    @property
-    def learned(self) -> float | None:
-        """How sure a learned format is: the share it reads of the lines it was learned from; else None."""
-        return self._evidence.share
-
-    @property
     def certainty(self) -> float | None:
         """How likely a learned format reads step and loss right, in [0, 1]; None if none was learned."""
         return self._evidence.certainty

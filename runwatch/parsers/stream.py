@@ -110,16 +110,6 @@ class StreamParser:
         return self._records.format if self._records else self._format or self._log.format
 
     @property
-    def example(self) -> str | None:
-        """A typical line of a log's format; see LogParser."""
-        return self._log.example
-
-    @property
-    def learned(self) -> float | None:
-        """How sure a learned format is; see LogParser."""
-        return self._log.learned
-
-    @property
     def certainty(self) -> float | None:
         """How likely a learned format reads step and loss right; see LogParser."""
         return self._log.certainty

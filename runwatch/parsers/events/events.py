@@ -57,12 +57,12 @@ class Line(NamedTuple):
     """Without its tag; only so much of a long line as is looked at."""
     tag: bytes
     """What a launcher put before each line of one process."""
-    rank: int | None
     offset: int
     number: int
     """Of its line in the log."""
     ordinal: int
     """Of the record; a gap means that step lines were between."""
+    rank: int | None = None
     whole: bytes = b""
     """With its tag and the time that may precede it; empty if there is none."""
 
@@ -72,9 +72,9 @@ class Line(NamedTuple):
         header = opened(text, lenient=True)
         end = header.launched if header is not None else 0
         if header is None or not end:
-            return cls(text[:_LOOK], b"", None, offset, number, ordinal)
+            return cls(text[:_LOOK], b"", offset, number, ordinal)
         rank = header.rank(text)
-        return cls(text[end : end + _LOOK], header.process, rank, offset, number, ordinal, text[:end])
+        return cls(text[end : end + _LOOK], header.process, offset, number, ordinal, rank, text[:end])
 
     def data(self) -> dict[str, str]:
         """Return when it was written, if it says so; see stamps for what that means."""
@@ -141,7 +141,7 @@ class EventScanner:
         if belongs or self._begin(seen):
             return reported
         if marker is not None:
-            seen = Line(line, b"", None, offset, number, ordinal)
+            seen = Line(line, b"", offset, number, ordinal)
             return reported + self._milestone(marker, seen, _redrawn(line))
         return reported + (self._line(seen) or []) or None
 
@@ -188,10 +188,10 @@ class EventScanner:
 
     def _go_on(self, line: Line) -> tuple[bool, list[Event]]:
         """Return whether a line belongs to what has begun before, and what that became."""
-        belongs, ended = self._tracebacks.feed(*line[:2], *line[3:6])
+        belongs, ended = self._tracebacks.feed(*line[:5])
         reported = _of_traceback(ended) if ended else []
         if not belongs:
-            belongs, root = self._failures.feed(*line[:2], *line[3:6])
+            belongs, root = self._failures.feed(*line[:5])
             reported += [_of_root(root)] if root else []
         if not belongs:
             belongs, complete = self._continued.feed(line.text, line.ordinal)
@@ -207,7 +207,7 @@ class EventScanner:
             self._tracebacks.ignore(line.tag, line.ordinal)
         if not (HEAD in line.text or MODULE in line.text or line.text.startswith(ROOT_CAUSE)):
             return False
-        begun = self._tracebacks.begin(*line[:2], *line[3:6]) or self._failures.begin(*line[:2], *line[3:6])
+        begun = self._tracebacks.begin(*line[:5]) or self._failures.begin(*line[:5])
         self.inside |= begun
         return begun
 
@@ -303,26 +303,19 @@ def _redrawn(line: bytes) -> bytes:
 
 def _of_traceback(ended: Ended) -> list[Event]:
     """Return the event of a traceback; nothing of one that Python continues after, unless it says more."""
-    header, data = opened(ended.tag + b" {", lenient=True), {"frames": ended.frames}
-    data |= {"caught": "1"} if ended.caught else {}
-    data |= {"inner": "1"} if ended.inner else {}
-    data |= {"chained": "1"} if ended.chained else {}
-    data |= {"ignored": "1"} if ended.ignored else {}
-    data |= {"handling": "1"} if ended.handling else {}
-    data |= {"main": str(ended.main)} if ended.main else {}
-    data |= {"program": ended.program} if ended.program else {}
+    header = opened(ended.tag + b" {", lenient=True)
     rank = header.rank(ended.tag) if header is not None else None
     kind = (TROUBLE.first(ended.raised) or ("traceback",))[0]
-    if ended.ignored and kind == "traceback":
+    if "ignored" in ended.data and kind == "traceback":
         return []
     title = _title(_said(ended)) if ended.raised else "Traceback without its last line"
-    data |= saves.broken_off(ended.raised) if ended.raised else {}
+    data = ended.data | (saves.broken_off(ended.raised) if ended.raised else {})
     return [Event(kind, ended.offset, ended.line, title, rank, data=data)]
 
 
 def _said(ended: Ended) -> bytes:
     """Return what was raised; of an assertion without words, what it asserts."""
-    asserted = _ASSERTED.search(ended.frames) if ended.raised.strip() == b"AssertionError" else None
+    asserted = _ASSERTED.search(ended.data["frames"]) if ended.raised.strip() == b"AssertionError" else None
     return b"AssertionError: " + asserted[1].encode() if asserted else ended.raised
 
 

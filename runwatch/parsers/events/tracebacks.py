@@ -143,21 +143,8 @@ class Ended:
     line: int
     raised: bytes
     """Its last line; empty where it was cut off."""
-    frames: str
-    caught: bool = False
-    """Whether it begins inside the program, as one does that was caught there and printed."""
-    inner: bool = False
-    """Whether it may have been caught: it does not begin where a process or a thread does."""
-    chained: bool = False
-    """Whether it was raised because of the one before it."""
-    ignored: bool = False
-    """Whether Python continued after it."""
-    main: int = 0
-    """Line of its head, where it begins in the program's own file: unless that caught it, it has ended."""
-    handling: bool = False
-    """Whether it was raised while the one before it was handled: it takes the place of that."""
-    program: str = ""
-    """Name of the file in which it begins, where that is the program's own."""
+    data: dict[str, str]
+    """Its frames, what else is known of it (see _end), the program's own file in which it begins."""
 
 
 class Tracebacks:
@@ -280,29 +267,30 @@ class Tracebacks:
         open_ = self._open.pop(tag)
         frames = "\n".join(open_.frames[-_SHOWN:])
         first = _FILE.match(open_.frames[0]) if open_.frames else None
-        caught = first is not None and not _OUTERMOST.match(open_.frames[0], first.end())
-        inner = first is not None and not _BOTTOM.match(open_.frames[0], first.end())
-        raised, offset, line = raised or open_.raised, offset or open_.offset, line or open_.line
         own = _MAIN.match(open_.frames[0]) if open_.frames else None
-        begins = own is not None and not open_.handling
         ignored = open_.ignored or _OF_TRACKER.match("\n".join(open_.frames)) is not None
-        main = open_.begun if begins and not open_.chained and not ignored else 0
-        if raised:
-            return Ended(
-                tag,
-                offset,
-                line,
-                raised,
-                frames,
-                caught,
-                inner,
-                open_.chained,
-                ignored,
-                main,
-                open_.handling,
-                program="" if own is None else own[1],
-            )
-        return Ended(tag, open_.offset, open_.line, b"", frames, ignored=ignored or open_.headless)
+        raised = raised or open_.raised
+        if not raised:
+            ignored |= open_.headless
+            data = {"frames": frames} | ({"ignored": "1"} if ignored else {})
+            return Ended(tag, open_.offset, open_.line, b"", data)
+        facts = {
+            # it begins inside the program, as one does that was caught there and printed
+            "caught": first is not None and not _OUTERMOST.match(open_.frames[0], first.end()),
+            # it may have been caught: it does not begin where a process or a thread does
+            "inner": first is not None and not _BOTTOM.match(open_.frames[0], first.end()),
+            # it was raised because of the one before it
+            "chained": open_.chained,
+            # Python continued after it
+            "ignored": ignored,
+            # it was raised while the one before it was handled: it takes the place of that
+            "handling": open_.handling,
+        }
+        data = {"frames": frames} | {name: "1" for name, known in facts.items() if known}
+        if own is not None and not (open_.handling or open_.chained or ignored):
+            data["main"] = str(open_.begun)  # line of its head: unless the program caught it, it has ended
+        data |= {} if own is None else {"program": own[1]}
+        return Ended(tag, offset or open_.offset, line or open_.line, raised, data)
 
 
 def _shape(text: bytes) -> bytes:
