@@ -31,7 +31,7 @@ def restricted(formats: Sequence[Format], name: str | None) -> tuple[Format, ...
 
 @cache
 def catalogue() -> tuple[Format, ...]:
-    """Return every known format, the most specific first; those of other packages go before ours."""
+    """Return every known format in the order in which they are asked; those of other packages go first."""
     from runwatch.parsers.formats import plugins
 
     ours = builtin()
@@ -40,72 +40,8 @@ def catalogue() -> tuple[Format, ...]:
 
 FAMILIES = ("llm", "rl", "vision", "language", "classic", "generic")
 """The folders of formats."""
-_ORDER = (
-    "nanochat",
-    "llm.c",
-    "build-nanogpt",
-    "nanogpt",
-    "build-nanogpt-logtxt",
-    "llm.c-mainlog",
-    "modded-nanogpt",
-    "nanogpt-tagged",
-    "litgpt",
-    "hf-trainer",
-    "hf-custom-logger",
-    "torchtitan",
-    "megatron",
-    "maxtext",
-    "nemo",
-    "verl",
-    "fairseq",
-    "fairseq-epochs",
-    "icefall",
-    "espnet",
-    "timm",
-    "swin",
-    "swav",
-    "torchvision",
-    "openpcdet",
-    "openmmlab",
-    "detectron2",
-    "slowfast",
-    "paddleseg",
-    "paddledetection",
-    "paddleocr",
-    "paddleclas",
-    "paddlegan",
-    "paddle-cyclegan",
-    "paddlevit",
-    "yolo",
-    "yolo-results-txt",
-    "yolox",
-    "xgboost",
-    "lightgbm",
-    "catboost",
-    "sklearn-mlp",
-    "caffe",
-    "darknet",
-    "basicsr",
-    "dl4j",
-    "stylegan",
-    "pix2pix",
-    "flair",
-    "spacy",
-    "allennlp",
-    "stable-baselines3",
-    "cleanrl",
-    "epoch-batch-loss",
-    "keras",
-    "pytorch-cifar",
-    "deepspeed-pipeline",
-    "deepspeed",
-    "cleanrl-eval",
-    "openpcdet-bars",
-    "progress-bar",
-    "lightning-rich",
-)
-"""The order in which they are asked, since a line of one could be taken for another's: weak formats last.
-A format that is not named here is asked before them."""
+_FIRST = ("nanogpt", "sklearn-mlp")
+"""They are asked before others: LitGPT's and Caffe's patterns would take their lines, too."""
 
 
 @cache
@@ -124,5 +60,5 @@ def builtin() -> tuple[Format, ...]:
                 files += [replace(fmt, alone=True) for fmt in module.FORMATS]
             else:
                 lines |= {fmt.name: fmt for fmt in vars(module).values() if isinstance(fmt, Format)}
-    place = {name: at for at, name in enumerate(_ORDER)}
-    return (*sorted(lines.values(), key=lambda fmt: place.get(fmt.name, -1)), *files)
+    first = sorted(lines.values(), key=lambda fmt: fmt.name not in _FIRST)
+    return (*first, *files)
