@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TypeVar, cast
 
-from runwatch.parsers.api import Layout, Matcher, Reader, Row
+from runwatch.parsers.api import Known, Layout, Matcher, Reader, Row
 from runwatch.parsers.envelope.header import Header
 
 _Of = TypeVar("_Of")
@@ -53,9 +53,9 @@ class RankedReader(Reader):
 
     def __init__(self, reader: Reader, line: bytes, header: Header) -> None:
         """`header` is that of a line of the rank."""
-        self._reader, self._names = reader, header.names
+        self._reader = reader
         self._numbers = [float(line[slice(*span)]) for span in header.spans]
-        self._layouts: dict[int, tuple[Layout, Layout]] = {}
+        self._layouts: Known[Layout, Layout] = Known(lambda layout: layout.extended(header.names))
 
     def feed(self, line: bytes, number: int) -> list[Row] | None:
         """Return the records that a message completes; see Reader."""
@@ -74,14 +74,6 @@ class RankedReader(Reader):
         return [
             row
             if "rank" in row.layout.names
-            else Row(self._layout(row.layout), row.line, [*row.values, *self._numbers])
+            else Row(self._layouts[row.layout], row.line, [*row.values, *self._numbers])
             for row in rows
         ]
-
-    def _layout(self, layout: Layout) -> Layout:
-        known = self._layouts.get(id(layout))
-        if known is None:
-            if len(self._layouts) > 1024:
-                self._layouts.clear()
-            known = self._layouts[id(layout)] = layout, layout.extended(self._names)
-        return known[1]

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from runwatch.parsers.api import Known
 from runwatch.parsers.framing.crc32c import masked
 
 MAX_RECORD = 4 << 20
@@ -21,6 +22,8 @@ MAX_RECORD = 4 << 20
 
 
 _WRITTEN = re.compile(rb"[^\0]")
+_CHECKS: Known[int, int] = Known(lambda size: masked(size.to_bytes(8, "little")), 4096)
+"""The checksums of lengths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +246,6 @@ class Events:
         self._reported = inside
         """Whether this search was reported."""
         self._lost_at = at
-        self._crcs: dict[int, int] = {}
 
     @property
     def held(self) -> int:
@@ -287,12 +289,7 @@ class Events:
         return out
 
     def _agree(self, size: int, crc: int) -> bool:
-        known = self._crcs.get(size)
-        if known is None:
-            if len(self._crcs) > 4096:
-                self._crcs.clear()
-            known = self._crcs[size] = masked(size.to_bytes(8, "little"))
-        return known == crc and size < self._MAX_LENGTH
+        return _CHECKS[size] == crc and size < self._MAX_LENGTH
 
     def _search(self, buffer: bytes, at: int, out: Found) -> int:
         """Return where the next record begins, or how far there is none.

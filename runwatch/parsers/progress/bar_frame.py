@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from runwatch.core.batch import EPOCH_STEPS, EVAL, TRAIN
 from runwatch.core.metrics import EPOCH, STEP_TIME, Unit
-from runwatch.parsers.api import Layout, Match, Matcher
+from runwatch.parsers.api import Known, Layout, Match, Matcher
 from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.lexicon.parts import adversaries
@@ -52,8 +52,6 @@ _RANK = re.compile(
 )
 _EPOCHS = ("epoch", "epochs")
 _CLOCK = ("hours", "minutes", "seconds")
-_MOST = 1024
-"""Layouts remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +193,10 @@ class BarFrames(Matcher):
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._row = RowMaker(pattern, ALIASES)
-        self._layouts: dict[tuple[Any, ...], BarLayout | None] = {}
-        self._columns: dict[tuple[BarLayout, bool, bool, bool, bool], Columns] = {}
+        self._layouts: Known[tuple[Any, ...], BarLayout | None] = Known(lambda key: self._layout(*key))
+        self._columns: Known[tuple[BarLayout, bool, bool, bool, bool], Columns] = Known(
+            lambda key: Columns(self._row, *key)
+        )
 
     def columns(
         self,
@@ -208,13 +208,7 @@ class BarFrames(Matcher):
         ranked: bool = False,
     ) -> Columns:
         """Return how the numbers of frames of a layout become records."""
-        key = layout, placed, rolls, timed, ranked
-        found = self._columns.get(key)
-        if found is None:
-            if len(self._columns) > _MOST:
-                self._columns.clear()
-            found = self._columns[key] = Columns(self._row, *key)
-        return found
+        return self._columns[layout, placed, rolls, timed, ranked]
 
     def losses(self, layout: BarLayout) -> tuple[str, ...]:
         """Return the names of what a layout's frames say about training."""
@@ -281,10 +275,6 @@ class BarFrames(Matcher):
             *(not epochs and _is_outer(text, bar), spans_run(text), trains(text), bar.scales, bar.redrawn),
             *(held_out, line.count(UP)),
         )
-        if key not in self._layouts:
-            if len(self._layouts) > _MOST:
-                self._layouts.clear()
-            self._layouts[key] = self._layout(*key)
         layout = self._layouts[key]
         if layout is None:
             return None

@@ -11,13 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import NamedTuple
 
 from runwatch.core.batch import BY_EPOCH, EVAL, META_COLUMNS, TRAIN
 from runwatch.core.fold import planned
 from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
 from runwatch.core.text import shown
-from runwatch.parsers.api import Layout, Match, Shared
+from runwatch.parsers.api import Known, Layout, Match, Shared
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS, counter_of
@@ -178,8 +179,9 @@ class Reader:
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
-        self._known: dict[tuple[str | None, tuple[str, ...]], Shape | None] = {}
-        self._layouts: dict[tuple[Layout, tuple[tuple[str, str], ...]], Layout] = {}
+        self._known = Known(self._build, _MAX_LAYOUTS)
+        self._layouts: Known[tuple[Layout, tuple[tuple[str, str], ...]], Layout] = Known(itemgetter(0))
+        """The same layout for those that are the same, printed names too."""
 
     def read(self, numbers: Mapping[str, float], mode: str | None = None) -> Match | None:
         """Return the layout and stored values of a record, or None if it is not one."""
@@ -194,15 +196,10 @@ class Reader:
 
     def shape(self, keys: tuple[str, ...], mode: str | None) -> Shape | None:
         """Return what records with these keys become, or None if they are none."""
-        if (mode, keys) not in self._known:
-            if len(self._known) >= _MAX_LAYOUTS:
-                self._known.clear()
-                self._layouts.clear()
-            self._known[mode, keys] = self._build(frozenset(keys), mode)
         return self._known[mode, keys]
 
-    def _build(self, keys: frozenset[str], mode: str | None) -> Shape | None:
-        schema = self.schema
+    def _build(self, of: tuple[str | None, tuple[str, ...]]) -> Shape | None:
+        mode, keys, schema = of[0], frozenset(of[1]), self.schema
         kind = schema.kind(keys, mode)
         if kind is None:
             return None
@@ -251,7 +248,7 @@ class Reader:
         layout = Layout(
             EVAL if mode == BESIDE else kind, pattern, tuple(columns), tuple(units), printed, ended
         )
-        layout = self._layouts.setdefault((layout, tuple(printed.items())), layout)
+        layout = self._layouts[layout, tuple(printed.items())]
         return Shape(layout, tuple(columns.values()), all(unit == Unit() for unit in units))
 
     def _order(self, key: str) -> tuple[bool, bool, int, bool, str]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from runwatch.core.batch import EVAL, PLAN, TRAIN, Event
 from runwatch.core.metrics import Unit
-from runwatch.parsers.api import Layout
+from runwatch.parsers.api import Known, Layout
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.framing.protobuf import (
     MalformedError,
@@ -66,7 +66,7 @@ class WandbDecoder:
         self._bulk: HistoryDecoder | None = None
         self._may_bulk = bulk
         self._reader = Reader(_SCHEMA)
-        self._shapes: dict[frozenset[bytes], Shape | None] = {}
+        self._shapes = Known(self._build, _MAX_SHAPES)
         self._step: float | None = None
         self._placed = False
         """Rows of training say which step they are of, by a key of their own."""
@@ -204,12 +204,7 @@ class WandbDecoder:
 
     def shape(self, row: Iterable[bytes]) -> Shape | None:
         """Return what rows that hold these keys become; None: nothing."""
-        keys = frozenset(row)
-        if keys not in self._shapes:
-            if len(self._shapes) >= _MAX_SHAPES:
-                self._shapes.clear()
-            self._shapes[keys] = self._build(keys)
-        return self._shapes[keys]
+        return self._shapes[frozenset(row)]
 
     def _build(self, keys: frozenset[bytes]) -> Shape | None:
         named = {key.decode("utf-8", "replace"): key for key in sorted(keys)}
