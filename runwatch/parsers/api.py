@@ -243,10 +243,6 @@ class Reader:
         """Take redraws that show nothing of their own; return False if they have to be read one by one."""
         return True
 
-    def bulk(self) -> Any:
-        """Return what reads blocks and single lines in its place (see frames.BlockFold), or None."""
-        return None
-
 
 @dataclass(frozen=True, slots=True)
 class Sample:

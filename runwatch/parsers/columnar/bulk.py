@@ -19,6 +19,7 @@ from runwatch.parsers.body.matchers import DictPattern
 from runwatch.parsers.columnar.skeleton import ALIKE, Skeleton, learn
 from runwatch.parsers.framing.ansi import Uncolored
 from runwatch.parsers.framing.lines import PAD, Ints, Lines
+from runwatch.parsers.structured.json_lines import JsonLine
 
 _ROWS = 4096  # rows a pass works on
 _MIN = 12  # fewer lines than this are cheaper through the matcher than to learn from
@@ -35,7 +36,10 @@ _SHAPE_LIMIT = np.array([9 if 48 <= c <= 57 else 0 for c in range(256)], np.uint
 class Decoder(Protocol):
     """Decodes many lines of one matcher at once."""
 
-    matcher: Matcher
+    @property
+    def matcher(self) -> Matcher:
+        """Whose lines it decodes."""
+        ...
 
     def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
         """Decode those of `candidates` (record indices) it can; the matcher reads the others.
@@ -60,6 +64,10 @@ def _decoder(matcher: Matcher) -> Decoder | None:
         from runwatch.parsers.columnar.dicts import DictDecoder
 
         return DictDecoder(matcher)
+    if isinstance(matcher, JsonLine):
+        from runwatch.parsers.structured.json_bulk import JsonDecoder
+
+        return JsonDecoder(matcher)
     own: Decoder | None = matcher.bulk()
     return BulkDecoder(matcher) if own is None and matcher.skeletons else own
 

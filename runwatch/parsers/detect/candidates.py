@@ -15,6 +15,7 @@ from runwatch.parsers.envelope.containers import may_wrap
 from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.events.events import EventScanner
 from runwatch.parsers.prefilter.gate import Gate
+from runwatch.parsers.tables.boxes import BoxReader
 from runwatch.parsers.tables.delimited import Columns
 from runwatch.parsers.words import any_of
 
@@ -75,11 +76,14 @@ class Candidates:
     def fold(self) -> None:
         """Take the bulk path of the only reader, if it has one."""
         reader = self.readers[0].reader
-        self.folded = reader.bulk()
         if isinstance(reader, FoldingReader):
             from runwatch.parsers.columnar.folding import Folded
 
             self.folded = Folded(reader)
+        elif isinstance(reader, BoxReader):
+            from runwatch.parsers.tables.boxes_bulk import WholeBoxes
+
+            self.folded = WholeBoxes(reader)
         if self.folded is not None:
             self.readers = (self.readers[0]._replace(reader=self.folded),)
             self.heads = [*self._events.heads, b"^"]

@@ -11,7 +11,7 @@ import operator
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, NamedTuple, Protocol, cast
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -22,8 +22,9 @@ from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.framing.ansi import bare
 from runwatch.parsers.framing.lines import Ints, Lines
+from runwatch.parsers.structured.json_lines import JsonLine
 from runwatch.parsers.structured.json_text import Record, load
-from runwatch.parsers.structured.keyed_records import MAX_DEPTH, Reader, flatten, numeric
+from runwatch.parsers.structured.keyed_records import MAX_DEPTH, flatten, numeric
 
 _HOLDS_NUMBER = re.compile(rf"^{VALUE.decode()}$", re.MULTILINE | re.ASCII)
 _GROUP = 1024  # lines decoded at once; halved where one of them has another shape
@@ -195,33 +196,18 @@ class GroupDecoder(ABC):
         return row
 
 
-class JsonMatcher(Protocol):
-    """A matcher of JSON lines, as far as its decoder needs it."""
-
-    prefix: bytes
-    needle: bytes
-    body: int
-    words: tuple[str, ...]
-    reshape: Callable[[Record], Record] | None
-    reader: Reader
-
-    def mode(self, record: Record) -> str | None:
-        """Return the word that says which part of training a record is about."""
-        ...
-
-
 class JsonDecoder(GroupDecoder):
     """Decodes the objects of a matcher of JSON lines."""
 
-    def __init__(self, matcher: JsonMatcher) -> None:
+    matcher: JsonLine
+
+    def __init__(self, matcher: JsonLine) -> None:
         super().__init__()
-        self.matcher = cast("Matcher", matcher)
-        self._json = matcher
-        self.needle = matcher.needle
+        self.matcher, self.needle = matcher, matcher.needle
 
     def text(self, line: bytes) -> bytes | None:
         """Return the object of a line."""
-        matcher = self._json
+        matcher = self.matcher
         if matcher.prefix:
             return line[matcher.body :] if line.startswith(matcher.prefix) else None
         at = line.find(matcher.needle)
@@ -234,15 +220,15 @@ class JsonDecoder(GroupDecoder):
         record = load(text)
         if not record:
             return None
-        reader = self._json.reader
+        reader = self.matcher.reader
         try:
-            survey = _Survey(record, (*reader.schema.modes, *self._json.words), reader.schema.skip)
+            survey = _Survey(record, (*reader.schema.modes, *self.matcher.words), reader.schema.skip)
         except (ValueError, TypeError):
             return None
-        reshape = self._json.reshape or (lambda record: record)
+        reshape = self.matcher.reshape or (lambda record: record)
         marked = reshape(survey.marked)
         places = flatten(marked, reader.schema.skip)
-        shape = reader.shape(tuple(places), self._json.mode(marked))
+        shape = reader.shape(tuple(places), self.matcher.mode(marked))
         if shape is None or shape.layout.event or not shape.keys or any(u.invert for u in shape.layout.units):
             return None
         kept = [leaf for key in shape.keys if (leaf := survey.leaf(places[key])) is not None]

@@ -7,7 +7,6 @@ not know but Python writes, are values; null is absent.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from runwatch.parsers.api import Match, Matcher
 from runwatch.parsers.lexicon.words import split_of
@@ -63,9 +62,3 @@ class JsonLine(Matcher):
         return None
 
     skeletons = False
-
-    def bulk(self) -> Any:
-        """Return a decoder of whole blocks."""
-        from runwatch.parsers.structured.json_bulk import JsonDecoder
-
-        return JsonDecoder(self)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Layout, Reader, Row
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.lexicon.words import is_meaningful, is_val
-
-if TYPE_CHECKING:
-    from runwatch.parsers.tables.boxes_bulk import WholeBoxes
 
 _CELL = re.compile(  # each run of spaces is tried once: a line of spaces must not take quadratic time
     rb"\|\s+(?=\S)(?:([\w./%-][\w./% -]{0,59}?)\s*|(?<=\s\s))\|\s*(?:(" + VALUE + rb")\s*)?\|\s*$"
@@ -116,13 +112,13 @@ class BoxReader(Reader):
             self.feed(line, 0)
         self._items, self._held = None, None
 
-    def bulk(self) -> WholeBoxes:
-        """Return what reads the boxes of a block, with this reader behind it."""
-        from runwatch.parsers.tables.boxes_bulk import WholeBoxes
+    def take_all(self) -> None:
+        """Take any box for one of the format, which is known, unless its step has another name there."""
+        self._other = self._other is None or self._other
 
-        if self._other is None:  # the format is known, so that these are its boxes
-            self._other = True
-        return WholeBoxes(self, lambda: BoxReader(other=self._other))
+    def fresh(self) -> BoxReader:
+        """Return a reader of the same boxes that has read nothing."""
+        return BoxReader(other=self._other)
 
     def items(self, lines: Iterable[bytes]) -> list[bool] | None:
         """Return which lines between two rules hold a value, or None if they are not all of a box."""

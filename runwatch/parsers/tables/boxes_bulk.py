@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,31 +14,12 @@ from runwatch.parsers.columnar import numerals
 from runwatch.parsers.columnar.folding import BlockFold
 from runwatch.parsers.columnar.numerals import Flags
 from runwatch.parsers.framing.lines import Bytes, Ints, Lines
+from runwatch.parsers.tables.boxes import BoxReader
 
 _MIN = 4  # fewer boxes than this are cheaper line by line
 _LONGEST = 1 << 14
 _TRIES = 8
 _MAX_PLANS = 64
-
-
-class Boxes(Protocol):
-    """The reader of boxes, line by line."""
-
-    def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Read one line."""
-        ...
-
-    def flush(self) -> list[Row]:
-        """Return what the stream's end completes."""
-        ...
-
-    def items(self, lines: Iterable[bytes]) -> list[bool] | None:
-        """Return which lines between two rules hold a value, or None if they are not all of a box."""
-        ...
-
-    def columns(self) -> tuple[Layout | None, list[int]]:
-        """Return the layout of the open box, and which of its values are kept."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +40,7 @@ class _Plan:
     """Which of the numbers are in the record."""
 
     @classmethod
-    def of(cls, box: bytes, reader: Boxes) -> _Plan | None:
+    def of(cls, box: bytes, reader: BoxReader) -> _Plan | None:
         """Return how boxes that look like this one are read, if they are; their lines end with newlines."""
         lines = box.split(b"\n")[:-1]
         held = reader.items(line for line in lines if line)
@@ -99,9 +78,10 @@ class _Plan:
 class WholeBoxes(BlockFold):
     """Reads the boxes of blocks, and single lines through the reader before which it is tried."""
 
-    def __init__(self, reader: Boxes, fresh: Callable[[], Boxes]) -> None:
-        """`fresh` makes another such reader."""
-        self._reader, self._fresh = reader, fresh
+    def __init__(self, reader: BoxReader) -> None:
+        """Its format is known: all boxes are of that."""
+        reader.take_all()
+        self._reader = reader
         self._plans: dict[int, list[_Plan]] = {}
         """By the length of a box."""
 
@@ -167,7 +147,7 @@ class WholeBoxes(BlockFold):
 
     def _learn(self, lines: Lines, first: int, size: int) -> _Plan | None:
         begin = int(lines.starts[first])
-        plan = _Plan.of(lines.buffer[begin : begin + size].tobytes(), self._fresh())
+        plan = _Plan.of(lines.buffer[begin : begin + size].tobytes(), self._reader.fresh())
         if plan is not None:
             if sum(map(len, self._plans.values())) >= _MAX_PLANS:
                 self._plans.clear()

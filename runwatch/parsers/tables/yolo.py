@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.text import shown
@@ -33,7 +33,19 @@ _YOLO_ALL = re.compile(
 """A validation: instances and what was measured, or of a classifier its accuracy alone."""
 
 
-class _YoloRows(Matcher):
+class _WordRows(Matcher):
+    """A matcher of rows that are words; see word_rows.RowMatcher."""
+
+    skeletons = False
+
+    def bulk(self) -> Any:
+        """Return the bulk path of rows, which are words."""
+        from runwatch.parsers.tables.word_rows import RowMatcher, WordDecoder
+
+        return WordDecoder(cast("RowMatcher", self))
+
+
+class _YoloRows(_WordRows):
     """Matches an epoch's row: epoch, epochs and losses, under the names of the newest header."""
 
     def __init__(self) -> None:
@@ -56,14 +68,6 @@ class _YoloRows(Matcher):
             self._layouts[len(words)] = self._layout(len(words))
         layout, kept = self._layouts[len(words)]
         return Match(layout, (found.span("epoch"), found.span("epochs"), *(words[i] for i in kept)))
-
-    skeletons = False
-
-    def bulk(self) -> Any:
-        """Return the bulk path of rows, which are words."""
-        from runwatch.parsers.tables.word_rows import WordDecoder
-
-        return WordDecoder(self)
 
     @property
     def words(self) -> int:
@@ -153,21 +157,13 @@ def _first(flags: Flags, begin: Ints) -> Ints:
     return np.asarray(at[np.searchsorted(at, begin)])
 
 
-class ResultsPattern(LinePattern):
+class ResultsPattern(_WordRows, LinePattern):
     """Rows of results.txt: an epoch's place, memory, four losses, two counts, seven measures.
 
     Rows of programs that have more losses are read one by one.
     """
 
     words = 15
-
-    skeletons = False
-
-    def bulk(self) -> Any:
-        """Return the bulk path of rows, which are words."""
-        from runwatch.parsers.tables.word_rows import WordDecoder
-
-        return WordDecoder(self)
 
     def read(self, words: Words) -> tuple[Layout, Floats, Flags] | None:
         """Return the values of rows with nothing behind their words."""

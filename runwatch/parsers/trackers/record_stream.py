@@ -7,28 +7,19 @@ the same beginning, continues where it was: only what is new is reported.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from runwatch.core.batch import Batch, Event
 from runwatch.parsers.body.piece import Piece
-from runwatch.parsers.framing.record_files import Blocks, Events, Records
+from runwatch.parsers.framing.record_files import Blocks, Events
+
+if TYPE_CHECKING:
+    from runwatch.parsers.trackers.tensorboard import EventDecoder
+    from runwatch.parsers.trackers.wandb.log import WandbDecoder
 
 _HEAD = 512
 """Bytes by which a file is known again."""
 _MAX_WARNINGS = 100
-
-
-class Decoder(Protocol):
-    """Makes rows and events of records."""
-
-    def decode(self, records: Records, line: int, piece: Piece) -> Sequence[tuple[int, str]]:
-        """Add what the records show, the first of which has the number `line`; return console lines."""
-        ...
-
-    def flush(self, piece: Piece) -> None:
-        """Add what waited for a continuation: the stream ends or breaks here."""
-        ...
 
 
 class Known(NamedTuple):
@@ -150,7 +141,7 @@ class RecordFile:
         return self._warnings <= _MAX_WARNINGS
 
 
-def _decoder(kind: type[Blocks] | type[Events], bulk: bool) -> Decoder:
+def _decoder(kind: type[Blocks] | type[Events], bulk: bool) -> WandbDecoder | EventDecoder:
     if kind is Blocks:
         from runwatch.parsers.trackers.wandb.log import WandbDecoder
 
