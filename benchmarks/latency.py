@@ -51,7 +51,7 @@ def delays(
                 now, body = time.monotonic(), json.loads(text)
                 ready.set()
                 if body["type"] == "incident" and body["change"] == "firing":
-                    seen.setdefault(str(body["incident"]["metric"]), now)
+                    seen.setdefault(str(body["incident"]["metric"]).rpartition("_")[2], now)
 
         listener = threading.Thread(target=listen, daemon=True)
         listener.start()
@@ -60,14 +60,14 @@ def delays(
         sent: dict[str, float] = {}
         step = 100
         for i in range(count):
-            name = f"val_loss_{word}{chr(97 + i // 26)}{chr(97 + i % 26)}"  # a word that means nothing
+            name = f"{word}{chr(97 + i // 26)}{chr(97 + i % 26)}"  # a word that means nothing
             for _ in range(3):
                 step += 1
-                log.write(line(step, f" | {name}: 1.0"))
+                log.write(line(step, f" | val_loss_{name}: 1.0"))
                 time.sleep(PAUSE)
             step += 1
             sent[name] = time.monotonic()
-            log.write(line(step, f" | {name}: nan"))
+            log.write(line(step, f" | val_loss_{name}: nan"))
             time.sleep(PAUSE)
         deadline = time.monotonic() + 30
         while not sent.keys() <= seen.keys() and time.monotonic() < deadline:

@@ -113,7 +113,7 @@ class Rest:
             meaningful |= lines.beginning(head, rest)
         quiet = ~meaningful
         unclean = UNCLEAN if folded is not None else (b"\0",)  # a reader looks at lines as they are
-        needles = (*candidates.dispatch.needles, *unclean)
+        needles = (*candidates.needles, *unclean)
         meaningful[quiet] = lines.holding(rest[quiet], needles, TRIGGERS, PAINTED_INSIDE)
         if folded is not None:
             meaningful |= np.fromiter(map(folded.may, lines.records(rest)), bool, len(rest))

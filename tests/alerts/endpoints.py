@@ -82,7 +82,7 @@ class SmtpServer:
     """Takes mail as SMTP says; `answers` replaces the answer to a command, such as {"RCPT": "550 no"}."""
 
     def __init__(self, **answers: str) -> None:
-        self.answers, self.mails = answers, []
+        self.answers, self.mails, self.recipients = answers, [], []
         endpoint = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -90,6 +90,8 @@ class SmtpServer:
                 self.say("220 ready")
                 while line := self.rfile.readline():
                     verb = line.decode().split()[0].upper().rstrip(":")
+                    if verb == "RCPT":
+                        endpoint.recipients.append(line.decode().partition(":")[2].strip(" <>\r\n"))
                     if verb == "QUIT":
                         return self.say("221 bye")
                     if verb in endpoint.answers:

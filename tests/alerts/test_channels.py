@@ -391,6 +391,7 @@ class TestEmail:
         )
         with SmtpServer() as server:
             assert self.channel(server.port).send(evil) == Sent()
+            assert server.recipients == ["a@example.org", "b@example.org"]
             assert self.channel(server.port).send(RESOLVED) == Sent()
         first, second = (email.message_from_bytes(mail, policy=email.policy.default) for mail in server.mails)
         assert first["Subject"].startswith("▲ Critical: aBcc: all@example.org.Ü")

@@ -102,7 +102,7 @@ class Detector:
         dispatch, readers = self._dispatch(formats, logged), readers_of(formats, known.readers)
         first = tuple(m for m, of in dispatch.owned if of is fmt and trains(m)) if not self.sure else ()
         self.candidates = chosen = Candidates(dispatch, readers, self._events, own=self._own, first=first)
-        if self.bulk and not (readers and self.sure) and not self._own:
+        if self.bulk and (chosen.apart or not self.sure) and not self._own:
             chosen.decode(known, sure=self.sure)
         if self.bulk and self.sure and not fmt.matchers and not self._ranks and len(readers) == 1:
             chosen.fold()

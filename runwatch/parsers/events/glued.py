@@ -7,20 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+import numpy as np
+
 from runwatch.core.batch import Event
 from runwatch.core.text import decode
+from runwatch.parsers.framing.search import finds
 
 _SCHEDULER = b"slurmstepd: error: *** "
 _SHELL = {
-    b"Killed\n": "killed",
-    b"Terminated\n": "signal",
-    b"Hangup\n": "signal",
-    b"Segmentation fault (core dumped)\n": "segfault",
-    b"Aborted (core dumped)\n": "segfault",
-    b"Bus error (core dumped)\n": "segfault",
+    b"Killed": "killed",
+    b"Terminated": "signal",
+    b"Hangup": "signal",
+    b"Segmentation fault (core dumped)": "segfault",
+    b"Aborted (core dumped)": "segfault",
+    b"Bus error (core dumped)": "segfault",
 }
+"""What ends a line, behind a record or a bar."""
 _CLOSES = b"0123456789]"
 """Characters with which a record or a bar ends."""
+_LAST = np.isin(np.arange(256), [words[-1] for words in _SHELL])
+"""Whether a byte may be the last one of these, (256,)."""
 KINDS = frozenset({"scheduler", *_SHELL.values()})
 """Of the events that may be behind a line."""
 
@@ -30,14 +36,24 @@ def glued(text: bytes, end: int, start: int, line: int, known: Collection[int]) 
 
     Lines whose numbers are `known` have been reported.
     """
-    for words, kind in ((_SCHEDULER, "scheduler"), *_SHELL.items()):
-        at = text.find(words, 0, end)
-        while at >= 0:
+    reported = set(known)
+    for at, kind in _behind(text, end):
+        begin = text.rfind(b"\n", 0, at) + 1
+        number = line + text.count(b"\n", 0, begin)
+        if begin < at and number not in reported:
+            reported.add(number)
             stop = text.find(b"\n", at, end)
-            stop = end if stop < 0 else stop
-            begin = text.rfind(b"\n", 0, at) + 1
-            number = line + text.count(b"\n", 0, begin)
-            behind = begin < at and (kind == "scheduler" or text[at - 1] in _CLOSES)
-            if behind and number not in known:
-                yield Event(kind, start + at, number, decode(text[at:stop].strip(), 300))
-            at = text.find(words, stop, end)
+            yield Event(kind, start + at, number, decode(text[at : stop if stop >= 0 else end].strip(), 300))
+
+
+def _behind(text: bytes, end: int) -> Iterator[tuple[int, str]]:
+    """Yield where such words are, and their kind. One look at ends of lines is quicker than six searches."""
+    for at in finds(text, _SCHEDULER, 0, end):
+        yield at, "scheduler"
+    body = np.frombuffer(text, np.uint8, end)
+    stops = np.flatnonzero(body == ord("\n"))
+    for stop in stops[_LAST[body[stops - 1]]].tolist():
+        for words, kind in _SHELL.items():
+            at = stop - len(words)
+            if at > 0 and text[at - 1] in _CLOSES and text.startswith(words, at):
+                yield at, kind

@@ -122,7 +122,7 @@ class BoxReader(Reader):
 
     def items(self, lines: Iterable[bytes]) -> list[bool] | None:
         """Return which lines between two rules hold a value, or None if they are not all of a box."""
-        self._items, self._section = [], ""
+        self._items, self._section, self._ruled = [], "", True
         held = []
         for line in lines:
             before = len(self._items)

@@ -20,7 +20,7 @@ _COCO = re.compile(
 )
 _COCO_OF = re.compile(rb"IoU metric: (\w{1,20})\s*\Z")
 _NEAR = 2
-"""Lines below a title within which its table begins."""
+"""Lines within which a table begins below its title, and each of its rows below another."""
 _MOST = 64
 """Columns read."""
 
@@ -32,14 +32,15 @@ class EvaluationTableReader(Reader):
     """
 
     needles = (b"valuation results", b"copypaste: ")
+    apart = True
 
     def __init__(self) -> None:
         self._row = RowMaker("evaluation")
         self._of = ""
         """What the title says that the table is of."""
         self._names: list[str] = []
-        self._left = 0
-        """Lines that may still be of the table."""
+        self._until = 0
+        """Number of the last line that may be of the table."""
         self._read: set[str] = set()
         """What tables were of that are not printed once more yet."""
         self._columns: list[str] = []
@@ -48,22 +49,23 @@ class EvaluationTableReader(Reader):
     @property
     def awake(self) -> bool:
         """Whether the next line may be of a table."""
-        return self._left > 0
+        return self._until > 0
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take a title, or a line of the table below it."""
         title = _TITLE.search(line) if self.needles[0] in line else None
         if title is not None:
-            self._of, self._names, self._left = (title["of"] or b"").decode(), [], _NEAR
+            self._of, self._names, self._until = (title["of"] or b"").decode(), [], number_ + _NEAR
             return []
         copied = _COPIED.search(line) if self.needles[1] in line else None
         if copied is not None:
             return self._copied(copied, number_)
-        if not self.awake:
+        if number_ > self._until:
+            self._until = 0
             return None
         if not line.startswith(b"|"):
-            self._left = 0 if self._names else self._left - 1
             return None
+        self._until = number_ + _NEAR
         cells = [cell.strip().decode("utf-8", "replace") for cell in line.strip().strip(b"|").split(b"|")]
         if not self._names or _RULE.match(line):
             self._names = self._names or cells[:_MOST]
@@ -103,6 +105,7 @@ class CocoReader(Reader):
     """Reads the first score that COCO's API prints, the mean over all thresholds, areas and classes."""
 
     needles = (b"Average Precision  (AP)", b"IoU metric: ")
+    apart = True
 
     def __init__(self) -> None:
         self._row = RowMaker("coco")
