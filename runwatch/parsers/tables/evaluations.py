@@ -106,16 +106,12 @@ class CocoReader(Reader):
 
     needles = (b"Average Precision  (AP)", b"IoU metric: ")
     apart = True
+    awake = False  # its lines are known by themselves
 
     def __init__(self) -> None:
         self._row = RowMaker("coco")
         self._of = ""
         """What the scores are of: boxes, masks."""
-
-    @property
-    def awake(self) -> bool:
-        """Never: its lines are known by themselves."""
-        return False
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take what the scores below are of, or a score."""

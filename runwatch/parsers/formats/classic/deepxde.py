@@ -20,24 +20,20 @@ class DeepXdeReader(Reader):
     """Reads the rows right below a header."""
 
     needles = (b"Train loss  ",)
+    awake = False
+    """Whether the next line may be a row."""
 
     def __init__(self) -> None:
         self._row = RowMaker("deepxde")
-        self._below = False
-
-    @property
-    def awake(self) -> bool:
-        """Whether the next line may be a row."""
-        return self._below
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take a header, or a row below one."""
         if _HEAD.match(line):
-            self._below = True
+            self.awake = True
             return []
-        row = _ROW.match(line) if self._below else None
+        row = _ROW.match(line) if self.awake else None
         if row is None:
-            self._below = False
+            self.awake = False
             return None
         train, test, metrics = (_numbers(part) for part in row.group(2, 3, 4))
         items = [("step", number(row[1])), (LOSS, sum(train)), (VAL_LOSS, sum(test))]

@@ -26,19 +26,16 @@ class AllenReader(Reader):
 
     begins = rb"Epoch \d+/\d+\s*\Z|\s{0,120}Training \||" + _END
     needles = (b"||:",)
+    awake = False
+    """Whether a row of the table may come."""
 
     def __init__(self) -> None:
         self._row = RowMaker("allennlp")
         self._epoch: list[tuple[str, float]] = []
         self._cells: dict[str, list[tuple[str, float]]] = {}
         """The cells of the table that is read, by kind of record."""
-        self._inside = self._bars = False
+        self._bars = False
         self._line = 0
-
-    @property
-    def awake(self) -> bool:
-        """Whether a row of the table may come."""
-        return self._inside
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one line of a table."""
@@ -50,13 +47,13 @@ class AllenReader(Reader):
             rows = self.flush()
             self._epoch = [("step", float(epoch[1])), ("total", float(epoch[2]) + 1.0)]
             return rows or None  # others print such a line, too
-        if self._inside and (row := _ROW.match(line)) is not None:
+        if self.awake and (row := _ROW.match(line)) is not None:
             self._take(row)
             return []
-        if self._inside and line.startswith(_END):
+        if self.awake and line.startswith(_END):
             return self.flush()
         if self._epoch and _HEAD.match(line):
-            self._cells, self._line, self._inside = {TRAIN: [], EVAL: []}, number_, True
+            self._cells, self._line, self.awake = {TRAIN: [], EVAL: []}, number_, True
             return []
         return None
 
@@ -69,7 +66,7 @@ class AllenReader(Reader):
 
     def flush(self) -> list[Row]:
         """Return the records of the table that was read last."""
-        inside, self._inside = self._inside, False
+        inside, self.awake = self.awake, False
         if not inside:
             return []
         places = {TRAIN: self._epoch, EVAL: self._epoch[:1]}
