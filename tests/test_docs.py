@@ -31,7 +31,7 @@ def blocks(kind: str, page: str = FORMATS) -> list[str]:
 
 def test_the_plugin_shown_is_the_one_in_the_examples():
     assert (EXAMPLE / "pyproject.toml").read_text() in blocks("toml")
-    shown = next(block for block in blocks("python") if "LinePattern(" in block)
+    shown = next(block for block in blocks("python") if "training(" in block)
     assert (EXAMPLE / "runwatch_tinytrain.py").read_text().endswith(shown)
     test = next(block for block in blocks("python") if "def test_" in block)
     source = (EXAMPLE / "tests" / "test_tinytrain.py").read_text()

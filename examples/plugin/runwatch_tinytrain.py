@@ -8,29 +8,20 @@ tinytrain 0.3 on 8 devices
 The time in front is not described: runwatch knows what loggers put before a message.
 """
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import STEP_TIME, VAL_LOSS
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import evaluation, training
 
 FORMAT = Format(
     name="tinytrain",
     title="tinytrain",
     example="[tiny] update 40 of 900: loss=2.1250 lr=1.0e-03 took=125.0ms",
     matchers=(
-        LinePattern(
-            "update",
-            TRAIN,
+        training(
             rb"\[tiny\] update {step} of {total}:",  # what only such a line begins with
             fields=True,  # behind it, everything that is written as name=value or name: value
             aliases={"took": STEP_TIME},  # names that runwatch does not know by itself
         ),
-        LinePattern(
-            "held-out",
-            EVAL,
-            rb"\[tiny\] held-out after {step}:",
-            fields=True,
-            aliases={"nll": VAL_LOSS},
-        ),
+        evaluation(rb"\[tiny\] held-out after {step}:", fields=True, aliases={"nll": VAL_LOSS}),
     ),
 )

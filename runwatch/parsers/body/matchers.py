@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 from runwatch.core.batch import BAR, EPOCH_STEPS, EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import EPOCH, LOSS, STEP_TIME, VAL_LOSS, Unit
@@ -262,6 +263,16 @@ class LinePattern(Matcher):
             names, suffixes = [names[i] for i in taken], [suffixes[i] for i in taken]
             spans = [spans[i] for i in taken]
         return Match(self._layouts.get(self.kind, tuple(names), tuple(suffixes)), tuple(spans))
+
+
+def training(head: bytes, name: str = "train", **more: Any) -> LinePattern:
+    """Return a pattern of lines that are records of training; see LinePattern."""
+    return LinePattern(name, TRAIN, head, **more)
+
+
+def evaluation(head: bytes, name: str = "eval", **more: Any) -> LinePattern:
+    """Return a pattern of lines that show what was measured next to training; see LinePattern."""
+    return LinePattern(name, EVAL, head, **more)
 
 
 class ExactPattern(LinePattern):

@@ -2,10 +2,10 @@
 
 import re
 
-from runwatch.core.batch import BY_ROUND, EVAL, TRAIN
+from runwatch.core.batch import BY_ROUND
 from runwatch.core.metrics import REMAINING
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import VALUE, evaluation, training
 
 _SETS = re.compile(
     rb"(?:(?<!\S)|(?<=#011))(?:cv_agg's (?=(?:train|valid) ))?"  # LightGBM's means over the folds
@@ -30,10 +30,9 @@ XGBOOST = Format(
     title="XGBoost",
     example="[40]\tvalidation_0-logloss:0.25000\tvalidation_1-logloss:0.31250",
     matchers=(
-        LinePattern(
-            "train" + BY_ROUND,
-            TRAIN,
-            rb"\[{step}\](?:\s+|#011)(?=[A-Za-z][\w.]*-[\w@.-]+:)",  # syslog's tabs
+        training(
+            rb"\[{step}\](?:\s+|#011)(?=[A-Za-z][\w.]*-[\w@.-]+:)",
+            "train" + BY_ROUND,  # syslog's tabs
             sign=rb"\[\d+\](?:\s+|#011)[A-Za-z][\w.]*-",
             fields=_SETS,
         ),
@@ -47,20 +46,18 @@ LIGHTGBM = Format(
     title="LightGBM",
     example="[40]\ttraining's l2: 0.25\tvalid_1's l2: 0.3125",
     matchers=(
-        LinePattern(
-            "train" + BY_ROUND,
-            TRAIN,
+        training(
             rb"(?:\[LightGBM\] \[Info\] )?\[{step}\]\s+(?=[A-Za-z][\w ]*'s )",
+            "train" + BY_ROUND,
             prefix=b"[",
             sign=rb"\[\d+\]\s+[A-Za-z][\w ]*'s ",
             fields=_SETS,
         ),
-        LinePattern(  # the command line prints a line per metric, and then that the round is done
-            "round" + BY_ROUND,
-            TRAIN,
+        training(  # the command line prints a line per metric, and then that the round is done
             rb"\[LightGBM\] \[Info\] {elapsed} seconds elapsed, finished iteration {step}\s*$",
+            "round" + BY_ROUND,
         ),
-        LinePattern("metric", EVAL, rb"\[LightGBM\] \[Info\] Iteration: ?{step}, ", fields=_METRIC),
+        evaluation(rb"\[LightGBM\] \[Info\] Iteration: ?{step}, ", "metric", fields=_METRIC),
     ),
     markers=((b"Did not meet early stopping. Best iteration is:", "over"),),
     repeats_records=True,
@@ -71,19 +68,17 @@ CATBOOST = Format(
     title="CatBoost",
     example="40:\tlearn: 0.2500\ttest: 0.3125\tbest: 0.3125 (40)\ttotal: 2.5s\tremaining: 9.5s",
     matchers=(
-        LinePattern(
-            "train" + BY_ROUND,
-            TRAIN,
+        training(
             rb"{step}:" + _TAB + rb"learn:? {learn}" + _TESTS + rb"(?=" + _TOTAL + rb")",
+            "train" + BY_ROUND,
             needle=b"learn",
             sign=rb"\d:" + _TAB + rb"learn:? ",
             aliases=_LEFT,
             units=_UNITS,
         ),
-        LinePattern(  # where a metric is too dear to be computed on what is learned from, as AUC
-            "train" + BY_ROUND,
-            TRAIN,
+        training(  # where a metric is too dear to be computed on what is learned from, as AUC
             rb"{step}:(?=" + _TAB + rb"test)" + _TESTS + _TAB + rb"best(?:Test)?:? (?=" + _TOTAL + rb")",
+            "train" + BY_ROUND,
             needle=b"test",
             sign=rb"\d:" + _TAB + rb"test:? ",
             aliases=_LEFT,

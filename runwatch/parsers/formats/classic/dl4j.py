@@ -2,10 +2,10 @@
 
 import re
 
-from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.batch import EVAL
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.item_blocks import ItemBlockReader
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import VALUE, training
 from runwatch.parsers.body.readers import RowMaker
 
 _SCORE = b"Score at iteration "
@@ -37,7 +37,7 @@ FORMAT = Format(
     title="Deeplearning4j",
     example="[main] INFO org.deeplearning4j...ScoreIterationListener - Score at iteration 40 is 1.25",
     matchers=tuple(
-        LinePattern("score", TRAIN, re.escape(prefix) + rb"{step} is {loss}\s*$")
+        training(re.escape(prefix) + rb"{step} is {loss}\s*$", "score")
         for prefix in (_SCORE, b"o.d.o.l.ScoreIterationListener - " + _SCORE)  # as its examples log
     ),
     readers=(StatsReader,),

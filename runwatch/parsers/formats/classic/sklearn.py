@@ -1,18 +1,17 @@
 """scikit-learn's MLPs: `Iteration 40, loss = 0.06250000`, as Caffe prints it behind a stamp."""
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import evaluation, training
 
 FORMAT = Format(
     name="sklearn-mlp",
     title="scikit-learn's MLPs (verbose=True)",
     example="Iteration 40, loss = 0.06250000",
     matchers=(
-        LinePattern(  # never behind a logger's stamp, as Caffe's are, and always to eight digits
-            "train", TRAIN, rb"Iteration {step}, loss = (?P<loss>\d+\.\d{8}|nan|inf)\s*$"
+        training(  # never behind a logger's stamp, as Caffe's are, and always to eight digits
+            rb"Iteration {step}, loss = (?P<loss>\d+\.\d{8}|nan|inf)\s*$"
         ),
-        LinePattern("score", EVAL, rb"Validation score: {score}\s*$", aliases={"score": "val/score"}),
+        evaluation(rb"Validation score: {score}\s*$", "score", aliases={"score": "val/score"}),
     ),
     markers=(
         (b"Validation score did not improve more than tol=", "early_stop"),

@@ -2,10 +2,9 @@
 
 import re
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import VAL_LOSS
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import VALUE, evaluation, training
 
 _PREFIX = rb"(?:INFO:tensorflow:|[^\r\n\]]{0,120}_hook(?:s)?\.py:\d+\] )?"
 _RESULTS = re.compile(rb"(?<![\w/.-])([A-Za-z][\w/.-]{0,80}) = (" + VALUE + rb")(?=,|\s*$)")
@@ -16,17 +15,11 @@ FORMAT = Format(
     title="TensorFlow's estimators",
     example="INFO:tensorflow:loss = 0.625, step = 400 (3.250 sec)",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
-            _PREFIX + rb"loss = {loss}, step = {step}(?: \({_} sec\))?\s*$",
-            needle=b", step = ",
-        ),
-        LinePattern(
-            "saved",
-            EVAL,
+        training(_PREFIX + rb"loss = {loss}, step = {step}(?: \({_} sec\))?\s*$", needle=b", step = "),
+        evaluation(
             rb"(?:INFO:tensorflow:|[^\r\n\]]{0,120}estimator\.py:\d+\] )?"
             rb"Saving dict for global step {step}: ",
+            "saved",
             needle=b"Saving dict for global step ",
             fields=_RESULTS,
             aliases={"loss": VAL_LOSS, "accuracy": "val/accuracy"},

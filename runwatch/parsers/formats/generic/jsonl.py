@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 from typing import Any
 
-from runwatch.core.batch import BY_LAUNCH, EVAL, TRAIN
+from runwatch.core.batch import BY_LAUNCH, EVAL
 from runwatch.core.metrics import GRAD_NORM, LOSS, SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, VAL_LOSS
 from runwatch.parsers.api import Format, Matcher
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import training
 from runwatch.parsers.structured.json_lines import JsonLine
 from runwatch.parsers.structured.json_text import Record
 from runwatch.parsers.structured.keyed_records import ANYTHING, LOSSES, Schema
@@ -188,11 +188,10 @@ MLPERF = _format(
         eval_step=False,
         ends=frozenset({"run_stop"}),
     ),
-    LinePattern(  # rounds 0.5 and 0.6
-        "mlp",
-        TRAIN,
+    training(  # rounds 0.5 and 0.6
         rb":::MLPv[\d.]+ \w+ [\d.]+ \([^()\r\n]{1,300}\) eval_accuracy: "
         rb"\{(?=[^{}\r\n]{0,80}\"epoch\": {step})(?=[^{}\r\n]{0,80}\"value\": {accuracy})",
+        "mlp",
         aliases={"accuracy": "val/accuracy"},
     ),
     prefix=b":::MLLOG {",

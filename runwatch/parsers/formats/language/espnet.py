@@ -3,10 +3,9 @@
 The step is the last batch of those that a line sums up, within the epoch; an epoch's length is not printed.
 """
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import LEARNING_RATE, STEP_TIME
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import evaluation, training
 
 _EVALUATED = (
     "loss",
@@ -26,9 +25,7 @@ FORMAT = Format(
     title="ESPnet 2",
     example="[node7] 2030-01-02 03:04:05,678 (trainer:762) INFO: 2epoch:train:51-100batch: loss=12.5, ...",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"{epoch}epoch:train:\d+-{step_in_epoch}batch: (?=\w+=)",
             needle=b"epoch:train:",
             fields=True,
@@ -38,10 +35,9 @@ FORMAT = Format(
                 **dict.fromkeys(("lr_0", "optim0_lr0"), LEARNING_RATE),
             },
         ),
-        LinePattern(
-            "validation",
-            EVAL,
+        evaluation(
             rb"{epoch}epoch results: \[train\] [^\r\n]{0,2000}?, \[valid\] (?=\w+=)",
+            "validation",
             needle=b"epoch results: [train] ",
             fields=True,
             aliases={name: f"val/{name}" for name in _EVALUATED},

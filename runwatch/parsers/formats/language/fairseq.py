@@ -5,9 +5,8 @@ The step is `num_updates`; the numbers after the epoch count batches.
 
 from typing import Any
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import ITEMS, LinePattern
+from runwatch.parsers.body.matchers import ITEMS, evaluation, training
 
 _ALIASES = {f"{part}num_updates": "step" for part in ("", "train_", "valid_")}
 _VALID = {"num_updates": "step", "loss": "val/loss", "ppl": "val/ppl", "best_loss": "val/best_loss"}
@@ -18,19 +17,17 @@ _SUMMARY: dict[str, Any] = {"fields": True, "aliases": _ALIASES}
 _TRAIN: dict[str, Any] = {"fields": True, "first_epoch": 1}
 
 _VALIDS = (
-    LinePattern("valid-json", EVAL, rb"valid \| (?=\{)", fields=ITEMS, aliases=_ALIASES),
-    LinePattern("valid-hydra", EVAL, rb"\[valid\]\[INFO\] - (?=\{)", fields=ITEMS, aliases=_ALIASES),
-    LinePattern(
-        "valid",
-        EVAL,
+    evaluation(rb"valid \| (?=\{)", "valid-json", fields=ITEMS, aliases=_ALIASES),
+    evaluation(rb"\[valid\]\[INFO\] - (?=\{)", "valid-hydra", fields=ITEMS, aliases=_ALIASES),
+    evaluation(
         rb"valid \| epoch {epoch} \|(?: valid on '[^'\r\n]{0,80}' subset \|)?",
+        "valid",
         fields=True,
         aliases=_VALID,
     ),
-    LinePattern(
-        "valid-oldest",
-        EVAL,
+    evaluation(
         rb"\| epoch {epoch} \| valid on '[^'\r\n]{0,80}' subset \|",
+        "valid-oldest",
         fields=True,
         aliases=_VALID,
     ),
@@ -41,12 +38,12 @@ FORMAT = Format(
     title="fairseq",
     example="2030-01-02 03:04:05 | INFO | train_inner | epoch 001:  40 / 900 loss=6.125, ...",
     matchers=(
-        LinePattern("train", TRAIN, rb"train_inner \| " + _BATCH, **_TRAIN),
-        LinePattern("train-older", TRAIN, rb"(?<!train_inner \| )" + _BATCH, **_TRAIN),
-        LinePattern("train-oldest", TRAIN, rb"(?<!train_inner )\| " + _BATCH, **_TRAIN),
-        LinePattern("train-json", TRAIN, rb"train_inner \| (?=\{)", fields=ITEMS, aliases=_ALIASES),
-        LinePattern(  # Hydra's logging
-            "train-hydra", TRAIN, rb"\[train_inner\]\[INFO\] - (?=\{)", fields=ITEMS, aliases=_ALIASES
+        training(rb"train_inner \| " + _BATCH, **_TRAIN),
+        training(rb"(?<!train_inner \| )" + _BATCH, "train-older", **_TRAIN),
+        training(rb"(?<!train_inner )\| " + _BATCH, "train-oldest", **_TRAIN),
+        training(rb"train_inner \| (?=\{)", "train-json", fields=ITEMS, aliases=_ALIASES),
+        training(  # Hydra's logging
+            rb"\[train_inner\]\[INFO\] - (?=\{)", "train-hydra", fields=ITEMS, aliases=_ALIASES
         ),
         *_VALIDS,
     ),
@@ -58,10 +55,10 @@ EPOCHS = Format(
     title="fairseq, where an epoch is shorter than its log interval",
     example="2030-01-02 03:04:05 | INFO | train | epoch 001 | loss 6.125 | ... | num_updates 40 | ...",
     matchers=(
-        LinePattern("epoch", TRAIN, rb"train \| " + _EPOCH, **_SUMMARY),
-        LinePattern("epoch-oldest", TRAIN, rb"(?<!train )(?<!valid )\| " + _EPOCH, **_SUMMARY),
-        LinePattern("epoch-json", TRAIN, rb"train \| (?=\{)", fields=ITEMS, aliases=_ALIASES),
-        LinePattern("epoch-hydra", TRAIN, rb"\[train\]\[INFO\] - (?=\{)", fields=ITEMS, aliases=_ALIASES),
+        training(rb"train \| " + _EPOCH, "epoch", **_SUMMARY),
+        training(rb"(?<!train )(?<!valid )\| " + _EPOCH, "epoch-oldest", **_SUMMARY),
+        training(rb"train \| (?=\{)", "epoch-json", fields=ITEMS, aliases=_ALIASES),
+        training(rb"\[train\]\[INFO\] - (?=\{)", "epoch-hydra", fields=ITEMS, aliases=_ALIASES),
         *_VALIDS,
     ),
     logged=True,

@@ -1,9 +1,8 @@
 """Marian: `Ep. 2 : Up. 4000 : Sen. 123,456 : Cost 4.125 : Time 12.50s : 43210.50 words/s : gNorm 0.5`."""
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import TOKENS_PER_SEC, VAL_LOSS
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.body.matchers import NUMBER, LinePattern
+from runwatch.parsers.body.matchers import NUMBER, evaluation, training
 
 _PLACE = rb"Ep\. (?P<epoch>%s) : Up\. (?P<step>%s) : " % (NUMBER, NUMBER)
 _LINE = (
@@ -15,18 +14,15 @@ FORMAT = Format(
     title="Marian",
     example="[2030-01-02 03:04:05] Ep. 2 : Up. 4000 : Sen. 123,456 : Cost 4.125 : Time 12.50s : ...",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             _PLACE + rb"Sen\. [\d,]{1,20} : Cost {loss}"
             rb"(?:(?=[^\r\n]{0,200} : {words} words/s))?(?:(?=[^\r\n]{0,300} : gNorm {norm}))?"
             rb"(?:(?=[^\r\n]{0,300} : L\.r\. {lr}))?",
             aliases={"words": TOKENS_PER_SEC},
         ),
-        LinePattern(
-            "valid",
-            EVAL,
+        evaluation(
             rb"(?:\[valid\] )?" + _PLACE + rb"(?:ce-mean-words|cross-entropy) : {valid} : ",
+            "valid",
             needle=b"Up. ",
             aliases={"valid": VAL_LOSS},
         ),

@@ -1,8 +1,7 @@
 """Sockeye: `E=2 B=4000  s/sec=512.50 tok/sec=9876.50 u/sec=2.50  ppl=12.5`; B counts through all epochs."""
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import evaluation, training
 
 _LOGGED = rb"(?:\[[^\]\s]{1,90}\] )?"
 _LOG = "[2030-01-02:03:04:05:INFO:sockeye.training:__call__] "
@@ -12,21 +11,16 @@ FORMAT = Format(
     title="Sockeye",
     example="[INFO:sockeye.training:__call__] E=2 B=4000\ts/sec=512.50 tok/sec=9876.50 u/sec=2.50 ...",
     matchers=(
-        LinePattern(
-            "train", TRAIN, _LOGGED + rb"E={epoch} B={step}\s+(?=s/sec=)", needle=b" B=", fields=True
-        ),
-        LinePattern(  # of version 1
-            "train",
-            TRAIN,
+        training(_LOGGED + rb"E={epoch} B={step}\s+(?=s/sec=)", needle=b" B=", fields=True),
+        training(  # of version 1
             _LOGGED + rb"Epoch\[{epoch}\] Batch \[{step}\]\s+"
             rb"Speed: [\d.]+ samples/sec {tokens_per_sec} tokens/sec(?: [\d.]+ updates/sec)?\s+",
             needle=b"] Batch [",
             fields=True,
         ),
-        LinePattern(
-            "validation",
-            EVAL,
+        evaluation(
             _LOGGED + rb"Checkpoint \[\d+\]\s+(?=Validation-)",
+            "validation",
             needle=b"Validation-",
             fields=True,
         ),

@@ -1,22 +1,16 @@
 """NVIDIA's Tacotron 2 and WaveGlow."""
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import STEP_TIME, VAL_LOSS
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import evaluation, training
 
 TACOTRON2 = Format(
     name="tacotron2",
     title="Tacotron 2 (NVIDIA)",
     example="Train loss 400 0.625000 Grad Norm 1.250000 2.50s/it",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
-            rb"Train loss {step} {loss} Grad Norm {norm} {took}s/it\s*$",
-            aliases={"took": STEP_TIME},
-        ),
-        LinePattern("validation", EVAL, rb"Validation loss {step}: +{loss}\s*$", aliases={"loss": VAL_LOSS}),
+        training(rb"Train loss {step} {loss} Grad Norm {norm} {took}s/it\s*$", aliases={"took": STEP_TIME}),
+        evaluation(rb"Validation loss {step}: +{loss}\s*$", "validation", aliases={"loss": VAL_LOSS}),
     ),
     samples=(
         Sample(
@@ -40,9 +34,7 @@ WAVEGLOW = Format(
     name="waveglow",
     title="WaveGlow (NVIDIA)",
     example="400:\t-5.125000000",
-    matchers=(
-        LinePattern("train", TRAIN, rb"(?P<step>\d{1,9}):\t(?P<loss>-?\d{1,9}\.\d{9})\s*$", needle=b":\t"),
-    ),
+    matchers=(training(rb"(?P<step>\d{1,9}):\t(?P<loss>-?\d{1,9}\.\d{9})\s*$", needle=b":\t"),),
     samples=(
         Sample(
             "Epoch: 0\n0:\t0.500000000\n1:\t-1.250000000\n2:\t-2.500000000\n",

@@ -1,9 +1,8 @@
 """Older language toolkits: Flair and spaCy."""
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import SAMPLES_PER_SEC, VAL_LOSS
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import evaluation, training
 from runwatch.parsers.tables.spacy import SpacyReader
 
 FLAIR = Format(
@@ -11,24 +10,21 @@ FLAIR = Format(
     title="Flair",
     example="2030-01-02 03:04:05,678 epoch 2 - iter 40/900 - loss 0.62500000 - samples/sec: 9.50 - ...",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"epoch {epoch} - iter {within}/{per} - loss {loss}(?: -|(?= throughput))",
             fields=True,
             first_epoch=1,
             aliases={"throughput": SAMPLES_PER_SEC},
         ),
-        LinePattern(  # before 0.4.2 nothing followed the loss
-            "train", TRAIN, rb"epoch {epoch} - iter {within}/{per} - loss {loss}\s*$", first_epoch=1
+        training(  # before 0.4.2 nothing followed the loss
+            rb"epoch {epoch} - iter {within}/{per} - loss {loss}\s*$", first_epoch=1
         ),
-        LinePattern(
-            "dev",
-            EVAL,
-            rb"DEV {1,2}: loss {loss} - ",  # 0.4 pads DEV to the width of TEST
+        evaluation(
+            rb"DEV {1,2}: loss {loss} - ",
+            "dev",  # 0.4 pads DEV to the width of TEST
             aliases={"loss": VAL_LOSS},
         ),
-        LinePattern("test", EVAL, rb"TEST : loss {loss} - ", aliases={"loss": "test/loss"}),
+        evaluation(rb"TEST : loss {loss} - ", "test", aliases={"loss": "test/loss"}),
     ),
     logged=True,
 )

@@ -6,7 +6,7 @@ import re
 
 from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Format, Reader, Row, Sample
-from runwatch.parsers.body.matchers import VALUE, LinePattern, number
+from runwatch.parsers.body.matchers import VALUE, number, training
 from runwatch.parsers.body.readers import RowMaker
 
 _LOGGED = rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}\t[\w.-]{1,60}\tINFO\t"
@@ -52,11 +52,10 @@ FORMAT = Format(
     title="VITS, so-vits-svc, RVC",
     example="2030-01-02 03:04:05,678 model INFO [2.5, 2.125, 8.5, 25.125, 1.25, 1.75, 400, 0.0002]",
     matchers=(
-        LinePattern("list", TRAIN, _LOGGED + _LOSSES + rb", {step}, {lr}\]\s*$", needle=b"\tINFO\t["),
-        LinePattern(
-            "losses",
-            TRAIN,
+        training(_LOGGED + _LOSSES + rb", {step}, {lr}\]\s*$", "list", needle=b"\tINFO\t["),
+        training(
             _LOGGED + rb"Losses: " + _LOSSES + rb"\], step: {step}, lr: {lr}(?=,|\s*$)",
+            "losses",
             needle=b"\tINFO\tLosses: [",
         ),
     ),

@@ -1,9 +1,8 @@
 """WeNet: `TRAIN Batch 2/400 loss 9.25 loss_att 8.5 ... lr 0.0001 rank 0`, the epoch and the batch in it."""
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import VAL_LOSS
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import evaluation, training
 
 _PACE = rb" (?:\| steps/sec \d+\.\d+\| )?"
 _LINE = "2030-01-02 03:04:05,678 DEBUG TRAIN {}Batch {}/{} loss {}5 loss_att 8.5 lr 0.00012500 {}rank 0\n"
@@ -14,13 +13,10 @@ FORMAT = Format(
     title="WeNet",
     example="DEBUG TRAIN Batch 2/400 loss 9.250000 loss_att 8.500000 loss_ctc 12.500000 lr 0.00012500 rank 0",
     matchers=(
-        LinePattern(
-            "train", TRAIN, rb"TRAIN" + _PACE + rb"Batch {epoch}/{step_in_epoch} (?=loss )", fields=True
-        ),
-        LinePattern(
-            "cv",
-            EVAL,
+        training(rb"TRAIN" + _PACE + rb"Batch {epoch}/{step_in_epoch} (?=loss )", fields=True),
+        evaluation(
             rb"CV" + _PACE + rb"Batch \d+/\d+ loss {batch} (?=[^\r\n]{0,400}?history loss {loss})",
+            "cv",
             aliases={"loss": VAL_LOSS, "batch": "val/batch_loss"},
         ),
     ),

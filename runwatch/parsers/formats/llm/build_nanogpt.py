@@ -1,17 +1,16 @@
 """build-nanogpt: `step  9536 | loss: 3.144028 | lr 2.6655e-04 | norm: 0.2896 | ...`, and its log.txt."""
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import evaluation, training
 
 FORMAT = Format(
     name="build-nanogpt",
     title="build-nanogpt (Karpathy's GPT-2 reproduction)",
     example="step  9536 | loss: 3.144028 | lr 2.6655e-04 | norm: 0.2896 | dt: 407.70ms | tok/sec: 1285959.71",
     matchers=(
-        LinePattern("train", TRAIN, rb"step +{step} \|(?= loss: )", fields=True),
-        LinePattern("validation", EVAL, rb"validation loss: {validation_loss}$"),
-        LinePattern("hellaswag", EVAL, rb"HellaSwag accuracy: \d+/\d+={HellaSwag_accuracy}$"),
+        training(rb"step +{step} \|(?= loss: )", fields=True),
+        evaluation(rb"validation loss: {validation_loss}$", "validation"),
+        evaluation(rb"HellaSwag accuracy: \d+/\d+={HellaSwag_accuracy}$", "hellaswag"),
     ),
 )
 
@@ -20,8 +19,8 @@ LOG_TXT = Format(
     title="build-nanogpt's log.txt",
     example="28022 train 3.127882",
     matchers=(
-        LinePattern("train", TRAIN, rb"{step} train {loss}$", needle=b" train "),
-        LinePattern("val", EVAL, rb"{step} val {val_loss}$", needle=b" val "),
-        LinePattern("hella", EVAL, rb"{step} hella {HellaSwag_accuracy}$", needle=b" hella "),
+        training(rb"{step} train {loss}$", needle=b" train "),
+        evaluation(rb"{step} val {val_loss}$", "val", needle=b" val "),
+        evaluation(rb"{step} hella {HellaSwag_accuracy}$", "hella", needle=b" hella "),
     ),
 )

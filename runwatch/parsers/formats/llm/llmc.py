@@ -5,9 +5,8 @@ first 128 steps. A line without a time was cut by another process. Older version
 print `train loss` and put the times in brackets.
 """
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import evaluation, training
 
 _LATER = rb"(?=[^\r\n]{0,200}?[|( ]"
 
@@ -16,9 +15,7 @@ FORMAT = Format(
     title="llm.c (C and CUDA, and its train_gpt2.py)",
     example="step   42/9000 | loss 6.125000 (+0.10z)| norm 1.2500 (-0.20z)| lr 2.50e-05 | 512.25 ms | ...",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"step +{step}/{total}(?: \||:) (?:train )?loss {1,12}{loss}"
             rb"(?=[ |(\r]|$)(?:" + _LATER + rb"norm {1,12}{norm}))?(?:" + _LATER + rb"lr {1,12}{lr}))?"
             rb"" + _LATER + rb" {0,12}{dt} ms)(?:" + _LATER + rb"{mfu}% "
@@ -26,11 +23,9 @@ FORMAT = Format(
             aliases={"tok s": "perf/tokens_per_sec"},
             units={"dt": "ms", "mfu": "%"},
         ),
-        LinePattern(
-            "train-cpu", TRAIN, rb"step {step}: train loss {loss} \(took {dt} ms\)\s*$", units={"dt": "ms"}
-        ),
-        LinePattern("val", EVAL, rb"val loss {val_loss}\s*$"),
-        LinePattern("hellaswag", EVAL, rb"HellaSwag: \d+/\d+ = {HellaSwag_accuracy}\s*$"),
+        training(rb"step {step}: train loss {loss} \(took {dt} ms\)\s*$", "train-cpu", units={"dt": "ms"}),
+        evaluation(rb"val loss {val_loss}\s*$", "val"),
+        evaluation(rb"HellaSwag: \d+/\d+ = {HellaSwag_accuracy}\s*$", "hellaswag"),
     ),
     markers=((b"Writing model to ", "checkpoint"), (b"evaluating HellaSwag", "eval_begin")),
 )
@@ -42,8 +37,8 @@ MAIN_LOG = Format(
     title="llm.c's main.log, and early modded-nanogpt",
     example="s:42 trl:6.1250 lr:0.000025 norm:1.25",
     matchers=(
-        LinePattern("train", TRAIN, rb"s:{step} trl:{loss}(?: lr:{lr})?(?: norm:{norm})?\s*$", sign=_MAIN),
-        LinePattern("test", EVAL, rb"s:{step} tel:{val_loss}\s*$", sign=_MAIN),
-        LinePattern("eval", EVAL, rb"s:{step} eval:{HellaSwag_accuracy}\s*$", sign=_MAIN),
+        training(rb"s:{step} trl:{loss}(?: lr:{lr})?(?: norm:{norm})?\s*$", sign=_MAIN),
+        evaluation(rb"s:{step} tel:{val_loss}\s*$", "test", sign=_MAIN),
+        evaluation(rb"s:{step} eval:{HellaSwag_accuracy}\s*$", sign=_MAIN),
     ),
 )

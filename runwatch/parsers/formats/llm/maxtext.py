@@ -1,29 +1,23 @@
 """MaxText: `completed step: 40, seconds: 0.512, TFLOP/s/device: 125.0, ..., loss: 6.125`."""
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import STEP_TIME, TFLOPS, TOKENS_PER_SEC
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import evaluation, training
 
 FORMAT = Format(
     name="maxtext",
     title="MaxText",
     example="completed step: 40, seconds: 0.512, TFLOP/s/device: 125.0, Tokens/s/device: 8000.0, ...",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"completed step: {step},",
             fields=True,
             aliases={"seconds": STEP_TIME, "TFLOP/s/device": TFLOPS, "Tokens/s/device": TOKENS_PER_SEC},
         ),
-        LinePattern(
-            "eval", EVAL, rb"eval metrics after step: {step},", fields=True, aliases={"loss": "val/loss"}
-        ),
-        LinePattern(
-            "eval-older",
-            EVAL,
+        evaluation(rb"eval metrics after step: {step},", fields=True, aliases={"loss": "val/loss"}),
+        evaluation(
             rb"[Aa]verage loss after step={step}[:,] ",
+            "eval-older",
             needle=b"verage loss after step=",
             fields=True,
         ),

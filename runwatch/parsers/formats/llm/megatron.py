@@ -4,10 +4,9 @@ A line has no loss where every iteration since the last one was skipped while
 the loss scale was sought.
 """
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import VAL_LOSS
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import evaluation, training
 
 _ALIASES = {
     "throughput per GPU": "perf/tflops",
@@ -33,35 +32,28 @@ FORMAT = Format(
     title="Megatron-LM / Megatron-DeepSpeed / GPT-NeoX",
     example=" iteration 40/ 900 | consumed samples: 5120 | elapsed time per iteration (ms): 512.2 | ...",
     matchers=(
-        LinePattern("train", TRAIN, rb"iteration +{step}/ *{total} \|", fields=True, aliases=_ALIASES),
-        LinePattern(
-            "neox",
-            TRAIN,
+        training(rb"iteration +{step}/ *{total} \|", fields=True, aliases=_ALIASES),
+        training(
             rb"samples/sec: {samples_sec} \| iteration +{step}/ *{total} \|",
+            "neox",
             fields=True,
             aliases={**_ALIASES, "samples sec": "perf/samples_per_sec"},
         ),
-        LinePattern(
-            "validation",
-            EVAL,
+        evaluation(
             rb"validation loss at iteration {step}(?: on validation set)? \|(?! *test)",
+            "validation",
             fields=True,
             aliases=_VALID,
         ),
-        LinePattern(
-            "validation-neox",
-            EVAL,
-            rb"validation results at iteration {step} \|",
-            fields=True,
-            aliases=_VALID,
+        evaluation(
+            rb"validation results at iteration {step} \|", "validation-neox", fields=True, aliases=_VALID
         ),
-        LinePattern(  # WikiText and LAMBADA, in between or by tasks/main.py
-            "task", EVAL, rb"validation results on [\w ().-]{1,40} \| ", fields=True, aliases=_TASK
+        evaluation(  # WikiText and LAMBADA, in between or by tasks/main.py
+            rb"validation results on [\w ().-]{1,40} \| ", "task", fields=True, aliases=_TASK
         ),
-        LinePattern(
-            "test",
-            EVAL,
+        evaluation(
             rb"validation loss at (?:the end of training for test data|iteration {step} on test set) \|",
+            "test",
             fields=True,
             aliases={"lm loss value": "test/loss", "lm loss PPL": "test/ppl"},
         ),

@@ -3,17 +3,16 @@
 Newer versions print no training loss. `step_avg` is a running mean, `nan` at first.
 """
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import evaluation, training
 
 FORMAT = Format(
     name="modded-nanogpt",
     title="modded-nanogpt / parameter-golf",
     example="step:42/900 train_loss:6.1250 train_time:4200ms step_avg:100.00ms",
     matchers=(
-        LinePattern("train", TRAIN, rb"step:{step}/{total} (?=train_)", fields=True),
-        LinePattern("val", EVAL, rb"step:{step}/{total} (?=val_)", fields=True),
+        training(rb"step:{step}/{total} (?=train_)", fields=True),
+        evaluation(rb"step:{step}/{total} (?=val_)", "val", fields=True),
     ),
     markers=((b"stopping_early: ", "budget"),),
 )

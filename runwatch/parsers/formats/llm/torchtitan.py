@@ -4,27 +4,24 @@ A line without the memory (early on: `iter`) is any script's. Colors are taken o
 the planned steps are in one line at the start.
 """
 
-from runwatch.core.batch import EVAL, PLAN, TRAIN
+from runwatch.core.batch import PLAN
 from runwatch.core.metrics import STEP_TIME
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import LinePattern, evaluation, training
 
 FORMAT = Format(
     name="torchtitan",
     title="torchtitan",
     example="[rank0]:[titan] 2030-01-02 03:04:05,678 - root - INFO - step: 40  loss:  6.1250  ...",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"step: +{step} +(?=(?:global_avg_)?loss: [^\r\n]{1,200}? (?:memory|iter): )",
             fields=True,
             aliases={"global_avg_loss": "train/loss", "iter": STEP_TIME},
         ),
-        LinePattern(
-            "validate",
-            EVAL,
+        evaluation(
             rb"validate step: +{step} +(?=loss: )",
+            "validate",
             fields=True,
             aliases={"loss": "val/loss", "tps": "val/tps"},
         ),

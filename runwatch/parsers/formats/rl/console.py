@@ -1,8 +1,7 @@
 """Reinforcement learning on the console: stable-baselines3 boxes and CleanRL lines."""
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import evaluation, training
 from runwatch.parsers.tables.boxes import BoxReader
 
 SB3 = Format(
@@ -20,11 +19,9 @@ CLEANRL = Format(
     title="CleanRL",
     example="global_step=4000, episodic_return=[125.]",
     matchers=(
-        LinePattern("train", TRAIN, rb"global[_ ]step={step}, " + _RETURN, aliases=_NAMES),
-        LinePattern("pace", EVAL, rb"SPS: {SPS}\s*$"),
-        LinePattern(
-            "eval", EVAL, rb"eval_episode=\d+, " + _RETURN, aliases={"return": "val/episodic_return"}
-        ),
+        training(rb"global[_ ]step={step}, " + _RETURN, aliases=_NAMES),
+        evaluation(rb"SPS: {SPS}\s*$", "pace"),
+        evaluation(rb"eval_episode=\d+, " + _RETURN, aliases={"return": "val/episodic_return"}),
     ),
     weak=True,
 )
@@ -33,6 +30,6 @@ CLEANRL_EVAL = Format(
     name="cleanrl-eval",
     title="CleanRL evaluation of a saved model",
     example="eval_episode=2, episodic_return=125.0",
-    matchers=(LinePattern("episode", TRAIN, rb"eval_episode={step}, " + _RETURN, aliases=_NAMES),),
+    matchers=(training(rb"eval_episode={step}, " + _RETURN, "episode", aliases=_NAMES),),
     weak=True,
 )

@@ -2,10 +2,10 @@
 
 import re
 
-from runwatch.core.batch import EVAL, PLAN, TRAIN
+from runwatch.core.batch import PLAN
 from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, STEP_TIME, TOKENS_PER_SEC
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import VALUE, LinePattern, evaluation, training
 
 _FIELDS = re.compile(
     rb"(?<= - )([A-Za-z_][\w/@.+-]{0,160}(?:\(1e-3\))?):(?:np\.\w+\()?(" + VALUE + rb")\)?(?= - |\s*$)"
@@ -16,9 +16,7 @@ FORMAT = Format(
     title="verl (RL of language models)",
     example="step:40 - actor/pg_loss:0.0125 - actor/grad_norm:0.5 - critic/score/mean:0.25 - ...",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"step:{step}(?= - (?!val))",
             fields=_FIELDS,
             aliases={
@@ -31,7 +29,7 @@ FORMAT = Format(
             },
             units={"train/lr(1e-3)": "ms"},  # in thousandths
         ),
-        LinePattern("val", EVAL, rb"step:{step}(?= - val)", fields=_FIELDS),
+        evaluation(rb"step:{step}(?= - val)", "val", fields=_FIELDS),
         LinePattern("plan", PLAN, rb"Training Progress: +\d+%\|[^|]{0,400}\| \d+/{total} \["),
     ),
     logged=True,

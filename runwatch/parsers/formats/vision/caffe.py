@@ -2,9 +2,9 @@
 
 import re
 
-from runwatch.core.batch import EVAL, PLAN, TRAIN
+from runwatch.core.batch import PLAN
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import VALUE, LinePattern, evaluation, training
 from runwatch.parsers.lexicon.validation_names import HeldOut
 
 _OUTPUT = re.compile(rb"([\w/.-]{1,80}) = (" + VALUE + rb")(?= \(\* |\s*$)")
@@ -16,10 +16,10 @@ FORMAT = Format(
     title="Caffe",
     example="I0102 03:04:05.678901  1234 solver.cpp:222] Iteration 400, loss = 0.0625",
     matchers=(
-        LinePattern("train", TRAIN, rb"Iteration {step}(?: \([^)\r\n]{1,80}\))?, loss = {loss}\s*$"),
-        LinePattern("lr", EVAL, rb"Iteration {step}, lr = {lr}\s*$"),
-        LinePattern("test", EVAL, rb"Test net output #\d+: ", fields=_OUTPUT, aliases=HeldOut()),
-        LinePattern("output", EVAL, rb"Train net output #\d+: ", fields=_SCORE),
+        training(rb"Iteration {step}(?: \([^)\r\n]{1,80}\))?, loss = {loss}\s*$"),
+        evaluation(rb"Iteration {step}, lr = {lr}\s*$", "lr"),
+        evaluation(rb"Test net output #\d+: ", "test", fields=_OUTPUT, aliases=HeldOut()),
+        evaluation(rb"Train net output #\d+: ", "output", fields=_SCORE),
         LinePattern("plan", PLAN, rb"max_iter: {total}\s*$"),
     ),
     markers=((b"Optimization Done", "finished"), (b"done solving", "over")),

@@ -8,7 +8,7 @@ import re
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import LOSS, STEP_TIME
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import VALUE, ExactPattern, LinePattern
+from runwatch.parsers.body.matchers import VALUE, ExactPattern, LinePattern, evaluation, training
 from runwatch.parsers.lexicon.validation_names import HeldOut
 from runwatch.parsers.tables.epoch_lines import EpochLine, LastBatch
 from runwatch.parsers.tables.evaluations import CocoReader
@@ -19,11 +19,10 @@ _MEANS = {"acc1": "val/acc1", "acc5": "val/acc5", "loss": "val/loss"}
 
 def _accuracy(prefix: bytes) -> LinePattern:
     """Return what matches the line below an evaluation of PyTorch's ImageNet example and its kin."""
-    return LinePattern(
-        "accuracy",
-        EVAL,
+    return evaluation(
         re.escape(prefix) + rb" {0,4}(?:Acc|Prec)@1 +{acc1},? (?:Acc|Prec)@5 +"
         rb"{acc5}(?: loss {loss})?",
+        "accuracy",
         aliases=_MEANS,
     )
 
@@ -33,9 +32,7 @@ TIMM = Format(
     title="timm (pytorch-image-models)",
     example="Train: 0 [  40/900 (  4%)]  Loss:  6.125000 (6.2500)  Time: 0.512s,  250.00/s  (...)",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"Train: {epoch} \[ *{within}/{per} +\( *\d+%\)\] +Loss: +{loss}"
             rb"(?= [^\r\n]{0,200}?Time: {time}s, +{rate}/s)(?:(?=[^\r\n]{0,300}?LR: {lr}))?",
             aliases={**_TIME, "rate": "perf/samples_per_sec"},
@@ -84,12 +81,8 @@ SWAV = Format(
             aliases={**_TIME, "Err": LOSS},  # as fb.resnet.torch calls its loss
             first_epoch=0,
         ),
-        LinePattern(  # SwAV itself does not show how many batches there are
-            "train-batch",
-            TRAIN,
-            rb"Epoch: \[{epoch}\]\[{step_in_epoch}\]\s+(?=Time )",
-            fields=True,
-            aliases=_TIME,
+        training(  # SwAV itself does not show how many batches there are
+            rb"Epoch: \[{epoch}\]\[{step_in_epoch}\]\s+(?=Time )", "train-batch", fields=True, aliases=_TIME
         ),
         EpochLine(  # of SupContrast and its kin
             "train",
@@ -99,12 +92,11 @@ SWAV = Format(
             aliases={"BT": STEP_TIME, "DT": "data_time"},
             first_epoch=0,
         ),
-        LinePattern("test", EVAL, rb"Test:\tTime {_}\tLoss {loss}\tAcc@1 {acc1}", aliases=_MEANS),
+        evaluation(rb"Test:\tTime {_}\tLoss {loss}\tAcc@1 {acc1}", "test", aliases=_MEANS),
         _accuracy(b"* "),
-        LinePattern(
-            "means",
-            EVAL,
+        evaluation(
             rb"Epoch {epoch} - avg_train_loss: {mean} +avg_val_loss: {loss}",
+            "means",
             aliases={"mean": "train/epoch_loss", "loss": "val/loss", "epoch": "epoch"},
         ),
     ),
@@ -150,10 +142,9 @@ TORCHVISION = Format(
         _epoch_line(b"Epoch: ["),
         _epoch_line(b"Train Epoch: ["),
         _epoch_line(b"Train: data epoch: ["),  # LAVIS
-        LinePattern(  # DINOv2 counts iterations alone
-            "train-iter",
-            TRAIN,
+        training(  # DINOv2 counts iterations alone
             rb"Training +\[ *{step}/{total}\]" + _ETA,
+            "train-iter",
             fields=True,
             aliases={**_TIME, "total_loss": LOSS},
         ),
@@ -171,21 +162,18 @@ OPENPCDET = Format(
     title="OpenPCDet",
     example="Train:    2/90 (  2%) [  40/900 (  4%)]  Loss: 2.125 (2.25)  LR: 1.250e-04  ...",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"Train: +{epoch}/{epochs} \( *\d+%\) \[ *\d+/{per} \( *\d+%\)\] +"
             rb"Loss: {loss} [^\r\n]{0,40}?LR: {lr}(?=[^\r\n]{0,120}?Acc_iter {step}(?!\d))"
             rb"(?:(?=[^\r\n]{0,300}?Batch time: {time}))?",
             aliases=_TIME,
             first_epoch=1,
         ),
-        LinePattern(  # as 0.6 prints it
-            "train-iter",
-            TRAIN,
+        training(  # as 0.6 prints it
             rb"epoch: {epoch}/{epochs}, acc_iter={step}, cur_iter=\d+/{per}, (?=[^\r\n]{0,400}? loss={loss})"
             rb"(?:(?=[^\r\n]{0,400}? b_time={time}\())?"
             rb"(?:(?=[^\r\n]{0,400}? norm={norm}))?(?:(?=[^\r\n]{0,500}? lr={lr}))?",
+            "train-iter",
             aliases=_TIME,
             first_epoch=0,
         ),

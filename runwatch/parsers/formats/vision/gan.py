@@ -2,19 +2,17 @@
 
 import re
 
-from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import VALUE, LinePattern
+from runwatch.parsers.body.matchers import VALUE, training
 
 STYLEGAN = Format(
     name="stylegan",
     title="StyleGAN 2 and 3",
     example="tick 40    kimg 160.0    time 1h 02m 03s   sec/tick 92.5   sec/kimg 23.13   ...",
     matchers=(
-        LinePattern(
-            "tick",
-            TRAIN,
+        training(
             rb"tick {step} +kimg {kimg} +(?:lod {_} +)?(?:minibatch \d+ +)?time (?:\d+[dhms] ?){1,4} *",
+            "tick",
             fields=True,
         ),
     ),
@@ -27,16 +25,12 @@ PIX2PIX = Format(
     title="pix2pix / CycleGAN (PyTorch)",
     example="(epoch: 2, iters: 400, time: 0.125, data: 0.002) G_GAN: 1.250 G_L1: 9.500 ...",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"\(epoch: {epoch} *, iters: {step} *, time: {time_per_image}"
             rb"(?:, data: {data})?\) ",  # CycleGAN's first versions had none
             fields=True,
         ),
-        LinePattern(  # kin of it without brackets, some without a space before a name
-            "train",
-            TRAIN,
+        training(  # kin of it without brackets, some without a space before a name
             rb"epoch: {epoch}, iters: {step}, time: {time_per_image}"
             rb"(?:, data: {data})?,? ?(?=[A-Z]{1,3}_\w{1,20}: )",
             fields=_GLUED,

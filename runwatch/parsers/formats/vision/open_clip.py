@@ -1,9 +1,8 @@
 """OpenCLIP: `Train Epoch: 0 [  4096/409600 (1%)] Data (t): 0.25 ... Loss: 2.125 (2.25)`, samples as steps."""
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import DATA_TIME, SAMPLES_PER_SEC, STEP_TIME
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import evaluation, training
 from runwatch.parsers.lexicon.validation_names import HeldOut
 
 FORMAT = Format(
@@ -11,16 +10,14 @@ FORMAT = Format(
     title="OpenCLIP",
     example="Train Epoch: 0 [  4096/409600 (1%)] Data (t): 0.250 Batch (t): 0.500 ... Loss: 2.125 (2.25)",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"Train Epoch: {epoch} \[ *{within}/{per} \(\d+%\)\](?=[^\r\n]{0,300}? Loss: {loss})"
             rb"(?:(?= Data \(t\): {data}))?(?:(?=[^\r\n]{0,40}? Batch \(t\): {time}(?:, {rate}/s)?))?"
             rb"(?:(?=[^\r\n]{0,200}? LR: {lr}))?",
             aliases={"data": DATA_TIME, "time": STEP_TIME, "rate": SAMPLES_PER_SEC},
             first_epoch=0,
         ),
-        LinePattern("eval", EVAL, rb"Eval Epoch: {epoch} ", fields=True, aliases=HeldOut()),
+        evaluation(rb"Eval Epoch: {epoch} ", fields=True, aliases=HeldOut()),
     ),
     logged=True,
 )

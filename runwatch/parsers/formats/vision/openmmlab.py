@@ -1,9 +1,8 @@
 """OpenMMLab (MMDetection, MMEngine): `Epoch [2][50/900]  lr: 1.250e-03, eta: ..., loss: 0.6`."""
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import STEP_TIME
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import evaluation, training
 from runwatch.parsers.lexicon.validation_names import HeldOut
 
 _ALIASES = {"time": STEP_TIME}
@@ -14,23 +13,20 @@ FORMAT = Format(
     title="OpenMMLab (mmcv, mmengine)",
     example="2030-01-02 03:04:05,678 - mmdet - INFO - Epoch [2][50/900]\tlr: 1.250e-03, ...",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"Epoch ?(?:\(train\))? +\[{epoch}\]\[ *{within}/{per}\]\s",
             fields=True,
             aliases=_ALIASES,
             first_epoch=1,
         ),
-        LinePattern(
-            "train-iter",
-            TRAIN,
+        training(
             rb"(?<!\d\] )Iter ?(?:\(train\))? +\[ *{step}/{total}\]\s",
+            "train-iter",
             fields=True,
             aliases=_ALIASES,
         ),
-        LinePattern("val", EVAL, rb"Epoch" + _VAL, fields=True, aliases=HeldOut()),
-        LinePattern("val-iter", EVAL, rb"Iter" + _VAL, fields=True, aliases=HeldOut()),
+        evaluation(rb"Epoch" + _VAL, "val", fields=True, aliases=HeldOut()),
+        evaluation(rb"Iter" + _VAL, "val-iter", fields=True, aliases=HeldOut()),
     ),
     logged=True,
 )

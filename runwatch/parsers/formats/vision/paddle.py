@@ -3,10 +3,9 @@
 Where a line shows the iterations of the epoch only, they are counted on from the epochs before.
 """
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import SAMPLES_PER_SEC, STEP_TIME
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import evaluation, training
 from runwatch.parsers.lexicon.validation_names import HeldOut
 from runwatch.parsers.tables.evaluations import CocoReader
 
@@ -17,14 +16,8 @@ SEG = Format(
     title="PaddleSeg",
     example="2030-01-02 03:04:05 [INFO]\t[TRAIN] epoch: 2, iter: 40/900, loss: 0.6250, lr: 0.005, ...",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
-            rb"\[TRAIN\] epoch[:=] ?{epoch}, iter[:=] ?{step}/{total},",
-            fields=True,
-            aliases=_PACE,
-        ),
-        LinePattern("eval", EVAL, rb"\[EVAL\] #Images[:=] ?\d+,? ", fields=True, aliases=HeldOut()),
+        training(rb"\[TRAIN\] epoch[:=] ?{epoch}, iter[:=] ?{step}/{total},", fields=True, aliases=_PACE),
+        evaluation(rb"\[EVAL\] #Images[:=] ?\d+,? ", fields=True, aliases=HeldOut()),
     ),
     logged=True,
 )
@@ -34,24 +27,21 @@ DETECTION = Format(
     title="PaddleDetection",
     example="[01/02 03:04:05] ppdet.engine INFO: Epoch: [2] [ 40/900] learning_rate: 0.125 ...",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"Epoch: \[{epoch}\] \[ *{within}/{per}\] (?=learning_rate: )",
             fields=True,
             aliases=_PACE,
             first_epoch=0,
         ),
-        LinePattern(  # semi-supervised: the numbers in front count all iterations
-            "train-semi",
-            TRAIN,
+        training(  # semi-supervised: the numbers in front count all iterations
             rb" {0,8}{step}/{total} iters Epoch: \[{epoch}\] \[ *\d+/\d+\] (?=learning_rate: )",
+            "train-semi",
             needle=b" iters Epoch: [",
             fields=True,
             aliases=_PACE,
         ),
-        LinePattern(  # of VOC; COCO's is a table
-            "voc", EVAL, rb"mAP\(0?\.50?, (?:11point|integral)\) = {mAP50}%", aliases={"mAP50": "val/mAP50"}
+        evaluation(  # of VOC; COCO's is a table
+            rb"mAP\(0?\.50?, (?:11point|integral)\) = {mAP50}%", "voc", aliases={"mAP50": "val/mAP50"}
         ),
     ),
     readers=(CocoReader,),
@@ -63,14 +53,12 @@ OCR = Format(
     title="PaddleOCR",
     example="[2030/01/02 03:04:05] ppocr INFO: epoch: [2/90], global_step: 40, lr: 0.001, loss: 2.125, ...",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"epoch: \[{epoch}/\d+\], (?:global_step|iter): {step}, (?=lr: )",
             fields=True,
             aliases={**_PACE, "avg_batch_cost": STEP_TIME},
         ),
-        LinePattern("metric", EVAL, rb"cur metric, ", fields=True, aliases=HeldOut()),
+        evaluation(rb"cur metric, ", "metric", fields=True, aliases=HeldOut()),
     ),
     logged=True,
 )
@@ -80,15 +68,13 @@ CLAS = Format(
     title="PaddleClas",
     example="[2030/01/02 03:04:05] ppcls INFO: [Train][Epoch 2/90][Iter: 40/900]lr: 0.125, loss: 2.125, ...",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"\[Train\]\[Epoch {epoch}/{epochs}\]\[Iter: {within}/{per}\](?:lr(?:\(\w{1,40}\))?: {lr}, )?",
             fields=True,
             aliases=_PACE,
             first_epoch=1,
         ),
-        LinePattern("eval", EVAL, rb"\[Eval\]\[Epoch {epoch}\]\[Avg\]", fields=True, aliases=HeldOut()),
+        evaluation(rb"\[Eval\]\[Epoch {epoch}\]\[Avg\]", fields=True, aliases=HeldOut()),
     ),
     logged=True,
 )
@@ -98,9 +84,7 @@ GAN = Format(
     title="PaddleGAN",
     example="[01/02 03:04:05] ppgan.engine.trainer INFO: Epoch: 2/90, iter: 40/900 lr: 1.250e-04 ...",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"Epoch: {epoch}/{epochs}, iter: {within}/{per} (?=lr: [^\r\n]{0,4000}?batch_cost: )",
             fields=True,
             aliases=_PACE,
@@ -115,9 +99,7 @@ CYCLEGAN = Format(
     title="PaddlePaddle CycleGAN",
     example="epoch id: 2, batch step: 40, g_loss: 6.125000",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"epoch id: {epoch}, batch step: {step_in_epoch}, g_loss: {g_loss}\s*$",
             aliases={"g loss": "g_loss"},
         ),
@@ -129,21 +111,18 @@ VIT = Format(
     title="PaddleViT",
     example="2030-01-02 03:04:05,678 Epoch[002/090], Step[0040/0900], Avg Loss: 2.1250, Avg Acc: 0.2500",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"Epoch\[{epoch}/{epochs}\], Step\[{within}/{per}\],(?= (?:Avg )?Loss: )",
             fields=True,
             first_epoch=1,
         ),
-        LinePattern(
-            "epoch",
-            EVAL,
+        evaluation(
             rb"----- Epoch\[\d+/\d+\], (?=(?:Train|Validation) Loss: )",
+            "epoch",
             fields=True,
             aliases={"Train Loss": "train/epoch_loss"},
         ),
-        LinePattern("rate", EVAL, rb"Now training epoch \d+\. LR={LR}"),
+        evaluation(rb"Now training epoch \d+\. LR={LR}", "rate"),
     ),
     logged=True,
 )

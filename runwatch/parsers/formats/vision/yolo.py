@@ -3,7 +3,7 @@
 from runwatch.core.batch import TRAIN
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import training
 from runwatch.parsers.tables.evaluations import CocoReader
 from runwatch.parsers.tables.yolo import ResultsPattern, YoloReader
 
@@ -54,9 +54,7 @@ YOLOX = Format(
     title="YOLOX",
     example="INFO | yolox.core.trainer:after_iter:250 - epoch: 2/90, iter: 10/45, iter_time: 0.125s, ...",
     matchers=(
-        LinePattern(
-            "train",
-            TRAIN,
+        training(
             rb"epoch: {epoch}/{epochs}, iter: {within}/{per}, (?:(?:gpu )?mem: [^,]{1,60}, ){0,2}",
             fields=True,
             aliases={"total_loss": LOSS},
