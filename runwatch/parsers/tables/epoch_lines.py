@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Epochs, Match
 from runwatch.parsers.body.enveloped import Logged
 from runwatch.parsers.body.matchers import ExactPattern, Layouts, LinePattern, number
@@ -21,19 +22,10 @@ class EpochLine(LinePattern):
     `first_epoch` holds, as most of these programs have it.
     """
 
-    def __init__(
-        self,
-        name: str,
-        kind: str,
-        head: bytes,
-        *,
-        first_epoch: int,
-        aliases: Mapping[str, str] | None = None,
-        **other: Any,
-    ) -> None:
+    def __init__(self, head: bytes, *, first_epoch: int, aliases: Mapping[str, str], **other: Any) -> None:
         """See LinePattern."""
-        super().__init__(name, kind, head, first_epoch=first_epoch, aliases=aliases, **other)
-        self._from_one = Layouts(name, aliases or {}, first_epoch=1)
+        super().__init__("train", TRAIN, head, first_epoch=first_epoch, aliases=aliases, **other)
+        self._from_one = Layouts("train", aliases, first_epoch=1)
         self._seen = False
 
     remembers = True

@@ -16,6 +16,7 @@ _SETS = re.compile(
 _METRIC = re.compile(rb"([A-Za-z][\w.+-]{0,40} [A-Za-z][\w@.+-]{0,40}) : (" + VALUE + rb")\s*$")
 
 _TAB = rb"\s{1,16}"  # spaces where it was pasted
+_SCORE = _TAB + rb"(?:learn|test):? "
 _TESTS = rb"(?:" + _TAB + rb"test:? {test})?(?:" + _TAB + rb"test1:? {test1})?"
 _UNITS = {"left h": "h", "left m": "min", "left s": "s", "left ms": "ms", "left us": "us"}
 _LEFT = dict.fromkeys(_UNITS, REMAINING)
@@ -68,19 +69,19 @@ CATBOOST = Format(
     title="CatBoost",
     example="40:\tlearn: 0.2500\ttest: 0.3125\tbest: 0.3125 (40)\ttotal: 2.5s\tremaining: 9.5s",
     matchers=(
-        training(
-            rb"{step}:" + _TAB + rb"learn:? {learn}" + _TESTS + rb"(?=" + _TOTAL + rb")",
+        training(  # without `learn` where a metric is too dear to be computed on what is learned from, as AUC
+            rb"{step}:(?="
+            + _SCORE
+            + rb")(?:"
+            + _TAB
+            + rb"learn:? {learn})?"
+            + _TESTS
+            + rb"(?="
+            + _TOTAL
+            + rb")",
             "train" + BY_ROUND,
-            needle=b"learn",
-            sign=rb"\d:" + _TAB + rb"learn:? ",
-            aliases=_LEFT,
-            units=_UNITS,
-        ),
-        training(  # where a metric is too dear to be computed on what is learned from, as AUC
-            rb"{step}:(?=" + _TAB + rb"test)" + _TESTS + _TAB + rb"best(?:Test)?:? (?=" + _TOTAL + rb")",
-            "train" + BY_ROUND,
-            needle=b"test",
-            sign=rb"\d:" + _TAB + rb"test:? ",
+            needle=b"total: ",
+            sign=rb"\d:" + _SCORE,
             aliases=_LEFT,
             units=_UNITS,
         ),

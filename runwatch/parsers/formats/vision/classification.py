@@ -5,7 +5,7 @@ Each prints a value and, in brackets, its running mean; the value is taken.
 
 import re
 
-from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.batch import EVAL
 from runwatch.core.metrics import LOSS, STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import VALUE, ExactPattern, LinePattern, evaluation, training
@@ -55,8 +55,6 @@ SWIN = Format(
     example="Train: [2/90][40/900]\teta 0:07:20 lr 0.000125\ttime 0.5120 (0.5200)\tloss 2.1250 (2.2500)",
     matchers=(
         EpochLine(
-            "train",
-            TRAIN,
             rb"Train: \[{epoch}/{epochs}\]\[{within}/{per}\]\s",
             fields=True,
             aliases={**_TIME, "tot_loss": LOSS},
@@ -73,8 +71,6 @@ SWAV = Format(
     example="Epoch[2] - Iter: [40/900]\tTime 0.512 (0.520)\tLoss 2.1250 (2.2500)\tLR 0.125",
     matchers=(
         EpochLine(
-            "train",
-            TRAIN,
             rb"Epoch(?:\[{epoch}\] - Iter: |: \[(?P<epoch_>\d+)\])"
             rb"\[ *{within}/{per}\]\s+(?:Elapsed [^()\r\n]{1,40}\(remain [^()\r\n]{1,40}\))?",
             fields=True,
@@ -85,8 +81,6 @@ SWAV = Format(
             rb"Epoch: \[{epoch}\]\[{step_in_epoch}\]\s+(?=Time )", "train-batch", fields=True, aliases=_TIME
         ),
         EpochLine(  # of SupContrast and its kin
-            "train",
-            TRAIN,
             rb"Train: \[{epoch}\]\[{within}/{per}\]\s(?=BT )",
             fields=True,
             aliases={"BT": STEP_TIME, "DT": "data_time"},
@@ -108,8 +102,6 @@ _ETA = rb" +eta: (?:\d+ days?, )?\d+:\d\d:\d\d"
 
 def _epoch_line(prefix: bytes) -> EpochLine:
     return EpochLine(
-        "train",
-        TRAIN,
         re.escape(prefix) + rb"{epoch}(?:/{epochs})?\] +\[ *{within}/{per}\]" + _ETA,
         fields=True,
         aliases={**_TIME, "total_loss": LOSS},
