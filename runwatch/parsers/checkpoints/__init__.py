@@ -1,4 +1,4 @@
-"""How checkpoints are laid out: one declarative file per layout; recognizing and judging are shared."""
+"""How checkpoints are laid out: declarations in `frameworks`; recognizing and judging are shared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from runwatch.parsers.checkpoints import dcp, deepspeed, huggingface, megatron, nanochat, orbax, plain
+from runwatch.parsers.checkpoints import plain
+from runwatch.parsers.checkpoints.frameworks import FOLDERS, NANOCHAT
 from runwatch.parsers.checkpoints.layout import Layout
 
 _TEMPORARY = re.compile(
@@ -23,8 +24,6 @@ _WORDS = re.compile(
     r"(?:.*[_.-])?(?:last|latest|best|final|checkpoint|ckpt|release)(?:[_.-].*)?|.*(?:checkpoint|ckpt)",
     re.IGNORECASE,
 )
-_FOLDERS = (megatron.LAYOUT, deepspeed.LAYOUT, orbax.LAYOUT, huggingface.LAYOUT, dcp.LAYOUT)
-"""The layouts that are a directory each, the most specific first."""
 
 
 class Named(NamedTuple):
@@ -50,7 +49,7 @@ def settled_name(name: str) -> tuple[str, bool]:
 def folder(name: str) -> Named | None:
     """Return what a directory's name says, or None if it cannot be a checkpoint's."""
     real, temporary = settled_name(name)
-    for layout in _FOLDERS:
+    for layout in FOLDERS:
         assert layout.named is not None
         reported = layout.named.fullmatch(name) or (temporary and layout.named.fullmatch(real))
         if reported:
@@ -74,10 +73,10 @@ def file(name: str, family: bool) -> Named | None:
     """
     real, temporary = settled_name(name)
     if family:
-        for part in nanochat.LAYOUT.parts:
+        for part in NANOCHAT.parts:
             if part.pattern.fullmatch(real):
                 number = int(_DIGITS.findall(real)[0])
-                return Named(f"step {number}", nanochat.LAYOUT, number, None, temporary)
+                return Named(f"step {number}", NANOCHAT, number, None, temporary)
     found = plain.single(real)
     if found is None:
         return None
@@ -91,7 +90,7 @@ def file(name: str, family: bool) -> Named | None:
 
 def content(names: Collection[str]) -> Layout | None:
     """Return the layout of a directory that holds these names (those of directories end with a slash)."""
-    for layout in _FOLDERS:
+    for layout in FOLDERS:
         if any(layout.pattern.fullmatch(name) for name in names):
             return layout
     return None
@@ -104,7 +103,7 @@ def _alike(names: Collection[str]) -> Collection[str]:
 
 def is_family(names: Collection[str]) -> bool:
     """Return whether nanochat's files are among these names."""
-    return any(nanochat.LAYOUT.pattern.fullmatch(name) for name in names)
+    return any(NANOCHAT.pattern.fullmatch(name) for name in names)
 
 
 def holds_checkpoints(files: Collection[str], directories: Collection[str]) -> bool:
