@@ -145,7 +145,7 @@ class Pipeline:
                 return True
         match = match or self._body.match(line)
         if self.evidence.detector.format is not None:
-            self.evidence.release_early(piece)
+            self.evidence.early.release(piece)
         elif self.evidence.hold_match(match, line, piece):
             return True
         if match is not None:

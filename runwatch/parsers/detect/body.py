@@ -119,7 +119,7 @@ class Body:
                 self._evidence.hold(fmt, Held(row.layout, offset, row.line, row.values), piece)
                 continue
             if detector.format is None and row.layout.kind != TRAIN:
-                self._evidence.hold_early(Held(row.layout, offset, row.line, row.values))
+                self._evidence.early.add(Held(row.layout, offset, row.line, row.values))
                 continue
             if not detector.sure and row.layout.kind == TRAIN:
                 detector.settle(fmt)

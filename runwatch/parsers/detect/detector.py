@@ -44,7 +44,7 @@ class Detector:
         self._own = tuple((Enveloped(m), fmt) for fmt in self.formats if fmt.own for m in fmt.matchers)
         self.weak: WeakFormats | None = WeakFormats(self.formats)
         self.candidates = Candidates(
-            self._dispatch(self._strong, None),
+            Dispatch(self._strong, None, ranks),
             readers_of(self._strong),
             events,
             own=self._own,
@@ -99,14 +99,10 @@ class Detector:
     def _ask(self, fmt: Format, formats: Iterable[Format], logged: bool | None) -> None:
         """Ask some formats from now on, of which `fmt` is settled on."""
         known, formats = self.candidates, tuple(formats)
-        dispatch, readers = self._dispatch(formats, logged), readers_of(formats, known.readers)
+        dispatch, readers = Dispatch(formats, logged, self._ranks), readers_of(formats, known.readers)
         first = tuple(m for m, of in dispatch.owned if of is fmt and trains(m)) if not self.sure else ()
         self.candidates = chosen = Candidates(dispatch, readers, self._events, own=self._own, first=first)
         if self.bulk and (chosen.apart or not self.sure) and not self._own:
             chosen.decode(known, sure=self.sure)
         if self.bulk and self.sure and not fmt.matchers and not self._ranks and len(readers) == 1:
             chosen.fold()
-
-    def _dispatch(self, formats: Sequence[Format], logged: bool | None) -> Dispatch:
-        """Sort the matchers of some formats; `logged`: whether lines follow a logging prefix."""
-        return Dispatch(formats, logged, self._ranks)

@@ -34,7 +34,9 @@ class Evidence:
         """How likely a learned format reads step and loss right, in [0, 1]; None for any other."""
         self.understood: list[int] = []
         """Lines not yet counted with records that were taken for none and turned out to be some."""
-        self._early, self._placing = Early(), Placing()
+        self.early = Early()
+        """Evaluations held until a format is known."""
+        self._placing = Placing()
         self.detector = Detector(formats, events, ranks, self._settled, bulk=bulk)
 
     def _settled(self) -> None:
@@ -61,7 +63,7 @@ class Evidence:
     def hold_match(self, found: Match | None, line: Line, piece: Piece) -> bool:
         """Hold an early evaluation, or what weak formats read in a line that no other format knows."""
         if found is not None:
-            early = self._early.hold(line.text, found, line.offset, line.number)
+            early = self.early.hold(line.text, found, line.offset, line.number)
             if early:
                 self.learn(line, piece)
             return early
@@ -81,14 +83,6 @@ class Evidence:
         if weak is not None and weak.hold(fmt, held, elsewhere=elsewhere):
             self._release(piece)
 
-    def hold_early(self, held: Held) -> None:
-        """Hold an evaluation that a reader has read until a format is known."""
-        self._early.add(held)
-
-    def release_early(self, piece: Piece) -> None:
-        """Give out the evaluations that were held, now that a format is known."""
-        self._early.release(piece)
-
     def learn(self, line: Line, piece: Piece) -> bool:
         """Show the learner a line that no format knows; return whether it now turns out to be a record."""
         if self.learner is None:
@@ -107,7 +101,7 @@ class Evidence:
         learner = None if self.learner is None else self.learner.below(self.records)
         if learner is not None and (learned := learner.finish()) is not None:
             self._replay(learned, learner, piece)
-        self._early.release(piece)
+        self.early.release(piece)
 
     def _release(self, piece: Piece) -> None:
         """Settle on the first weak format that has read training steps, and give them out."""
@@ -138,7 +132,7 @@ class Evidence:
         They precede this piece, and lines that were counted as not understood no longer are.
         """
         self.detector.settle_learned(learned)
-        self._early.release(None)
+        self.early.release(None)
         self.share, self.certainty = learner.sure, learner.certainty
         self.learner = Relearner.behind(learner, learned)
         self.records, (newest, self.understood) = 0, learner.replay(learned.matchers[-1], piece)

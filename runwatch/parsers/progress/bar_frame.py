@@ -210,10 +210,6 @@ class BarFrames(Matcher):
         """Return how the numbers of frames of a layout become records."""
         return self._columns[layout, placed, rolls, timed, ranked]
 
-    def losses(self, layout: BarLayout) -> tuple[str, ...]:
-        """Return the names of what a layout's frames say about training."""
-        return self.columns(layout).train.names
-
     def columns_of(self, layout: BarLayout, place: Place, shown: _Values, *, ranked: bool) -> Columns:
         """Return the same of one frame; a rate of zero steps a second shows no time."""
         timed = bool(layout.rate) and (layout.rate == b"s/it" or shown[layout.first - 1] != 0)

@@ -195,7 +195,7 @@ class TqdmReader(BarReader):
         alone = has_total(layout) and not self._stacked
         if layout.held_out:
             return self._report(*bars.take(frame)) if alone else []
-        reported = alone and (bars.waits or LOSS in self._bar.losses(layout))
+        reported = alone and (bars.waits or LOSS in self._bar.columns(layout).train.names)
         if not reported or bars.goes_on(frame):
             return self._trained(frame)
         return self._report(*bars.take(frame))

@@ -30,7 +30,7 @@ from runwatch.parsers.framing.protobuf import (
 )
 from runwatch.parsers.framing.record_files import Records
 from runwatch.parsers.structured.keyed_records import Reader, Schema
-from runwatch.parsers.trackers.wandb.notes import Console, Facts, stats
+from runwatch.parsers.trackers.wandb.notes import Console, Facts, of_config, of_machine, of_run, stats
 from runwatch.parsers.trackers.wandb.shape import Shape
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 _HISTORY, _SUMMARY, _OUTPUT, _CONFIG, _STATS, _ALERT = 2, 3, 4, 5, 7, 10
 _OUTPUT_RAW, _RUN, _EXIT, _PREEMPTING, _ENVIRONMENT = 13, 17, 18, 23, 26
+_FACTS = {_RUN: of_run, _CONFIG: of_config, _ENVIRONMENT: of_machine}
+"""What reads the facts of records."""
 _VALUE_JSON = 16
 
 _SCHEMA = Schema(
@@ -145,7 +147,7 @@ class WandbDecoder:
             found = stats(message(value))
             if found is not None:
                 piece.add(found[0], offset, line, found[1])
-        elif field in (_RUN, _CONFIG, _ENVIRONMENT):
+        elif field in _FACTS:
             self._learn(field, message(value), offset, line, piece)
         elif field == _ALERT:
             parts = {number: text(part) for number, _, part in fields(message(value))}
@@ -159,12 +161,11 @@ class WandbDecoder:
 
     def _learn(self, field: int, data: bytes, offset: int, line: int, piece: Piece) -> None:
         """Report the facts that are new in a record, and the planned number of steps if it is among them."""
-        facts = self._facts
-        new = {_RUN: facts.run, _CONFIG: facts.config, _ENVIRONMENT: facts.environment}[field](data)
+        new = self._facts.new(_FACTS[field](data))
         if not new:
             return
         piece.events.append(Event("facts", offset, line, new.get("name", "configuration"), data=new))
-        total = facts.total(new)
+        total = self._facts.total(new)
         if total is not None:
             piece.add(Layout(PLAN, "wandb", ("total",), (Unit(),)), offset, line, [total])
 

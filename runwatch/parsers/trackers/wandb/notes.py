@@ -67,22 +67,19 @@ class Facts:
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
 
-    def run(self, data: bytes) -> dict[str, str]:
-        """Return the new facts of a RunRecord."""
-        return self._new(_named(data, _OF_RUN, config=4, git=21))
-
-    def config(self, data: bytes) -> dict[str, str]:
-        """Return the new facts of a ConfigRecord; its keys begin with "config."."""
-        return self._new(_configured(data))
-
-    def environment(self, data: bytes) -> dict[str, str]:
-        """Return the new facts of an EnvironmentRecord."""
-        return self._new(_named(data, _OF_MACHINE, git=9))
+    def new(self, found: Iterable[tuple[str, str]]) -> dict[str, str]:
+        """Return those facts that are new, or have changed."""
+        new: dict[str, str] = {}
+        for name, shown in found:
+            key, value = text.plain(name, 100), text.plain(shown, _VALUE)
+            if self._known.get(key) != value and (key in self._known or len(self._known) < _MAX_FACTS):
+                self._known[key] = new[key] = value
+        return new
 
     def online(self, named: Mapping[str, str], config: Mapping[str, object]) -> dict[str, str]:
         """Return the new facts of a run as W&B's API gives them."""
         pairs = (pair for key, value in config.items() if key[:1] != "_" for pair in _flat(key, value, 0))
-        return self._new(chain(named.items(), ((f"config.{key}", value) for key, value in pairs)))
+        return self.new(chain(named.items(), ((f"config.{key}", value) for key, value in pairs)))
 
     @staticmethod
     def total(facts: dict[str, str]) -> float | None:
@@ -93,13 +90,15 @@ class Facts:
                 return value
         return None
 
-    def _new(self, found: Iterable[tuple[str, str]]) -> dict[str, str]:
-        new: dict[str, str] = {}
-        for name, shown in found:
-            key, value = text.plain(name, 100), text.plain(shown, _VALUE)
-            if self._known.get(key) != value and (key in self._known or len(self._known) < _MAX_FACTS):
-                self._known[key] = new[key] = value
-        return new
+
+def of_run(data: bytes) -> Iterator[tuple[str, str]]:
+    """Yield the facts of a RunRecord."""
+    return _named(data, _OF_RUN, config=4, git=21)
+
+
+def of_machine(data: bytes) -> Iterator[tuple[str, str]]:
+    """Yield the facts of an EnvironmentRecord."""
+    return _named(data, _OF_MACHINE, git=9)
 
 
 def _named(data: bytes, names: dict[int, str], config: int = 0, git: int = 0) -> Iterator[tuple[str, str]]:
@@ -114,13 +113,13 @@ def _named(data: bytes, names: dict[int, str], config: int = 0, git: int = 0) ->
             name = names[field]
             found[name] = f"{found[name]} {shown}"[:1000] if name in found else shown
         elif field == config:
-            yield from _configured(message(value))
+            yield from of_config(message(value))
         elif field == git:
             yield from ((name, redact(said)) for name, said in _named(message(value), _OF_GIT))
     yield from found.items()
 
 
-def _configured(data: bytes) -> Iterator[tuple[str, str]]:
+def of_config(data: bytes) -> Iterator[tuple[str, str]]:
     """Yield ("config.name", value) of a ConfigRecord; W&B's own entries are left out."""
     for field, _, item in fields(data):
         if field != 1:
