@@ -25,6 +25,7 @@ may is stopped, switched off for that log, and said to be.
 
 from __future__ import annotations
 
+import copy
 import re
 import time
 from collections.abc import Mapping
@@ -33,7 +34,7 @@ from functools import cache, lru_cache
 from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import Unit
 from runwatch.core.text import plain
-from runwatch.parsers.api import Format, Layout, Match, Matcher
+from runwatch.parsers.api import Format, Known, Layout, Match, Matcher
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.formats import report
 from runwatch.parsers.lexicon.names import canonical, unit_of
@@ -103,27 +104,24 @@ class UserPattern(Matcher):
         self.skeletons = digit_blind
         self._regex = regex
         self._groups = tuple(names)
-        self._layouts: dict[tuple[int, ...], Layout] = {}
+        self._layouts = Known(self._layout)
         self._names = dict(names)
         self._kind, self._units, self._renamed = kind, dict(units), dict(renamed)
         self._owner = owner
-        self._allowance: Allowance | None = None if digit_blind else Allowance(MOST_TIME, TIME_PER_BYTE)
-        """What it may take, where it is not safe as it is built."""
+        self._allow()
+
+    def _allow(self) -> None:
         self._off = False
+        self._allowance = None if self._digit_blind else Allowance(MOST_TIME, TIME_PER_BYTE)
+        """What it may take, where it is not safe as it is built."""
 
     remembers = True
 
     def fresh(self) -> UserPattern:
         """Return the same for another source: what takes too long there is switched off there alone."""
-        return UserPattern(
-            self._kind,
-            self._regex,
-            self._names,
-            self._units,
-            self._renamed,
-            digit_blind=self._digit_blind,
-            owner=self._owner,
-        )
+        other = copy.copy(self)
+        other._allow()
+        return other
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of this kind."""
@@ -134,10 +132,7 @@ class UserPattern(Matcher):
         spans = tuple(found.span(group) for group in groups)
         if not self._digit_blind and not all(_is_number(line[a:b]) for a, b in spans):
             return None
-        layout = self._layouts.get(groups)
-        if layout is None:
-            layout = self._layouts[groups] = self._layout(groups)
-        return Match(layout, spans)
+        return Match(self._layouts[groups], spans)
 
     def _search(self, line: bytes, start: int) -> re.Match[bytes] | None:
         """Search a line; a search that takes too long is the last one."""
