@@ -103,7 +103,7 @@ MILESTONES = Signs(
         rb"^\**\s*Running (?:[Ee]valuation|Prediction)|^Evaluating\b|^Validating\s*(?:\.\.|$)",
         rb"\b[Bb]egin (?:validation|evaluation)",
         rb"Start(?:ing)? (?:inference|evaluation|validation)",
-        needles=b"unning |valuating|valuation|alidat|Start",
+        needles=b"Running |valuating|valuation|alidat|Start",
     ),
     sign(
         "compile",
@@ -119,7 +119,7 @@ MILESTONES = Signs(
         rb"retrying (?:in|request)|retry loop|Max retries|Read timed out|ReadTimeout(?! *[=:] *\d)",
         rb"HTTP Error (?:429|5\d\d)|503 (?:Slow Down|Service)|429 Too Many",
         rb"Temporary failure in name resolution",
-        needles=b"onnection|etry|retries|timed out|imeout|HTTP Error|3 Slow Down|3 Service|9 Too Many|"
+        needles=b"onnection|etry|Max retries|timed out|imeout|HTTP Error|3 Slow Down|3 Service|9 Too Many|"
         b"Temporary fail",
     ),
     sign(

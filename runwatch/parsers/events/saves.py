@@ -36,7 +36,7 @@ LAST = (
     rb"|[Ff]inal (?:\w+ )?(?i:model|checkpoint|weights|adapter) (?:is |was |has been )?(?:saved|written)\b)"
 )
 """Words by which a run saves for the last time."""
-NEEDLES = b"aved|aving|ave c|eparing|ritten|riting|rote|ready now"
+NEEDLES = b"aved|aving|ave c|Preparing to|ritten|Writing|Wrote|ready now"
 """What shows that something of a checkpoint is saved."""
 NOT_SAVED = (
     rb"[Ss]kip(?:s|ped|ping)? (?:\w+ ){0,3}(?:[Cc]heckpoint(?:ing|s)?\b|[Ss]aving[ :])",

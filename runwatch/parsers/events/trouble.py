@@ -21,7 +21,7 @@ TROUBLE = Signs(
         "host_oom",
         rb"oom-kill:|Out of memory: Killed process|: Out Of Memory\s*$",
         rb"[Dd]etected \d+ oom.kill event|[Ee]xceeded (?:job )?memory limit",
-        needles=b"oom|ut of |ut Of |memory limit",
+        needles=b"oom-kill|kill ev|ut of |ut Of |memory limit",
     ),
     sign(
         "oom",
