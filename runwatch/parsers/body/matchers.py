@@ -10,7 +10,7 @@ from typing import Any
 from runwatch.core.batch import BAR, EPOCH_STEPS, EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import EPOCH, LOSS, STEP_TIME, VAL_LOSS, Unit
 from runwatch.core.text import decode
-from runwatch.parsers.api import Epochs, Known, Layout, Match, Matcher, Shared, Summed
+from runwatch.parsers.api import Epochs, Known, Layout, Match, Matcher, Summed
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import OF_RUN, TOTALS, WITHIN_EPOCH
 from runwatch.parsers.lexicon.names import meaning, unit_of
@@ -94,8 +94,11 @@ def values(line: bytes, match: Match) -> list[float]:
     return printed if match.layout.epochs is None else match.layout.epochs.apply(printed)
 
 
-class Layouts(Shared):
-    """Interns layouts, so that lines of one shape share one object."""
+class Layouts(Known[tuple[str, tuple[bytes, ...], tuple[bytes, ...]], Layout]):
+    """Interns layouts, so that lines of one shape share one object.
+
+    A key is a kind, printed names, and the units behind their values.
+    """
 
     def __init__(
         self,
@@ -104,15 +107,11 @@ class Layouts(Shared):
         units: Mapping[str, str] | None = None,
         first_epoch: int | None = None,
     ) -> None:
+        super().__init__(self._build, 4096)
         self._pattern = pattern
         self._aliases = aliases
         self._units = units or {}
         self._first_epoch = first_epoch
-        self._known = Known(self._build, 4096)
-
-    def get(self, kind: str, printed: tuple[bytes, ...], suffixes: tuple[bytes, ...]) -> Layout:
-        """Return the layout of printed names with the units behind their values."""
-        return self._known[kind, printed, suffixes]
 
     def _build(self, key: tuple[str, tuple[bytes, ...], tuple[bytes, ...]]) -> Layout:
         kind, printed, suffixes = key
@@ -262,7 +261,7 @@ class LinePattern(Matcher):
             taken = [i for i, (start, _) in enumerate(spans) if start >= 0]
             names, suffixes = [names[i] for i in taken], [suffixes[i] for i in taken]
             spans = [spans[i] for i in taken]
-        return Match(self._layouts.get(self.kind, tuple(names), tuple(suffixes)), tuple(spans))
+        return Match(self._layouts[self.kind, tuple(names), tuple(suffixes)], tuple(spans))
 
 
 def training(head: bytes, name: str = "train", **more: Any) -> LinePattern:
@@ -321,7 +320,7 @@ class DictPattern(Matcher):
         if place is not None and b"step" not in names:
             names += (b"step", b"total")
             spans += (place.span(1), place.span(2))
-        return Match(self._layouts.get(kind, tuple(names), (b"",) * len(names)), tuple(spans))
+        return Match(self._layouts[kind, tuple(names), (b"",) * len(names)], tuple(spans))
 
     @staticmethod
     def _kind(names: list[bytes]) -> str | None:

@@ -98,7 +98,7 @@ class Epochs:
         self.first = first
         self.last = last
         """Up to here, what is behind the stroke numbers the last epoch, not all: `Epoch 9/9` of ten."""
-        self._around = _Around()
+        self.around = Around()
         self._open = _Open()
         self._run_wide = False
         """Whether `n` continues from epoch to epoch."""
@@ -107,17 +107,9 @@ class Epochs:
         self._begun = -1.0
         """Total of a bar that had done nothing and was drawn since."""
 
-    def set_epoch(self, epoch: int, epochs: int, *, for_all: bool = False) -> None:
-        """Take what a line shows; `for_all`: bars of other ranks, too, which are not all at one place."""
-        self._around.set_epoch(epoch, epochs, for_all=for_all)
-
-    def note_outer(self, epoch: int, epochs: int) -> None:
-        """Take what a bar of epochs shows."""
-        self._around.note_outer(epoch, epochs)
-
     def begin(self, total: float) -> None:
         """Note that a bar is drawn that has done nothing."""
-        self._around.begin(total)
+        self.around.begin(total)
         self._begun = total
 
     def forget_lengths(self) -> None:
@@ -128,9 +120,9 @@ class Epochs:
         """Return the place of a frame, which shows a loss."""
         n, total, epoch, epochs, counted, run_wide = counts
         if counted:
-            epoch, epochs = self._around.take(n, total, loss, run_wide=bool(run_wide))
+            epoch, epochs = self.around.take(n, total, loss, run_wide=bool(run_wide))
             if epoch >= 0:
-                self.first = self._around.first
+                self.first = self.around.first
         elif epoch >= 0:
             if self.first is None:
                 self.first = int(epoch == 1 or (epochs >= 0 and epoch > 0))
@@ -140,12 +132,12 @@ class Epochs:
             self._watch(counts._replace(epochs=epochs))
         if math.isinf(total):
             return Place(self._open.take(n, epoch), -1.0, epoch, -1.0)
-        if epoch < 0 or (self._around.run_wide if counted else self._run_wide):
+        if epoch < 0 or (self.around.run_wide if counted else self._run_wide):
             return Place(0.0, total, epoch, -1.0)
         first = self.first or 0
         before = (epoch - first) * total
         if epochs < 0:
-            first, epochs = self._around.first, self._around.planned
+            first, epochs = self.around.first, self.around.planned
         if epochs < 0:
             return Place(before, before + total, epoch, total)
         return Place(before, (epochs + 1 - first) * total, epoch, -1.0)
@@ -162,11 +154,11 @@ class Epochs:
             places[:, begin:end] = np.array([self.take(first, float(loss[begin]))]).T
             if end > begin + 1:
                 if first.counted:
-                    self._around.observe(loss[begin + 1 : end - 1].tolist())
+                    self.around.observe(loss[begin + 1 : end - 1].tolist())
                 self.take(last, float(loss[end - 1]))
                 n, total = counts[:2, begin:end]
                 if counts[4, begin]:
-                    self._around.moved |= bool(np.any((n > 0) & (n < total)))
+                    self.around.moved |= bool(np.any((n > 0) & (n < total)))
         return places
 
     def _watch(self, counts: Counts) -> None:
@@ -194,7 +186,7 @@ class Epochs:
         return before.n <= ended + slack and now.n + slack >= began
 
 
-class _Around:
+class Around:
     """Numbers bars that show no epoch, by what is around them.
 
     What was printed counts from when a bar begins again. Where nothing was, one that begins when the one
@@ -227,6 +219,7 @@ class _Around:
         """Whether the bar is drawn from its beginning again, the epoch of that not yet decided."""
 
     def set_epoch(self, epoch: int, epochs: int, *, for_all: bool) -> None:
+        """Take what a line shows; `for_all`: bars of other ranks, too, which are not all at one place."""
         if not self._any:
             self._behind = self._total >= 0
             self.first = int(epoch == 1 or (epochs > 0 and epoch > 0))
@@ -236,6 +229,7 @@ class _Around:
         self._report(epoch + self._behind, epochs)
 
     def note_outer(self, epoch: int, epochs: int) -> None:
+        """Take what a bar of epochs shows."""
         if epoch <= epochs:
             self._any, self._by_line, self.first = True, False, 1
             self._report(epoch, epochs)
@@ -245,6 +239,7 @@ class _Around:
         self._reported = epoch, self.planned
 
     def begin(self, total: float) -> None:
+        """Note that a bar is drawn that has done nothing."""
         self._again |= total == self._total and self._n > 0 and self.moved
 
     def observe(self, losses: list[float]) -> None:

@@ -189,7 +189,7 @@ class TqdmReader(BarReader):
         self._under |= layout.outer
         if layout.outer and self._nested:
             for bar in self.bars:
-                bar.note_outer(int(shown[0]) + 1, int(shown[1]))
+                bar.around.note_outer(int(shown[0]) + 1, int(shown[1]))
             return []
         frame, bars = Frame(layout, shown, number_), self._validation_bars
         alone = has_total(layout) and not self._stacked
@@ -238,9 +238,9 @@ class TqdmReader(BarReader):
         bars = self.bars
         for bar in bars:
             if reported is not None:
-                bar.set_epoch(*reported, for_all=for_all or len(bars) > 1)
+                bar.around.set_epoch(*reported, for_all=for_all or len(bars) > 1)
             elif outer is not None:
-                bar.note_outer(*outer)
+                bar.around.note_outer(*outer)
             elif total is not None and len(bars) == 1:
                 bar.begin(total)
 
