@@ -49,7 +49,7 @@ CHART = re.compile("[\u2801-\u28ff]{3}").search
 """A line of a chart, as both programs draw it."""
 FEW = 20
 """Checkpoints of a usual run."""
-SAVED = re.compile(r"\u2713 [\d,]{5,}").search
+SAVED = re.compile(r"checkpoints: last good [\d,]{5,}").search
 """The newest checkpoint of a run of which only these are there: complete, and its step."""
 
 

@@ -211,8 +211,9 @@ class Reader:
     """Whether it says which redraws of bars show nothing (`passes`, `pass_by`)."""
     remembers: bool = False
     """Of one that reads redraws: whether what it reads next may depend on the newest one."""
-    apart: bool = False
-    """Whether it needs only lines with a needle, or near one: others may be decoded many at a time."""
+    apart: tuple[bytes, ...] | None = None
+    """Of one that needs only lines with a needle, and some near them: what these begin with. Others may be
+    decoded many at a time."""
 
     @property
     def awake(self) -> bool:

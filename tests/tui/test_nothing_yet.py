@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runwatch.core.snapshot import Progress, Snapshot
+from runwatch.core.snapshot import Progress, Saving, Snapshot
 
 from .test_screens import DETAILS, words
 
@@ -33,8 +33,10 @@ async def test_a_run_of_which_only_checkpoints_are_watched_says_so(open_app):
         "log": (),
         "log_source": "",
         "format": None,
+        "saving": Saving(last_good=40_000, present=1_400),
     }
     async with open_app((100, 40), **{**DETAILS, **bare}) as s:
+        assert "1,400 checkpoints: last good 40,000" in s.text()
         assert "only checkpoints are here: name the log too" in s.text()
         assert "no log is watched, only checkpoints" in s.text()
         assert "does not exist" not in s.text()

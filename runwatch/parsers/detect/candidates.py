@@ -56,10 +56,11 @@ class Candidates:
         self.asleep = False
         """Whether nobody waits for the next line: then one that the gate shuts out is no record."""
         self._begins = (*(dispatch.heads or ()), *events.heads, b"^")  # or an echoed key
-        self.apart = all(one.reader.apart for one in readers)
+        apart = [one.reader.apart for one in readers]
+        self.apart = None not in apart
         """Whether all readers may miss the lines that others decode many at a time."""
-        known = self.apart and dispatch.heads is not None
-        self.heads = list(dict.fromkeys(self._begins)) if known else [b""]
+        heads = [*self._begins, *(head for heads in apart for head in heads or ())]
+        self.heads = list(dict.fromkeys(heads)) if self.apart and dispatch.heads is not None else [b""]
         """What a line begins with that may be a record; any other holds a needle or is an event."""
         self.needles = (*dispatch.needles, *(needle for one in readers for needle in one.reader.needles))
         """What a line holds that may be a record."""

@@ -34,8 +34,8 @@ _MAX_PLANS = 256
 _NAME = re.compile(r"(?:% )?[A-Za-z_][^\x00-\x1f]{0,119}")
 _TENSOR = re.compile(rb"tensor\((-?[\d.]+(?:e[+-]?\d+)?|nan|-?inf)(?:, [\w=<>':.]+)*\)")
 """A number as PyTorch shows it: `tensor(0.5, device='cuda:0', grad_fn=<DivBackward0>)`."""
-_MIXED = re.compile(rb"[ \t]*,[ \t]*|\t+")
-"""Between the cells of a writer that parts them by commas and tabs alike."""
+_MIXED = re.compile(rb"(?<![ \t])[ \t]*,[ \t]*|\t+")
+"""Between the cells of a writer that parts them by commas and tabs alike; a run of spaces is tried once."""
 _TRAINS = frozenset(("train", "training", "is_train", "is_training"))
 """Columns whose cells say `True` in the rows of training and `False` in those of validation."""
 

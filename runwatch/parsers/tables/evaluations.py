@@ -32,7 +32,7 @@ class EvaluationTableReader(Reader):
     """
 
     needles = (b"valuation results", b"copypaste: ")
-    apart = True
+    apart = (b"|",)
 
     def __init__(self) -> None:
         self._row = RowMaker("evaluation")
@@ -105,7 +105,7 @@ class CocoReader(Reader):
     """Reads the first score that COCO's API prints, the mean over all thresholds, areas and classes."""
 
     needles = (b"Average Precision  (AP)", b"IoU metric: ")
-    apart = True
+    apart = ()
     awake = False  # its lines are known by themselves
 
     def __init__(self) -> None:

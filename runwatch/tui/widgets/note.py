@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runwatch.render import cells, states
+from runwatch.render import cells, checkpoints, states
 from runwatch.render.panel import Content
 from runwatch.tui import actions, choose
 from runwatch.tui.widgets.rows import Panel, centered
@@ -48,6 +48,8 @@ class Note(Panel):
         if run.format:
             return [*lines, f"format {run.format}"]
         if not run.log_source and run.checkpoints:
+            about = checkpoints.summary(run.saving, run.checkpoints)
+            lines += [f"{run.saving.present:,} checkpoints: {about}"] * bool(run.saving.present and about)
             lines.append("only checkpoints are here: name the log too, to see its steps")
         elif not run.log_source and run.history is None:  # until it was read, nobody knows what is in it
             notices = scene.snapshot.notices if scene.snapshot else ()
