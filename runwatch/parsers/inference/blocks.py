@@ -12,8 +12,8 @@ from runwatch.parsers.inference.fields import Field
 from runwatch.parsers.inference.losses import aliases
 from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, grows, ratio, steps_of
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import EPOCH_RANK, is_bare_score, is_boxed, is_pace, place
-from runwatch.parsers.inference.scoring import LOSSLESS, interleaved, usual_of
+from runwatch.parsers.inference.roles import EPOCH_RANK, OF_RUN_RANK, is_bare_score, is_boxed, is_pace, place
+from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED, interleaved, usual_of
 from runwatch.parsers.inference.turns import takes_turns
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import meaning
@@ -87,9 +87,32 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
     return plans
 
 
+def progress(families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan] | None:
+    """Return the plan of many lines that show how far training is, where no line shows how well it goes.
+
+    They count what only training does, and fill the log: `Epoch: 3, global_step=2048`, `episode: 7`.
+    """
+    alone = [
+        (-len(lines), counted, lines)
+        for lines in families.values()
+        if len(lines) >= ENOUGH
+        and _NO_HEADING.isdisjoint(words(lines[0].head))
+        and all(map(_places_alone, lines))
+        for counted, _ in _counted(lines)
+        if (counted[0] == OF_RUN_RANK or is_epoch(counted[1])) and grows(lines, counted, least=0.9)
+    ]
+    if not alone:
+        return None
+    _, counted, lines = min(alone, key=lambda item: item[:2])
+    head, pattern = lines[0].head, "learned" + BY_EPOCH * is_epoch(counted[1])
+    return {head: Plan(head, counted, alone=True, pattern=pattern)}
+
+
 def certainty(plans: Mapping[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> float:
     """Return how far records of several lines are to be trusted: most if epochs name a loss of training."""
     of, *below = plans.values()
+    if not below:
+        return UNNAMED
     names = {f.name for plan in below for kept in families[plan.head] for f in kept.found}
     if not any(map(is_loss, names)):
         return LOSSLESS

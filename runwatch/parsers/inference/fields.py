@@ -154,6 +154,12 @@ _IN_BRACKETS = re.compile(rb"\[([A-Za-z][\w-]{0,20})\]:? {0,4}\Z")
 """A name in brackets: `[Epoch] 001 [Loss] 0.5`; it is one if its word has a meaning, as a level has none."""
 _BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"=>"))
 """What is between a place and the number printed there, if it has a point: `Epoch 3 2.57`."""
+_SCORED_ON = re.compile(rb"(?:\A|(?<=[^\w ] ))((?:[A-Za-z][\w@.-]* ){1,8}(?:on|for|over) (?:the )?)\Z")
+_OF_SIZE = re.compile(
+    rb"(?i)(?:test|val(?:id(?:ation)?)?|dev|eval(?:uation)?|train(?:ing)?)"
+    rb" (?:images|samples|examples|sentences|points|data)"
+)
+"""Before and behind the number of examples that were scored."""
 _DONE = re.compile(rb"\A *\d+%\)?(?: \(" + DURATION + rb"\))?(?= )")
 """Between them, how far training is, and how long it took."""
 _COPULAS = frozenset((b"", b"is", b"was"))
@@ -264,6 +270,9 @@ def _fields(line: bytes) -> list[Field]:
                         field = found.pop()
                     elif _is_progress(line, found[-1], field):
                         field = found.pop()._replace(name=b"step")
+                elif found and (scored := _scored(line, found[-1], field)):
+                    found.pop()
+                    field = field._replace(name=scored)
                 elif found and _SPLIT.fullmatch(field.name):
                     whole = _OF_SPLIT.match(found[-1].name)
                     field = field._replace(name=whole[1] + field.name) if whole else field
@@ -338,6 +347,13 @@ def _is_indexed(line: bytes, first: Field, value: Field) -> bool:
     of_value = line[first.end : value.start].strip() == b"=" and b"." in line[value.start : value.end]
     counts = first.name.lower().rpartition(b" ")[2].decode("ascii", "replace") in RANKS
     return bool(named and of_value and first.name and not counts)
+
+
+def _scored(line: bytes, count: Field, score: Field) -> bytes | None:
+    """Return the name of a score that says on how many examples it is: `Accuracy of it on the 10 test images`."""
+    size = not count.total and line[count.start : count.end].isdigit() and _OF_SIZE.fullmatch(score.name)
+    of = _SCORED_ON.search(line, max(0, count.start - _MAX_NAME), count.start) if size else None
+    return of[1] + score.name if of else None
 
 
 def _is_share(line: bytes, count: Field, share: Field) -> bool:

@@ -28,6 +28,8 @@ from runwatch.parsers.lexicon.words import (
 
 _STEP_RANKS = {word.encode(): rank for word, rank in counted.RANKS.items()}
 _GLOBAL = frozenset(name.encode() for name in counted.OF_RUN)
+OF_RUN_RANK = 0
+"""Rank of the run's step by its name; it is the likeliest."""
 STEP_RANK, INNER, RATIO, LEADING, EPOCH_RANK, UNKNOWN = 3, 4, 5, 6, counted.EPOCH, 9
 """Ranks, lower is better: the worst of a named step, the second of two nameless counters as in `[1, 200]`,
 a nameless `12/500`, a number that begins the line, an epoch, and of what no known word names."""
@@ -144,7 +146,7 @@ def rank(line: bytes, number: Field) -> int | None:
     if not whole or not _NO_COUNT.isdisjoint(words(name)):
         return None
     if name.lower() in _GLOBAL:
-        return 0
+        return OF_RUN_RANK
     parts = words(name)
     last = parts[-1] if parts else b""
     last = _glued(line, number, last)

@@ -155,7 +155,7 @@ class Columns:
         self.validation = tuple(validation)
         self._metrics, self._validated = tuple(metrics.values()), tuple(validation.values())
         self.train = row.layout(TRAIN, (*place, *metrics))
-        self.eval = row.layout(EVAL, ("step", *rank, *validation))
+        self.eval = row.layout(EVAL, ("step", *rank, *validation), tuple(metrics))
 
     def trained(self, place: Iterable[Any], took: Any, shown: _Values, rank: int | None) -> list[Any]:
         """Return the values of training at a place: step, total, epoch and the steps of an epoch.
