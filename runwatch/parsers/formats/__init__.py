@@ -103,6 +103,7 @@ _ORDER = (
     "openpcdet-bars",
     "progress-bar",
     "lightning-rich",
+    "history",
 )
 """The order in which they are asked, since a line of one could be taken for another's: weak formats last.
 A format that is not named here is asked before them."""
