@@ -18,6 +18,7 @@ from runwatch.parsers.inference.turns import takes_turns
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.words import (
+    CHANGED,
     REPEATED,
     SAVES,
     VAL,
@@ -66,6 +67,7 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
         and len(lines) <= len(steps) + 1
         and (interleaved(lines, steps) or len(steps) == 1)
         and any(is_meaningful(f.name) or is_bare_score(lines[0].line, f) for f in lines[0].found)
+        and CHANGED.isdisjoint(words(lines[0].head))
     ]
     finer = [lines for lines in values if not lines[0].ranked and _is_of_training(lines[0])]
     if epoch is not None and finer:  # what shows an epoch is a summary of the batches

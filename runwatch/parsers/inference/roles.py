@@ -49,6 +49,9 @@ _CLASSES = RUNS | frozenset(
 """Words of names whose numbers count no time: runs, classes, amounts and rates."""
 _NO_COUNT = frozenset(b"patience improve improved improvement stopping stop early wait waiting max".split())
 """Words of names whose numbers count for how long nothing is better, `no improve 3/10`, or are planned."""
+_EPOCHS = frozenset(name.encode() for name in counted.EPOCHS)
+_PLANNED = frozenset((b"num", b"n", b"nb", b"total"))
+"""Before the word for epochs, they say how many are planned: `num_epoch: 20`."""
 _EPISODE = [counted.EPISODE.encode()]
 _LENGTHS = frozenset((b"steps", b"episode steps", b"timesteps", b"length", b"step"))
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k", b"e"))
@@ -149,6 +152,8 @@ def rank(line: bytes, number: Field) -> int | None:
         return OF_RUN_RANK
     parts = words(name)
     last = parts[-1] if parts else b""
+    if last in _EPOCHS and parts[0] in _PLANNED:
+        return None
     last = _glued(line, number, last)
     if last in _INDEX and len(parts) > 1:
         last = parts[-2]
