@@ -17,6 +17,7 @@ from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED, interleaved, u
 from runwatch.parsers.inference.turns import takes_turns
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import meaning
+from runwatch.parsers.lexicon.records import columns as columns_of
 from runwatch.parsers.lexicon.words import (
     CHANGED,
     REPEATED,
@@ -80,13 +81,19 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
     if len(steps) < ENOUGH and 8 * (len(steps) + len(every)) <= seen - steps[0].seen:
         return None
     boxed = is_boxed(steps[0].line)  # there, each name is alone and means what it says
-    meant = {} if boxed else aliases(every, frozenset().union(*map(usual_of, values)))
+    meant = {} if boxed else _meant(every, sorted(frozenset().union(*map(usual_of, values))))
     nested = epoch is not None or takes_turns(steps, counted)
     pattern = "learned" + BY_EPOCH * (is_epoch(counted[1]) and not nested)
     plans = {steps[0].head: Plan(steps[0].head, counted, epoch, alone=True, nested=nested, pattern=pattern)}
     for lines in values:
         plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=meant, main=False))
     return plans
+
+
+def _meant(lines: list[Kept], names: list[bytes]) -> dict[bytes, str]:
+    """Return what the names of a block mean next to each other, though each is on a line of its own."""
+    known = {spelled(name): metric for name, metric in aliases(lines, names).items()}
+    return dict(zip(names, columns_of(map(spelled, names), known), strict=True))
 
 
 def progress(families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan] | None:

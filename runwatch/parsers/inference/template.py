@@ -25,7 +25,7 @@ from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, is_boxed, named_
 from runwatch.parsers.inference.sections import VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import plain_shape, reading_of
 from runwatch.parsers.lexicon.languages import spelled
-from runwatch.parsers.lexicon.names import canonical
+from runwatch.parsers.lexicon.names import MEASURE, canonical, meaning
 from runwatch.parsers.lexicon.records import columns as columns_of
 from runwatch.parsers.lexicon.words import (
     CHANGED,
@@ -286,7 +286,7 @@ class LearnedMatcher(Matcher):
         taken = {i for _, i in ranked}
         names = [f.name for i, f in enumerate(found) if i not in taken]
         tests = {} if self._validated else tests_of(names)  # they came too late to be learned
-        meant = {**tests, **self._evaluated, **_of_val(names)}
+        meant = {**(_errors(names) if self._has_loss else {}), **tests, **self._evaluated, **_of_val(names)}
         columns = self._nearby(self._metrics(found, taken, meant, inside))
         columns += self._closing(found, ranked) if columns and at is None else []
         if at is not None:
@@ -366,6 +366,11 @@ def _of_val(names: list[bytes]) -> dict[bytes, str]:
     if not any(is_loss(name) and not is_val(name) for name in names):
         return {}
     return {name: metric for name, metric in aliases([], names).items() if metric == VAL_LOSS}
+
+
+def _errors(names: list[bytes]) -> dict[bytes, str]:
+    """Return which names are of errors, where training minimizes something else: `Val MAE`."""
+    return {n: canonical(spelled(n)) for n in names if meaning(spelled(n)).rule == MEASURE}
 
 
 @lru_cache(1024)
