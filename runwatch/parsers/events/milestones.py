@@ -76,7 +76,7 @@ MILESTONES = Signs(
         rb"(?:completed|finished)\b",
         rb"^\*{3,} train metrics \*{3,}",
         rb"^\W*All (?:done(?:: [\d :.-]+)?|finished(?= )|completed?)\W*$|\bEnd of epoch (\d+) / \1\b",
-        rb"^\W*ALL DONE\W*$|^={2,} ?DONE ?={2,}\W*$",
+        rb"^\W*ALL DONE\W*$|^={2,} ?DONE ?={2,}\W*$|\bOptimization [Ff]inished!?\s*$",
         _CHINESE,
         needles=(
             b"raining",
@@ -101,6 +101,7 @@ MILESTONES = Signs(
             b"inished ",
             b"All complete",
             b"ALL DONE",
+            b"ptimization ",
             b"= DONE",
             b"End of epoch",
             b"\xe8\xae\xad\xe7\xbb\x83",
