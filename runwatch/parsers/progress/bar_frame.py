@@ -24,6 +24,7 @@ from runwatch.parsers.progress.names import (
     ALIASES,
     counts_other,
     is_loss,
+    is_reward,
     is_score,
     is_validation,
     part_of,
@@ -313,6 +314,7 @@ class BarFrames(Matcher):
         values = tuple(name.decode("ascii") for name in printed)
         shown = is_loss if not held_out else is_score
         losses = [i for i, name in enumerate(values) if shown(name)] or adversaries(values)
+        losses = losses or [i for i, name in enumerate(values) if is_reward(name)]
         if not losses:
             return None
         of = {"n": scales[0], "total": scales[1]} | dict.fromkeys(_EPOCHS[:epochs], 1.0)
