@@ -66,7 +66,10 @@ class Bars:
             self._trained, self._newest_total = float(train.offset[-1]), float(train.total[-1])
 
     def _draw(self, step: float, total: float, *, quick: bool, over: bool) -> None:
-        """Take one bar. `quick`: its steps take next to no time; `over`: the run has ended; a bar that begins again there is of the next one."""
+        """Take one bar. `quick`: its steps take next to no time.
+
+        `over`: the run has ended; a bar that begins again there is of the next one.
+        """
         bar = self._bars.get(total)
         if bar is None:
             if len(self._bars) >= _MAX_BARS:

@@ -258,24 +258,8 @@ def _fields(line: bytes) -> list[Field]:
                 nearby = said if _BESIDE.fullmatch(field.name) else b""
                 if said and (counted or field.name.lower() in _COPULAS) and field.total is None:
                     field = field._replace(name=said)
-                elif found and not field.name:
-                    found[-1], field = _by_place(line, found[-1], field)
-                    found[-1], field = _by_pair(line, found[-1], field)
-                    if _is_indexed(line, found[-1], field):
-                        first = found.pop()
-                        field = field._replace(name=line[first.start - len(first.name) - 1 : first.end])
-                    elif _is_share(line, found[-1], field):
-                        field = field._replace(name=found.pop().name)
-                    elif _is_count(line, found[-1], field):
-                        field = found.pop()
-                    elif _is_progress(line, found[-1], field):
-                        field = found.pop()._replace(name=b"step")
-                elif found and (scored := _scored(line, found[-1], field)):
-                    found.pop()
-                    field = field._replace(name=scored)
-                elif found and _SPLIT.fullmatch(field.name):
-                    whole = _OF_SPLIT.match(found[-1].name)
-                    field = field._replace(name=whole[1] + field.name) if whole else field
+                elif found:
+                    field = _next_to(line, found, field)
                 field, said = _said(line, field)
                 said = said or nearby
                 found.append(_grouped(field, groups))
@@ -284,6 +268,34 @@ def _fields(line: bytes) -> list[Field]:
         named_next = token["unit"] in RATES and found and found[-1].suffix != token["unit"]
         before = token.end("value") if named_next else token.end()
     return found
+
+
+def _by_kind(line: bytes, found: list[Field], field: Field) -> Field:
+    """Return a nameless number as what it is to the last of `found`, which may become a part of it."""
+    last = found[-1]
+    if _is_indexed(line, last, field):
+        found.pop()
+        return field._replace(name=line[last.start - len(last.name) - 1 : last.end])
+    if _is_share(line, last, field):
+        return field._replace(name=found.pop().name)
+    if _is_count(line, last, field):
+        return found.pop()
+    return found.pop()._replace(name=b"step") if _is_progress(line, last, field) else field
+
+
+def _next_to(line: bytes, found: list[Field], field: Field) -> Field:
+    """Return a number as it is behind the last of `found`, which may become a part of it."""
+    if not field.name:
+        found[-1], field = _by_place(line, found[-1], field)
+        found[-1], field = _by_pair(line, found[-1], field)
+        return _by_kind(line, found, field)
+    name = field.name
+    if scored := _scored(line, found[-1], field):
+        found.pop()
+        name = scored
+    elif _SPLIT.fullmatch(name) and (whole := _OF_SPLIT.match(found[-1].name)):
+        name = whole[1] + name
+    return field._replace(name=name)
 
 
 def _grouped(field: Field, groups: Sequence[re.Match[bytes]]) -> Field:
@@ -350,7 +362,7 @@ def _is_indexed(line: bytes, first: Field, value: Field) -> bool:
 
 
 def _scored(line: bytes, count: Field, score: Field) -> bytes | None:
-    """Return the name of a score that says on how many examples it is: `Accuracy of it on the 10 test images`."""
+    """Return the name of a score that says of how many examples it is: `Accuracy on the 10 test images`."""
     size = not count.total and line[count.start : count.end].isdigit() and _OF_SIZE.fullmatch(score.name)
     of = _SCORED_ON.search(line, max(0, count.start - _MAX_NAME), count.start) if size else None
     return of[1] + score.name if of else None

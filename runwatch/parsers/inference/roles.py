@@ -146,14 +146,13 @@ def rank(line: bytes, number: Field) -> int | None:
     """Return how likely a number's name makes it the step (0 is best), or None if it cannot be one."""
     name = number.name
     whole = _INTEGER.match(line, number.start, number.end) and number.suffix in _COUNT_SUFFIXES
-    if not whole or not _NO_COUNT.isdisjoint(words(name)):
+    parts = words(name)
+    last = parts[-1] if parts else b""
+    planned = last in _EPOCHS and parts[0] in _PLANNED
+    if not whole or planned or not _NO_COUNT.isdisjoint(parts):
         return None
     if name.lower() in _GLOBAL:
         return OF_RUN_RANK
-    parts = words(name)
-    last = parts[-1] if parts else b""
-    if last in _EPOCHS and parts[0] in _PLANNED:
-        return None
     last = _glued(line, number, last)
     if last in _INDEX and len(parts) > 1:
         last = parts[-2]

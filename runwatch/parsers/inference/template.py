@@ -49,7 +49,8 @@ _SAYS_VAL = re.compile(
     rb"|\s{1,8}(?:[>*+-]{1,3} )?)"
     rb"(?:(?:(?:avg\.?|averaged?|mean|overall|epoch|final|current|new|total|full) ){0,2}"
     rb"(?:train|val|test|eval|dev\b)"
-    rb"|[a-z ]{1,40}(?:\d{1,9} )?(?: |\b)(?:val|test|eval)[a-z]{0,8}(?:[ -](?:set|data|images|samples|examples))?:"
+    rb"|[a-z ]{1,40}(?:\d{1,9} )?(?: |\b)(?:val|test|eval)[a-z]{0,8}"
+    rb"(?:[ -](?:set|data|images|samples|examples))?:"
     rb"|\w{1,24}[_.-](?:val|test|eval)\b[\w.]{0,24} ?[:=])"
 )
 """A line whose first word, after a logger's, is a part of the data, or whose words before a colon are."""

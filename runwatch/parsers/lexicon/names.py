@@ -186,8 +186,8 @@ def own(printed: str) -> str | None:
 def of_validation(printed: str) -> str | None:
     """Return a name that begins with a word for held-out data as one of validation: `eval_ppl` -> val/ppl.
 
-    So is a score that ends with one, or is glued to it: `acc_val`, `valacc` -> val/acc. One that begins so before a slash or a number,
-    or speaks of a test, stays as it is printed; None for others.
+    So is a score that ends with one, or is glued to it: `acc_val`, `valacc` -> val/acc. One that begins so
+    before a slash or a number, or speaks of a test, stays as it is printed; None for others.
     """
     found = _BEGINS.match(printed)
     if found is None:

@@ -40,7 +40,7 @@ def _is_numbers(value: object) -> bool:
 
 
 class HistoryReader(Reader):
-    """Reads the history of a fit that a script prints at its end: `{'loss': [0.5, 0.4], 'acc': [0.8, 0.9]}`."""
+    """Reads the history of a fit that a script prints when it has ended: `{'loss': [0.5, 0.4], ...}`."""
 
     needles = (b"': [", b'": [', b"':[", b'":[')
 

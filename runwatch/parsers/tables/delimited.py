@@ -325,7 +325,9 @@ class Columns(Matcher):
         trains = any(map(schema.is_training, keys))
         if schema.guesses:
             found = [meaning(name) for name in named]
-            trains |= any(LOSS in (each.metric, each.unless) for each in found) or LOSS in _meant(named).values()
+            trains |= (
+                any(LOSS in (each.metric, each.unless) for each in found) or LOSS in _meant(named).values()
+            )
             trains |= OneMetric.of(schema, names) is not None
         if not placed or not schema.needs <= keys or not trains:
             return ()

@@ -15,7 +15,8 @@ from runwatch.parsers.body.readers import RowMaker
 _RULE = b"\xe2\x94\x82"
 """What is at both ends of a line in a box."""
 _HEAD = re.compile(
-    rb"(?:\| Trial name +\|(?:[^|\r\n]{1,80}\|){2,60}|%b Trial name  [^\xe2\r\n]{1,2000}%b)\s*\Z" % (_RULE, _RULE)
+    rb"(?:\| Trial name +\|(?:[^|\r\n]{1,80}\|){2,60}|%b Trial name  [^\xe2\r\n]{1,2000}%b)\s*\Z"
+    % (_RULE, _RULE)
 )
 _GAP = re.compile(rb"\s{2,}")
 _NUMBER = re.compile(VALUE + rb"\Z")
@@ -93,10 +94,10 @@ FORMAT = Format(
             "".join(
                 "Trial status: 1 RUNNING | 1 PENDING\n"
                 "\u256d\u2500\u2500\u2500\u256e\n"
-                "\u2502 Trial name     status      lr     epochs     iter     total time (s)      loss \u2502\n"
+                "\u2502 Trial name   status    lr   epochs   iter   total time (s)   loss \u2502\n"
                 "\u251c\u2500\u2500\u2500\u2524\n"
-                f"\u2502 fit_3e8a_0     RUNNING    0.1         40        {n}               {n}2.5      0.{n}5 \u2502\n"
-                "\u2502 fit_3e8a_1     PENDING    0.2         40                                          \u2502\n"
+                f"\u2502 fit_3e8a_0   RUNNING  0.1       40      {n}             {n}2.5   0.{n}5 \u2502\n"
+                "\u2502 fit_3e8a_1   PENDING  0.2       40                               \u2502\n"
                 "\u2570\u2500\u2500\u2500\u256f\n"
                 for n in (1, 1, 2, 3)
             ),
