@@ -170,8 +170,8 @@ _OWNER = re.compile(rb"(?:\A|\s\s|\t)\s*((?:[A-Za-z]+[_-])?[Ll]oss), \Z")
 """What the name behind it is of."""
 _TENSOR = re.compile(rb"\bTensor (\w+) of type \w+\. Dims: \(\): \Z")
 """Before the one number of a tensor, as Caffe2 prints it."""
-_CALLER = re.compile(rb"[\w.<>]+:[\w.<>]+:\Z")
-"""Before the line of a source, as loguru has it: `__main__:main:65 - `."""
+_CALLER = re.compile(rb"(?:[\w.<>]+:[\w.<>]+|\.py\[line):\Z")
+"""Before the line of a source, as loguru has it: `__main__:main:65 - `, or `train.py[line:65]`."""
 
 
 class Field(NamedTuple):
