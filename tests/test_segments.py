@@ -405,6 +405,23 @@ def test_what_begins_again_is_another_run_where_the_first_had_ended(size, line, 
     assert _begun_again(size, line, first, last, between) == expected
 
 
+@pytest.mark.parametrize("size", [61, 10_000])
+@pytest.mark.parametrize(("between", "runs"), [("INFO:root:\n", 2), ("CUDA out of memory\n", 1)])
+def test_episodes_that_begin_again_at_their_first_multiple_are_of_another_run(size, between, runs):
+    row = "INFO:root:Episode {}0 | Avg Reward: {}.25 | Epsilon: 0.5\n"
+    whole = "".join(row.format(n, n) for n in range(30)) + between
+    data = (whole + "".join(row.format(n, n) for n in range(1, 30))).encode()
+    found = steps_of_runs(segments(*(data[at : at + size] for at in range(0, len(data), size))))
+    assert (len(found), found[-1][-1]) == (runs, 290)
+
+
+@pytest.mark.parametrize(("pace", "newest"), [("1331.71it/s", None), ("13.31it/s", 50)])
+def test_a_bar_that_nothing_says_to_be_of_training_is_none_where_its_steps_take_no_time(pace, newest):
+    bars = "".join(f"\r {n}%|#   | {n}/100 [00:0{n // 10}<00:09, {pace}]" for n in range(0, 51, 5))
+    bar = segments(bars.encode() + b"\n")[-1].block.bar
+    assert (bar and bar[1]) == newest
+
+
 def _falling(line: str, *launches: tuple[int, int, float]) -> bytes:
     """Return the lines of launches: their first and last counts, and their first loss, which then falls."""
     return "".join(

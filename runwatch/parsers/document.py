@@ -20,6 +20,7 @@ from runwatch.parsers.formats.generic.documents import (
     DocumentFormat,
 )
 from runwatch.parsers.lexicon.records import objective
+from runwatch.parsers.structured.arrays import side_by_side
 from runwatch.parsers.structured.keyed_records import flatten
 
 _MAX_ENTRIES = 2_000_000
@@ -136,22 +137,7 @@ def _items(value: object) -> list[Any]:
 
 
 def _side_by_side(value: dict[str, Any]) -> list[Entry]:
-    """Return the entries of arrays of one length under their names; null is absent."""
+    """Return the entries of arrays of one length under their names."""
     nested = next((v for k in ("history", "metrics") if isinstance(v := value.get(k), dict)), None)
-    arrays = {key: array for key, array in (nested or value).items() if _is_numbers(array)}
-    schema = ARRAYS.schema
-    leading = (*schema.steps, *filter(schema.is_training, arrays))
-    length = next((len(arrays[key]) for key in leading if key in arrays), 0)
-    arrays = {key: array for key, array in arrays.items() if len(array) == length}
-    placed = schema.step_key(arrays) is not None
-    entries = []
-    for index in range(min(length, _MAX_ENTRIES)):
-        numbers = flatten({key: array[index] for key, array in arrays.items()}, schema.skip)
-        if not placed:
-            numbers["step"] = index + 1.0
-        entries.append(Entry(index, 0, numbers))
-    return entries
-
-
-def _is_numbers(value: object) -> bool:
-    return isinstance(value, list) and all(item is None or isinstance(item, (float, int)) for item in value)
+    records = side_by_side(nested or value, ARRAYS.schema)
+    return [Entry(index, 0, numbers) for index, numbers in enumerate(records)]

@@ -121,6 +121,7 @@ from .logs import parse
         (b"03:04:05.678 [main] INFO a.b.Train - Training is Done", "over"),
         (b"INFO 2030-01-02 03:04:05 loop.py:438 End of training", "over"),
         (b"Finished Training", "over"),
+        (b"[2030-06-27 14:02:48,820]Optimization Finished!", "over"),
         (b"results= TrainOutput(global_step=2260, training_loss=0.0429, metrics={})", "finished"),
         (b"2030-01-02 03:04:05,678 - INFO - joeynmt.training - Training ended after 200 epochs.", "over"),
         (b"Loss for final step: 7.566996e-09.", "over"),

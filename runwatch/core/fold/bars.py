@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from runwatch.core.fold.rows import Floats, Rows
 
 _MAX_BARS = 64
+_QUICK = 0.005
+"""Seconds of a step: what nothing says to be training, and takes less, passes over data."""
 
 
 @dataclass(slots=True)
@@ -22,6 +24,8 @@ class _Bar:
     updates: int = 0
     outer: bool = False
     """Whether it continued after another bar was drawn: that one was of an evaluation."""
+    quick: bool = True
+    """Whether no step was seen to take long."""
 
 
 @dataclass(slots=True)
@@ -48,9 +52,10 @@ class Bars:
         `stepless`, of the shape of `train`, is whether a record took its step from a bar.
         """
         over = _newest(ends, bars.offset, self._ended) > _newest(train.offset, bars.offset, self._trained)
-        for step, total, behind in zip(bars.step.tolist(), bars.total.tolist(), over.tolist(), strict=True):
+        drawn = (bars.step, bars.total, bars.seconds, over)
+        for step, total, took, behind in zip(*(column.tolist() for column in drawn), strict=True):
             if not (math.isnan(step) or math.isnan(total)):
-                self._draw(step, total, over=behind)
+                self._draw(step, total, quick=took < _QUICK, over=behind)
         totals, counts = np.unique(train.total[~np.isnan(train.total)], return_counts=True)
         for total, count in zip(totals.tolist(), counts.tolist(), strict=True):
             if total in self._records or len(self._records) < _MAX_BARS:
@@ -60,8 +65,11 @@ class Bars:
         if len(train):
             self._trained, self._newest_total = float(train.offset[-1]), float(train.total[-1])
 
-    def _draw(self, step: float, total: float, *, over: bool) -> None:
-        """Take one bar. `over`: the run has ended; a bar that begins again there is of the next one."""
+    def _draw(self, step: float, total: float, *, quick: bool, over: bool) -> None:
+        """Take one bar. `quick`: its steps take next to no time.
+
+        `over`: the run has ended; a bar that begins again there is of the next one.
+        """
         bar = self._bars.get(total)
         if bar is None:
             if len(self._bars) >= _MAX_BARS:
@@ -70,6 +78,7 @@ class Bars:
         elif over and step < bar.last:
             return
         bar.outer |= total != self._drawn_total and 0 < bar.last <= step and bar.last < total
+        bar.quick &= quick or step == 0
         bar.last, self._drawn_total = int(step), total
         bar.updates += 1
 
@@ -78,8 +87,11 @@ class Bars:
         if not self._bars or not (self._fills or math.isinf(self._trained)):
             return None
         records = self._records
+        bars = {total: bar for total, bar in self._bars.items() if self._fills or not bar.quick}
+        if not bars:
+            return None
         total, bar = max(
-            self._bars.items(), key=lambda item: (records.get(item[0], 0), item[1].outer, item[1].updates)
+            bars.items(), key=lambda item: (records.get(item[0], 0), item[1].outer, item[1].updates)
         )
         newest = self._bars.get(self._newest_total)
         if newest is not None and records[self._newest_total] > 1 and self._newest_total > total:

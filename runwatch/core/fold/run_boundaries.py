@@ -166,18 +166,21 @@ class RunBoundaries:
             step <= 1 or (step <= self._first and self._level.is_back(loss))
         ):
             return True
-        if step > self._first or self._ended == _CRASHED:
-            return False
         endless = np.isnan(train.total[index]) or not np.isnan(train.epoch_steps[index])
         epoch, before = train.epoch[index], train.epoch[index - 1] if index else self._epoch
         by_epoch = pattern.endswith((BY_EPOCH, BY_ROUND)) or epoch < before
+        left, stride = self._course(train, index)
+        skips = (
+            endless and by_epoch and 1 < stride >= step
+        )  # one began at 0, this at the first multiple of 10
+        if (step > self._first and not skips) or self._ended == _CRASHED:
+            return False
         by_fit = pattern.endswith(BY_FIT)
         may = by_fit or (endless and not pattern.endswith(BY_LAUNCH) and not epoch > before)
         if (by_epoch or (may and not self._cyclic)) and self._level.is_back(loss):
             return True
         if by_fit:
             return False
-        left, stride = self._course(train, index)
         ended = is_last_row(left, stride, self._first) or self._ended == _OVER
         same = epoch == before and step == self._first
         return bool(ended or (endless and (by_epoch or same)))

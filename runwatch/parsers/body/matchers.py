@@ -44,7 +44,7 @@ _PLACE = re.compile(rb"'(?:global_)?step(?:/max_steps)?': ?'(\d+)/(\d+)'(?=[,}])
 """Step and total in one text of a dict, as ms-swift prints them."""
 _BAR = re.compile(
     rb"\s*(?:(?:(?!val|eval|test)[A-Za-z]\w{0,19}[:=] ?[-+]?\d+\.\d+[;,]? ?){1,8}:? *"  # values
-    rb"|(?i:training progress): ?)?"
+    rb"|(?i:training progress): {0,3})?"
     rb"\d+%(?:\|[^|]*\|\s*| )(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:(" + NUMBER + rb")(s/it|it/s)|\?it/s)"
 )
 _NAME = 100  # longest metric name kept

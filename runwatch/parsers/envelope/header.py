@@ -25,7 +25,7 @@ _DATED = (
     rb"|\d\d/\d\d(?:/\d{2,4})?,? \d\d:\d\d:\d\d"
     + _FRACTION
     + rb"(?: [AP]M\b)?|\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}"
-    rb"|[A-Z][a-z]{2} \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d"  # RecBole
+    rb"|[A-Z][a-z]{2},? \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d"  # RecBole
     rb"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?: [A-Z]{3,5})? \d{4}"  # asctime
 )
 _CLOCK = rb"\d{1,3}:\d\d:\d\d" + _FRACTION
@@ -107,8 +107,8 @@ _ALARMED = re.compile(
 )
 """Any level behind a time, with the logger's name."""
 _MAY = re.compile(
-    rb"[\[(<\d]| {0,4}\d{1,5}: |[Rr]ank ?\d|(?:[A-Z][a-z]{2} ){1,2}[ \d]\d |[IWEF]\d{4}|[A-Z]{4,6}(?::| - \d)"
-    rb"|[A-Za-z][\w.-]{0,62}(?:: | {1,20}\| )"
+    rb"[\[(<\d]| {0,4}\d{1,5}: |[Rr]ank ?\d|(?:[A-Z][a-z]{2},? ){1,2}[ \d]\d |[IWEF]\d{4}"
+    rb"|[A-Z]{4,6}(?::| - \d)|[A-Za-z][\w.-]{0,62}(?:: | {1,20}\| )"
 ).match
 """What a line begins with that may have something before its message: a quick look."""
 _LOOSE = re.compile(

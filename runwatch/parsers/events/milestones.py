@@ -76,11 +76,11 @@ MILESTONES = Signs(
         rb"(?:completed|finished)\b",
         rb"^\*{3,} train metrics \*{3,}",
         rb"^\W*All (?:done(?:: [\d :.-]+)?|finished(?= )|completed?)\W*$|\bEnd of epoch (\d+) / \1\b",
-        rb"^\W*ALL DONE\W*$|^={2,} ?DONE ?={2,}\W*$",
+        rb"^\W*ALL DONE\W*$|^={2,} ?DONE ?={2,}\W*$|\bOptimization [Ff]inished!?\s*$",
         _CHINESE,
         needles=b"raining|RAINING|Run fini|Run complete|xits successfully|Finished. Total|or final step|"
         b"is the best|rain] d|one] |ONE] |odel Trained|odel trained|(success)|run_stop|run_final|"
-        b"exit code 0|* train metr|All done|inished |All complete|ALL DONE|= DONE|End of epoch|"
+        b"exit code 0|* train metr|All done|inished |All complete|ALL DONE|ptimization |= DONE|End of epoch|"
         b"\xe8\xae\xad\xe7\xbb\x83",
     ),
     sign("left", rb"^wandb: +Run summary:", needles=b"Run summary"),

@@ -12,12 +12,14 @@ from runwatch.parsers.inference.fields import Field
 from runwatch.parsers.inference.losses import aliases
 from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, grows, ratio, steps_of
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import EPOCH_RANK, is_bare_score, is_boxed, is_pace, place
-from runwatch.parsers.inference.scoring import LOSSLESS, interleaved, usual_of
+from runwatch.parsers.inference.roles import EPOCH_RANK, OF_RUN_RANK, is_bare_score, is_boxed, is_pace, place
+from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED, interleaved, usual_of
 from runwatch.parsers.inference.turns import takes_turns
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import meaning
+from runwatch.parsers.lexicon.records import columns as columns_of
 from runwatch.parsers.lexicon.words import (
+    CHANGED,
     REPEATED,
     SAVES,
     VAL,
@@ -32,6 +34,8 @@ from runwatch.parsers.lexicon.words import (
 _NO_HEADING = SAVES | VAL | {b"early", b"stop", b"stopping", b"stopped"}
 """Words of lines that say what was done then, not that a record begins."""
 
+_CHANGED = CHANGED - {b"best"}
+"""Words of sentences about a value that another line shows; a best one may be all that a block shows."""
 _RIGHT_BELOW = 3
 """Lines within which the first loss is below the only heading seen yet."""
 _NEXT = 2
@@ -66,6 +70,7 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
         and len(lines) <= len(steps) + 1
         and (interleaved(lines, steps) or len(steps) == 1)
         and any(is_meaningful(f.name) or is_bare_score(lines[0].line, f) for f in lines[0].found)
+        and _CHANGED.isdisjoint(words(lines[0].head))
     ]
     finer = [lines for lines in values if not lines[0].ranked and _is_of_training(lines[0])]
     if epoch is not None and finer:  # what shows an epoch is a summary of the batches
@@ -78,7 +83,7 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
     if len(steps) < ENOUGH and 8 * (len(steps) + len(every)) <= seen - steps[0].seen:
         return None
     boxed = is_boxed(steps[0].line)  # there, each name is alone and means what it says
-    meant = {} if boxed else aliases(every, frozenset().union(*map(usual_of, values)))
+    meant = {} if boxed else _meant(every, sorted(frozenset().union(*map(usual_of, values))))
     nested = epoch is not None or takes_turns(steps, counted)
     pattern = "learned" + BY_EPOCH * (is_epoch(counted[1]) and not nested)
     plans = {steps[0].head: Plan(steps[0].head, counted, epoch, alone=True, nested=nested, pattern=pattern)}
@@ -87,9 +92,38 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
     return plans
 
 
+def _meant(lines: list[Kept], names: list[bytes]) -> dict[bytes, str]:
+    """Return what the names of a block mean next to each other, though each is on a line of its own."""
+    known = {spelled(name): metric for name, metric in aliases(lines, names).items()}
+    return dict(zip(names, columns_of(map(spelled, names), known), strict=True))
+
+
+def progress(families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan] | None:
+    """Return the plan of many lines that show how far training is, where no line shows how well it goes.
+
+    They count what only training does, and fill the log: `Epoch: 3, global_step=2048`, `episode: 7`.
+    """
+    alone = [
+        (-len(lines), counted, lines)
+        for lines in families.values()
+        if len(lines) >= ENOUGH
+        and _NO_HEADING.isdisjoint(words(lines[0].head))
+        and all(map(_places_alone, lines))
+        for counted, _ in _counted(lines)
+        if (counted[0] == OF_RUN_RANK or is_epoch(counted[1])) and grows(lines, counted, least=0.9)
+    ]
+    if not alone:
+        return None
+    _, counted, lines = min(alone, key=lambda item: item[:2])
+    head, pattern = lines[0].head, "learned" + BY_EPOCH * is_epoch(counted[1])
+    return {head: Plan(head, counted, alone=True, pattern=pattern)}
+
+
 def certainty(plans: Mapping[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> float:
     """Return how far records of several lines are to be trusted: most if epochs name a loss of training."""
     of, *below = plans.values()
+    if not below:
+        return UNNAMED
     names = {f.name for plan in below for kept in families[plan.head] for f in kept.found}
     if not any(map(is_loss, names)):
         return LOSSLESS

@@ -154,6 +154,12 @@ _IN_BRACKETS = re.compile(rb"\[([A-Za-z][\w-]{0,20})\]:? {0,4}\Z")
 """A name in brackets: `[Epoch] 001 [Loss] 0.5`; it is one if its word has a meaning, as a level has none."""
 _BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"=>"))
 """What is between a place and the number printed there, if it has a point: `Epoch 3 2.57`."""
+_SCORED_ON = re.compile(rb"(?:\A|(?<=[^\w ] ))((?:[A-Za-z][\w@.-]* ){1,8}(?:on|for|over) (?:the )?)\Z")
+_OF_SIZE = re.compile(
+    rb"(?i)(?:test|val(?:id(?:ation)?)?|dev|eval(?:uation)?|train(?:ing)?)"
+    rb" (?:images|samples|examples|sentences|points|data)"
+)
+"""Before and behind the number of examples that were scored."""
 _DONE = re.compile(rb"\A *\d+%\)?(?: \(" + DURATION + rb"\))?(?= )")
 """Between them, how far training is, and how long it took."""
 _COPULAS = frozenset((b"", b"is", b"was"))
@@ -164,8 +170,8 @@ _OWNER = re.compile(rb"(?:\A|\s\s|\t)\s*((?:[A-Za-z]+[_-])?[Ll]oss), \Z")
 """What the name behind it is of."""
 _TENSOR = re.compile(rb"\bTensor (\w+) of type \w+\. Dims: \(\): \Z")
 """Before the one number of a tensor, as Caffe2 prints it."""
-_CALLER = re.compile(rb"[\w.<>]+:[\w.<>]+:\Z")
-"""Before the line of a source, as loguru has it: `__main__:main:65 - `."""
+_CALLER = re.compile(rb"(?:[\w.<>]+:[\w.<>]+|\.py\[line):\Z")
+"""Before the line of a source, as loguru has it: `__main__:main:65 - `, or `train.py[line:65]`."""
 
 
 class Field(NamedTuple):
@@ -252,21 +258,8 @@ def _fields(line: bytes) -> list[Field]:
                 nearby = said if _BESIDE.fullmatch(field.name) else b""
                 if said and (counted or field.name.lower() in _COPULAS) and field.total is None:
                     field = field._replace(name=said)
-                elif found and not field.name:
-                    found[-1], field = _by_place(line, found[-1], field)
-                    found[-1], field = _by_pair(line, found[-1], field)
-                    if _is_indexed(line, found[-1], field):
-                        first = found.pop()
-                        field = field._replace(name=line[first.start - len(first.name) - 1 : first.end])
-                    elif _is_share(line, found[-1], field):
-                        field = field._replace(name=found.pop().name)
-                    elif _is_count(line, found[-1], field):
-                        field = found.pop()
-                    elif _is_progress(line, found[-1], field):
-                        field = found.pop()._replace(name=b"step")
-                elif found and _SPLIT.fullmatch(field.name):
-                    whole = _OF_SPLIT.match(found[-1].name)
-                    field = field._replace(name=whole[1] + field.name) if whole else field
+                elif found:
+                    field = _next_to(line, found, field)
                 field, said = _said(line, field)
                 said = said or nearby
                 found.append(_grouped(field, groups))
@@ -275,6 +268,34 @@ def _fields(line: bytes) -> list[Field]:
         named_next = token["unit"] in RATES and found and found[-1].suffix != token["unit"]
         before = token.end("value") if named_next else token.end()
     return found
+
+
+def _by_kind(line: bytes, found: list[Field], field: Field) -> Field:
+    """Return a nameless number as what it is to the last of `found`, which may become a part of it."""
+    last = found[-1]
+    if _is_indexed(line, last, field):
+        found.pop()
+        return field._replace(name=line[last.start - len(last.name) - 1 : last.end])
+    if _is_share(line, last, field):
+        return field._replace(name=found.pop().name)
+    if _is_count(line, last, field):
+        return found.pop()
+    return found.pop()._replace(name=b"step") if _is_progress(line, last, field) else field
+
+
+def _next_to(line: bytes, found: list[Field], field: Field) -> Field:
+    """Return a number as it is behind the last of `found`, which may become a part of it."""
+    if not field.name:
+        found[-1], field = _by_place(line, found[-1], field)
+        found[-1], field = _by_pair(line, found[-1], field)
+        return _by_kind(line, found, field)
+    name = field.name
+    if scored := _scored(line, found[-1], field):
+        found.pop()
+        name = scored
+    elif _SPLIT.fullmatch(name) and (whole := _OF_SPLIT.match(found[-1].name)):
+        name = whole[1] + name
+    return field._replace(name=name)
 
 
 def _grouped(field: Field, groups: Sequence[re.Match[bytes]]) -> Field:
@@ -338,6 +359,13 @@ def _is_indexed(line: bytes, first: Field, value: Field) -> bool:
     of_value = line[first.end : value.start].strip() == b"=" and b"." in line[value.start : value.end]
     counts = first.name.lower().rpartition(b" ")[2].decode("ascii", "replace") in RANKS
     return bool(named and of_value and first.name and not counts)
+
+
+def _scored(line: bytes, count: Field, score: Field) -> bytes | None:
+    """Return the name of a score that says of how many examples it is: `Accuracy on the 10 test images`."""
+    size = not count.total and line[count.start : count.end].isdigit() and _OF_SIZE.fullmatch(score.name)
+    of = _SCORED_ON.search(line, max(0, count.start - _MAX_NAME), count.start) if size else None
+    return of[1] + score.name if of else None
 
 
 def _is_share(line: bytes, count: Field, share: Field) -> bool:

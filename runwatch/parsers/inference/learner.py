@@ -26,7 +26,7 @@ from runwatch.parsers.body.matchers import values
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.body.ranks import Ranks
 from runwatch.parsers.envelope.header import Header
-from runwatch.parsers.inference.blocks import blocks, certainty, has_batches
+from runwatch.parsers.inference.blocks import blocks, certainty, has_batches, progress
 from runwatch.parsers.inference.evidence import FEW, PLAIN, few_are_enough, speaks_plainly
 from runwatch.parsers.inference.families import (
     NAME,
@@ -46,7 +46,7 @@ from runwatch.parsers.inference.sections import SECTION, VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import reading_of
 from runwatch.parsers.inference.tables import TableMatcher, header, joined
 from runwatch.parsers.inference.template import LearnedMatcher
-from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val
+from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val, split_of
 
 ROW = b"row"
 """Family of the rows under a header; the head of no other."""
@@ -289,6 +289,8 @@ class Learner:
             if plans is not None and (partial or has_batches(plans, judged[0].plan, families)):
                 trust = certainty(plans, families)
                 return self._format(within_epochs(plans, families), families, trust)
+        if not judged and few and (plans := progress(families)) is not None:
+            return self._format(plans, families, certainty(plans, families))
         if not judged or (judged[0].waits and not last):
             return None
         plans = within_epochs(side_by_side(judged, families), families)
@@ -303,10 +305,14 @@ class Learner:
         main = plans[next(iter(plans))]
         self.reads_loss = bool(main.counter and main.losses)
         example = families[next(iter(plans))][-1].line
-        tests = tests_of(dict.fromkeys(f.name for kept in self.kept for f in kept.found))
+        names = dict.fromkeys(f.name for kept in self.kept for f in kept.found)
+        tests, validated = tests_of(names), any(split_of(name) == "val" for name in names)
         below = (kept for kept in self.kept if kept.head.startswith(VAL_SECTION) and kept.head not in plans)
         sections = any(is_quality(f.name) for kept in below for f in kept.found)
-        matcher, fresh = (LearnedMatcher(plans, tests, sections=sections) for _ in range(2))
+        validated = validated or any(kept.head.startswith(VAL_SECTION) for kept in self.kept)
+        matcher, fresh = (
+            LearnedMatcher(plans, tests, sections=sections, validated=validated) for _ in range(2)
+        )
         return self._believe(matcher, fresh, example, certainty)
 
     def _believe(self, matcher: Matcher, fresh: Matcher, example: bytes, certainty: float) -> Format | None:

@@ -28,6 +28,8 @@ from runwatch.parsers.lexicon.words import (
 
 _STEP_RANKS = {word.encode(): rank for word, rank in counted.RANKS.items()}
 _GLOBAL = frozenset(name.encode() for name in counted.OF_RUN)
+OF_RUN_RANK = 0
+"""Rank of the run's step by its name; it is the likeliest."""
 STEP_RANK, INNER, RATIO, LEADING, EPOCH_RANK, UNKNOWN = 3, 4, 5, 6, counted.EPOCH, 9
 """Ranks, lower is better: the worst of a named step, the second of two nameless counters as in `[1, 200]`,
 a nameless `12/500`, a number that begins the line, an epoch, and of what no known word names."""
@@ -47,6 +49,9 @@ _CLASSES = RUNS | frozenset(
 """Words of names whose numbers count no time: runs, classes, amounts and rates."""
 _NO_COUNT = frozenset(b"patience improve improved improvement stopping stop early wait waiting max".split())
 """Words of names whose numbers count for how long nothing is better, `no improve 3/10`, or are planned."""
+_EPOCHS = frozenset(name.encode() for name in counted.EPOCHS)
+_PLANNED = frozenset((b"num", b"n", b"nb", b"total"))
+"""Before the word for epochs, they say how many are planned: `num_epoch: 20`."""
 _EPISODE = [counted.EPISODE.encode()]
 _LENGTHS = frozenset((b"steps", b"episode steps", b"timesteps", b"length", b"step"))
 _LABELS = frozenset((b"#", b"s", b"i", b"n", b"t", b"k", b"e"))
@@ -141,12 +146,13 @@ def rank(line: bytes, number: Field) -> int | None:
     """Return how likely a number's name makes it the step (0 is best), or None if it cannot be one."""
     name = number.name
     whole = _INTEGER.match(line, number.start, number.end) and number.suffix in _COUNT_SUFFIXES
-    if not whole or not _NO_COUNT.isdisjoint(words(name)):
-        return None
-    if name.lower() in _GLOBAL:
-        return 0
     parts = words(name)
     last = parts[-1] if parts else b""
+    planned = last in _EPOCHS and parts[0] in _PLANNED
+    if not whole or planned or not _NO_COUNT.isdisjoint(parts):
+        return None
+    if name.lower() in _GLOBAL:
+        return OF_RUN_RANK
     last = _glued(line, number, last)
     if last in _INDEX and len(parts) > 1:
         last = parts[-2]

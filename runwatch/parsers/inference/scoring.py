@@ -33,6 +33,7 @@ from runwatch.parsers.inference.turns import takes_turns, turning
 from runwatch.parsers.inference.unnamed import is_curve, mean_losses, unnamed_losses
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical
+from runwatch.parsers.lexicon.parts import LETTERS
 from runwatch.parsers.lexicon.words import (
     distinguishes_runs,
     is_epoch,
@@ -55,6 +56,7 @@ LOSSLESS = 0.75
 """The most a reading is trusted in which nothing is the loss of training: it may be what was missed."""
 UNNAMED = 0.6
 """The most a reading is trusted whose loss no word names."""
+_ADVERSARIES = frozenset(letter.encode() for letter in LETTERS)
 _NAMELESS = frozenset((b"", VALUE_OF_PLACE))
 _STRETCH = 4
 """Lines of a family in a row, on average, that are a stage of their own."""
@@ -81,9 +83,10 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     every = [kept for kept in every if kept.rank == every[0].rank]  # each rank counts for itself
     counts = _line_counts(every)
     splits = unnamed_losses(every, counts)
-    meaningful = [name for name in counts if is_meaningful(name) or name in splits]
+    players = _ADVERSARIES if counts.keys() >= _ADVERSARIES else frozenset[bytes]()
+    meaningful = [name for name in counts if is_meaningful(name) or name in splits | players]
     named = splits if mean_losses(every, splits, meaningful) else frozenset[bytes]()
-    quality = _quality(meaningful, named, counts, len(every))
+    quality = _quality(meaningful, named | players, counts, len(every))
     quality = _by_itself(quality, every)
     lines = [k for k in every if quality & {f.name for f in k.found}] if quality else every
     counter, epoch, waits = counter_of(lines, last=last)

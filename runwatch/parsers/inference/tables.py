@@ -114,7 +114,8 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
         return Header(tuple(bare.split(b",")), _LISTED_WORD[b","])
     ruled = line[:1] == b"\xe2" and _RULED.match(line) is not None
     gapped = ruled or b"  " in line.strip() or _GAPPED.search(line)
-    if len(line) > 512 or not gapped or not (ruled or b"oss" in line or may_head(line)):
+    listed = _counts_in_list(bare)
+    if len(line) > 512 or not (gapped or listed) or not (ruled or listed or b"oss" in line or may_head(line)):
         return None
     before = b"oss" in bare and behind_logger(bare)
     if before:
@@ -122,10 +123,10 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
         return reported and reported._replace(logged=True)
     gap, cell = (_RULED, _RULED_WORD) if ruled else (_GAP, _WORD)
     columns = tuple(column for column in gap.split(bare) if column)
-    if len(columns) == 1 and not ruled and len(listed := _LISTED.split(bare.lstrip(b"# "))) > 1:
-        columns, cell = tuple(listed), _LISTED_WORD[b";" if b";" in bare else b","]
-        if not listed[0] and len(listed) > 2 and all(map(is_meaningful, listed[1:])):
-            columns = (b"#", *listed[1:])  # the index of a data frame, which has no name
+    if len(columns) == 1 and not ruled and len(names := _LISTED.split(bare.lstrip(b"# "))) > 1:
+        columns, cell = tuple(names), _LISTED_WORD[b";" if b";" in bare else b","]
+        if not names[0] and len(names) > 2 and all(map(is_meaningful, names[1:])):
+            columns = (b"#", *names[1:])  # the index of a data frame, which has no name
     elif len(columns) == 1:
         columns = tuple(bare.split())
     indent = 0 if ruled else len(line) - len(line.lstrip(b" "))
@@ -135,6 +136,12 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
     spans = tuple(name.span() for name in _SPACED.finditer(line)) if aligned else ()
     spans = spans if len(spans) == len(columns) else ()
     return Header(columns, cell, indent=indent, spans=spans, barred=is_boxed(line))
+
+
+def _counts_in_list(bare: bytes) -> bool:
+    """Whether a line is a list of at least three names, the first of which counts: `Epoch,score,hours`."""
+    names = _LISTED.split(bare)
+    return len(names) > 2 and names[0].lower() in _COUNTERS
 
 
 def joined(above: bytes, line: bytes) -> bytes | None:

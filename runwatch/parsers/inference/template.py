@@ -19,13 +19,13 @@ from runwatch.core.text import decode
 from runwatch.parsers.api import Layout, Match, Matcher, Shared
 from runwatch.parsers.counters.nesting import CLOSES, HEADING, PER, PLANNED, WITHIN
 from runwatch.parsers.inference.fields import Field
-from runwatch.parsers.inference.losses import aliases
+from runwatch.parsers.inference.losses import aliases, tests_of
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, is_boxed, named_by, place, relevant
 from runwatch.parsers.inference.sections import VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import plain_shape, reading_of
 from runwatch.parsers.lexicon.languages import spelled
-from runwatch.parsers.lexicon.names import canonical
+from runwatch.parsers.lexicon.names import MEASURE, canonical, meaning
 from runwatch.parsers.lexicon.records import columns as columns_of
 from runwatch.parsers.lexicon.words import (
     CHANGED,
@@ -49,7 +49,9 @@ _SAYS_VAL = re.compile(
     rb"|\s{1,8}(?:[>*+-]{1,3} )?)"
     rb"(?:(?:(?:avg\.?|averaged?|mean|overall|epoch|final|current|new|total|full) ){0,2}"
     rb"(?:train|val|test|eval|dev\b)"
-    rb"|[a-z ]{1,40} (?:val|test|eval)[a-z]{0,8}(?:[ -](?:set|data))?:)"
+    rb"|[a-z ]{1,40}(?:\d{1,9} )?(?: |\b)(?:val|test|eval)[a-z]{0,8}"
+    rb"(?:[ -](?:set|data|images|samples|examples))?:"
+    rb"|\w{1,24}[_.-](?:val|test|eval)\b[\w.]{0,24} ?[:=])"
 )
 """A line whose first word, after a logger's, is a part of the data, or whose words before a colon are."""
 _OF_BEST = re.compile(rb"(?i)\b(?:in|of|with|from) (?:the )?best (?:\w+ )?(?:model|checkpoint|weights)\b")
@@ -83,13 +85,16 @@ class LearnedMatcher(Matcher):
         evaluated: Mapping[bytes, str] | None = None,
         *,
         sections: bool = False,
+        validated: bool = True,
     ) -> None:
         """Read lines by these plans; `evaluated` says what names mean in validation lines of no family.
 
-        `sections` says that such lines are below one that opens a section of validation.
+        `sections` says that such lines are below one that opens a section of validation, `validated` that
+        lines spoke of data that is neither of training nor of a test.
         """
         self.plans = plans
         self._evaluated = evaluated or {}
+        self._validated = validated
         self._main = next(plan for plan in plans.values() if plan.main)
         self._has_loss = any(self._means_loss(name) for name in self._main.quality)
         self._stages: dict[bytes, Plan] = {}
@@ -114,7 +119,7 @@ class LearnedMatcher(Matcher):
 
     def in_sections(self) -> LearnedMatcher:
         """Return a matcher of the same lines that knows in which section a line is."""
-        matcher = LearnedMatcher(self.plans, self._evaluated, sections=True)
+        matcher = LearnedMatcher(self.plans, self._evaluated, sections=True, validated=self._validated)
         matcher._matches = self._matches
         return matcher
 
@@ -123,7 +128,8 @@ class LearnedMatcher(Matcher):
         plans = {
             head: replace(plan, pattern=f"stage {number} {plan.pattern}") for head, plan in self.plans.items()
         }
-        return LearnedMatcher(plans, self._evaluated, sections=self._sections is not None)
+        sections = self._sections is not None
+        return LearnedMatcher(plans, self._evaluated, sections=sections, validated=self._validated)
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of a learned family; `start` is 0, as it sees messages alone."""
@@ -279,7 +285,9 @@ class LearnedMatcher(Matcher):
         if main.counter is not None and at is None and not (says or dated or below or both):
             return None
         taken = {i for _, i in ranked}
-        meant = {**self._evaluated, **_of_val([f.name for i, f in enumerate(found) if i not in taken])}
+        names = [f.name for i, f in enumerate(found) if i not in taken]
+        tests = {} if self._validated else tests_of(names)  # they came too late to be learned
+        meant = {**(_errors(names) if self._has_loss else {}), **tests, **self._evaluated, **_of_val(names)}
         columns = self._nearby(self._metrics(found, taken, meant, inside))
         columns += self._closing(found, ranked) if columns and at is None else []
         if at is not None:
@@ -359,6 +367,11 @@ def _of_val(names: list[bytes]) -> dict[bytes, str]:
     if not any(is_loss(name) and not is_val(name) for name in names):
         return {}
     return {name: metric for name, metric in aliases([], names).items() if metric == VAL_LOSS}
+
+
+def _errors(names: list[bytes]) -> dict[bytes, str]:
+    """Return which names are of errors, where training minimizes something else: `Val MAE`."""
+    return {n: canonical(spelled(n)) for n in names if meaning(spelled(n)).rule == MEASURE}
 
 
 @lru_cache(1024)

@@ -6,7 +6,7 @@ import re
 
 EPOCHS = ("epoch", "epochs")
 _AROUND = re.compile(
-    r"(?:(?:current|curr?|this|the|train|training)[ _.-]?)*(?P<what>[a-z][a-z_]*?[a-rt-z])"
+    r"(?:(?:current|curr?|this|the|train|training|global)[ _.-]?)*(?P<what>[a-z][a-z_]*?[a-rt-z])"
     r"(?:[ _.-]?(?:number|num|no|nr|idx|index|id|count|#))?"
 )
 """A counter in the singular among words that change nothing; `num_epoch` is how many are planned."""

@@ -186,13 +186,15 @@ def own(printed: str) -> str | None:
 def of_validation(printed: str) -> str | None:
     """Return a name that begins with a word for held-out data as one of validation: `eval_ppl` -> val/ppl.
 
-    So is a score that ends with one: `acc_val` -> val/acc. One that begins so before a slash or a number,
-    or speaks of a test, stays as it is printed; None for others.
+    So is a score that ends with one, or is glued to it: `acc_val`, `valacc` -> val/acc. One that begins so
+    before a slash or a number, or speaks of a test, stays as it is printed; None for others.
     """
     found = _BEGINS.match(printed)
     if found is None:
         ends = _ENDS.fullmatch(printed)
         score = b"" if ends is None else ends[1].encode(errors="replace")
+        if (glued := apart(printed.lower()))[:-1] == ["val"]:
+            return f"val/{glued[1]}"
         return f"val/{ends[1]}" if ends and is_quality(score) and not split_of(score) else None
     rest = printed[found.end() :]
     named = found["sep"] in ("/", ".") or (found["sep"] == "-" and "/" in rest)  # verl's val-core/x/mean

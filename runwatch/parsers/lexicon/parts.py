@@ -15,7 +15,8 @@ PARTS = _BOXES | {f"train/{name}_loss" for name in _OTHERS}
 """Losses that are added, if one of them is of boxes."""
 _JUDGES = frozenset(b"d dis disc discriminator discrim critic fake real".split())
 """Words of the losses of networks that judge another one."""
-_LETTERS = ("D", "G")
+LETTERS = ("D", "G")
+"""Two adversaries by their letters."""
 PLAYERS = _JUDGES | frozenset(b"g gen generator actor policy value".split())
 """Words of losses that are against, or next to, each other: none is the sum of the others."""
 
@@ -33,8 +34,8 @@ def parts_of_loss(names: Sequence[str]) -> tuple[str, ...]:
 
 def adversaries(names: Sequence[str]) -> list[int]:
     """Return where the losses of two adversaries are that only their letters name, `D=0.7, G=0.6`."""
-    found = [i for i, name in enumerate(names) if name in _LETTERS]
-    return found if len(found) == len(_LETTERS) else []
+    found = [i for i, name in enumerate(names) if name in LETTERS]
+    return found if len(found) == len(LETTERS) else []
 
 
 def foremost(losses: Sequence[bytes]) -> bytes:

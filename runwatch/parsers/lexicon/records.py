@@ -14,12 +14,16 @@ from runwatch.parsers.lexicon.names import MEASURE, SUM, canonical, meaning, own
 from runwatch.parsers.lexicon.words import is_quality, of_episodes, without_split
 
 _OF_TEST = re.compile(
-    r"(?i)^(?:test|testing)(?:[_ ](?:set|data))?[_/ .:-]+(?=[a-z0-9])|[_/ -](?:on )?test(?:[_ ]set)?$"
+    r"(?i)^(?:test|testing)(?:[_ ](?:set|data))?[_/ .:-]+(?=[a-z0-9])"
+    r"|[_/ -](?:(?:on|of|for) )?(?:the )?test(?:[_ ](?:set|data|images|samples|examples))?$"
+    r"|(?<=[a-z0-9])[_-]test(?=[./])"
 )
 _LETTER = re.compile(r"^t(?=_)|(?<=_)t$")
 """Is in short for training, where a `v` is in the same place of another name."""
 _LASTED = re.compile(r"(?i)(?:(?:avg|mean|ep|episode|total)[_ ])?dur(?:ation)?")
 """Says how long something took, and not what."""
+_VALUE = re.compile(r"(?<=[a-z])[_./]val$")
+"""Ends the name of the newest value of a meter next to its mean, as PyTorch's ImageNet example has it."""
 _MANY_PAIRS = 3
 """Names with and without a `v_` in one record that are enough for these to be of validation."""
 
@@ -36,7 +40,7 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
     The loss of a certain kind, as `ce_loss`, is the loss if there is no other. Test data that is looked
     at again and again while the loss falls are those of the validation, if there are no others.
     """
-    found = _by_letter(named) | measured(named) | _lasted(named)
+    found = _by_letter(named) | measured(named) | _lasted(named) | _metered(named)
     losses = {name: reported for name in named if (reported := meaning(name)).role == "loss"}
     for target in (LOSS, VAL_LOSS):
         if target in (*named.values(), *found.values()):
@@ -55,6 +59,13 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
     if LOSS in {*named.values(), *found.values()} or any(map(_is_trained, named)):
         found.update(_tested({name: found.get(name, metric) for name, metric in named.items()}))
     return found
+
+
+def _metered(named: Mapping[str, str]) -> dict[str, str]:
+    """Return what the newest values of meters are, next to their means: `loss_val` and `loss_avg`."""
+    stems = {name: _VALUE.sub("", name) for name in named if _VALUE.search(name)}
+    newest = {name: stem for name, stem in stems.items() if f"{stem}{name[len(stem)]}avg" in named}
+    return {name: canonical(stem) for name, stem in newest.items()}
 
 
 def _lasted(named: Mapping[str, str]) -> dict[str, str]:

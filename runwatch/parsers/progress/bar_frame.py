@@ -24,6 +24,7 @@ from runwatch.parsers.progress.names import (
     ALIASES,
     counts_other,
     is_loss,
+    is_reward,
     is_score,
     is_validation,
     part_of,
@@ -153,7 +154,7 @@ class Columns:
         self.validation = tuple(validation)
         self._metrics, self._validated = tuple(metrics.values()), tuple(validation.values())
         self.train = row.layout(TRAIN, (*place, *metrics))
-        self.eval = row.layout(EVAL, ("step", *rank, *validation))
+        self.eval = row.layout(EVAL, ("step", *rank, *validation), tuple(metrics))
 
     def trained(self, place: Iterable[Any], took: Any, shown: _Values, rank: int | None) -> list[Any]:
         """Return the values of training at a place: step, total, epoch and the steps of an epoch.
@@ -299,6 +300,7 @@ class BarFrames(Matcher):
         values = tuple(name.decode("ascii") for name in printed)
         shown = is_loss if not held_out else is_score
         losses = [i for i, name in enumerate(values) if shown(name)] or adversaries(values)
+        losses = losses or [i for i, name in enumerate(values) if is_reward(name)]
         if not losses:
             return None
         of = {"n": scales[0], "total": scales[1]} | dict.fromkeys(_EPOCHS[:epochs], 1.0)

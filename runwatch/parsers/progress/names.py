@@ -6,7 +6,7 @@ import re
 
 from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS
 from runwatch.parsers.lexicon.names import meaning, of_validation
-from runwatch.parsers.lexicon.words import VAL, is_quality
+from runwatch.parsers.lexicon.words import VAL, is_quality, words
 
 ALIASES = {"reduced_train_loss": LOSS, "Tot": LOSS}
 """NeMo's, next to a `train_loss` that is the mean of the epoch; a sum of losses that is called no loss."""
@@ -23,6 +23,7 @@ _REPEATED = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monito
 """What is in lines that print a value again, or that others read."""
 _LOSS = re.compile(r"(?i:loss)(?!.*epoch)|^Tot$")
 _BEST = re.compile(r"(?i:best|lowest|min(?:imum)?)[_/ -]")
+_REWARDS = frozenset(b"reward rewards return returns".split())
 _HOLDS_OUT = re.compile(rb"(?i:\b(?:(test)|val|eval))")
 _OTHER = re.compile(
     rb"(?i:predict|infer|sanity|generat"
@@ -76,6 +77,12 @@ def is_loss(name: str) -> bool:
     """Return whether a value is a loss of the step at which the bar is."""
     said = _LOSS.search(name) is not None or meaning(name).unless == LOSS  # by its name, or as `ce` is
     return said and not is_validation(name) and _BEST.match(name) is None
+
+
+def is_reward(name: str) -> bool:
+    """Return whether a value is what an agent earns at the step at which the bar is."""
+    earned = not _REWARDS.isdisjoint(words(name.encode("ascii", "replace")))
+    return earned and not is_validation(name) and _BEST.match(name) is None
 
 
 def is_score(name: str) -> bool:

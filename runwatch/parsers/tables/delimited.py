@@ -324,7 +324,10 @@ class Columns(Matcher):
         placed = schema.counts or schema.step_key(keys)
         trains = any(map(schema.is_training, keys))
         if schema.guesses:
-            trains |= LOSS in {meaning(name).metric for name in named} | {*_meant(named).values()}
+            found = [meaning(name) for name in named]
+            trains |= (
+                any(LOSS in (each.metric, each.unless) for each in found) or LOSS in _meant(named).values()
+            )
             trains |= OneMetric.of(schema, names) is not None
         if not placed or not schema.needs <= keys or not trains:
             return ()

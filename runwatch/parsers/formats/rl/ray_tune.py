@@ -1,4 +1,7 @@
-"""Ray Tune's table of trials, which RLlib prints: a row for each, again and again."""
+"""Ray Tune's table of trials, which RLlib prints: a row for each, again and again.
+
+Newer versions draw a box around it, and put spaces between its columns.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,22 @@ from runwatch.parsers.api import Format, Reader, Row, Sample
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.body.readers import RowMaker
 
-_HEAD = re.compile(rb"\| Trial name +\|(?:[^|\r\n]{1,80}\|){2,60}\s*\Z")
+_RULE = b"\xe2\x94\x82"
+"""What is at both ends of a line in a box."""
+_HEAD = re.compile(
+    rb"(?:\| Trial name +\|(?:[^|\r\n]{1,80}\|){2,60}|%b Trial name  [^\xe2\r\n]{1,2000}%b)\s*\Z"
+    % (_RULE, _RULE)
+)
+_GAP = re.compile(rb"\s{2,}")
 _NUMBER = re.compile(VALUE + rb"\Z")
 _BUSY = frozenset((b"RUNNING", b"TERMINATED", b"ERROR"))
-_NAMES = {"iter": "step", "total time (s)": "elapsed"}
+_NAMES = {"iter": "step", "total time (s)": "elapsed", "epochs": "total"}
 
 
 class TrialReader(Reader):
     """Reads the first trial of a table that has come to an iteration; a step is an iteration."""
 
-    begins = rb"\| Trial name +\|"
+    begins = rb"(?:\||%b) Trial name  " % _RULE
 
     def __init__(self) -> None:
         self._row = RowMaker("tune", _NAMES)
@@ -34,16 +43,16 @@ class TrialReader(Reader):
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one line of a table."""
         if _HEAD.match(line):
-            self._names = [cell.strip().decode("utf-8", "replace") for cell in line.split(b"|")[1:-1]]
+            self._names = [cell.decode("utf-8", "replace") for cell in _cells(line)]
             return []
-        if not self._names or not line.startswith((b"|", b"+")):
+        if not self._names or not line.startswith((b"|", b"+", b"\xe2")):
             self._names = []
             return None
-        cells = [cell.strip() for cell in line.split(b"|")[1:-1]]
+        cells = _cells(line)
         shown = dict(zip(self._names, cells, strict=False))
         items = {name: number(cell) for name, cell in shown.items() if _NUMBER.match(cell)}
         if len(cells) != len(self._names) or shown.get("status") not in _BUSY or "iter" not in items:
-            if line.startswith(b"+"):
+            if line.startswith((b"+", b"\xe2\x95")):
                 self._names = []  # the rule below the rows: that below the head begins with a bar
             return []
         self._names, reported = [], (cells[0], items["iter"])
@@ -51,6 +60,13 @@ class TrialReader(Reader):
             return []
         self._reported = reported
         return [self._row(TRAIN, number_, items.items())]
+
+
+def _cells(line: bytes) -> list[bytes]:
+    """Return the cells of a row; in a box, an empty one is not among them."""
+    if line.startswith(_RULE):
+        return _GAP.split(line.strip().removeprefix(_RULE).removesuffix(_RULE).strip())
+    return [cell.strip() for cell in line.split(b"|")[1:-1]]
 
 
 FORMAT = Format(
@@ -73,6 +89,19 @@ FORMAT = Format(
                 for n in (1, 1, 2, 3)
             ),
             {"step": [1, 2, 3], "reward": [1.25, 2.25, 3.25], "elapsed": [12.5, 22.5, 32.5]},
+        ),
+        Sample(
+            "".join(
+                "Trial status: 1 RUNNING | 1 PENDING\n"
+                "\u256d\u2500\u2500\u2500\u256e\n"
+                "\u2502 Trial name   status    lr   epochs   iter   total time (s)   loss \u2502\n"
+                "\u251c\u2500\u2500\u2500\u2524\n"
+                f"\u2502 fit_3e8a_0   RUNNING  0.1       40      {n}             {n}2.5   0.{n}5 \u2502\n"
+                "\u2502 fit_3e8a_1   PENDING  0.2       40                               \u2502\n"
+                "\u2570\u2500\u2500\u2500\u256f\n"
+                for n in (1, 1, 2, 3)
+            ),
+            {"step": [1, 2, 3], "total": [40, 40, 40], "train/loss": [0.15, 0.25, 0.35]},
         ),
     ),
 )

@@ -1,0 +1,41 @@
+"""cuda-convnet and its kin: `3.20... logprob:  0.648860, 0.351562 (0.651 sec)`."""
+
+from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import LOSS, STEP_TIME, VAL_LOSS
+from runwatch.parsers.api import Format, Sample
+from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.counters.nesting import WITHIN
+
+FORMAT = Format(
+    name="cuda-convnet",
+    title="cuda-convnet",
+    example="3.20... logprob:  0.648860, 0.351562 (0.651 sec)",
+    matchers=(
+        LinePattern(
+            "train",
+            TRAIN,
+            rb"(?P<epoch>\d+)\.(?P<step_in_epoch>\d+)\.\.\. logprob: {1,4}(?P<logprob>), (?P<error>)"
+            rb"(?: \((?P<sec>) sec\))?",
+            needle=b"... logprob: ",
+            aliases={"step in epoch": WITHIN, "logprob": LOSS, "sec": STEP_TIME},
+        ),
+        LinePattern(
+            "test",
+            EVAL,
+            rb"logprob: {1,4}(?P<logprob>), (?P<error>)",
+            aliases={"logprob": VAL_LOSS, "error": "val/error"},
+        ),
+    ),
+    samples=(
+        Sample(
+            "1.1... logprob:  2.250000, 0.875000 (0.500 sec)\n"
+            "1.2... logprob:  2.125000, 0.750000 (0.500 sec)\n"
+            "======================Test output======================\n"
+            "logprob:  2.000000, 0.625000 \n"
+            "-------------------------------------------------------\n"
+            "2.1... logprob:  1.875000, 0.500000 (0.500 sec)\n",
+            {"train/loss": [2.25, 2.125, 1.875], "error": [0.875, 0.75, 0.5], "step": [1, 2, 3]},
+            {"val/loss": [2.0], "val/error": [0.625]},
+        ),
+    ),
+)

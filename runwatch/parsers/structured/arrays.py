@@ -1,0 +1,77 @@
+"""Arrays of one length under their names, which are the values of records: a Keras history."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from runwatch.core.batch import TRAIN
+from runwatch.parsers.api import MAX_LINE, Match, Reader, Row
+from runwatch.parsers.structured.json_text import Record, load
+from runwatch.parsers.structured.keyed_records import Reader as Records
+from runwatch.parsers.structured.keyed_records import Schema, flatten
+
+_MAX_ENTRIES = 2_000_000
+_HISTORY = re.compile(rb"\{ ?(?P<quote>['\"])[\w/. -]{1,80}(?P=quote): ?\[ ?-?[\d.a-z(]")
+"""Opens a dict of lists of numbers."""
+_HELD = re.compile(rb"(?:(?:np|numpy)\.)?(?:float|int)\d{0,2}\(([-+.\w]{1,40})\)")
+"""A number as NumPy shows it."""
+
+
+def side_by_side(value: Mapping[str, Any], schema: Schema, place: str = "step") -> list[dict[str, float]]:
+    """Return the records of arrays of one length; null is absent. If none counts, `place` does, from 1."""
+    arrays = {key: array for key, array in value.items() if _is_numbers(array)}
+    leading = (*schema.steps, *filter(schema.is_training, arrays))
+    length = next((len(arrays[key]) for key in leading if key in arrays), 0)
+    arrays = {key: array for key, array in arrays.items() if len(array) == length}
+    placed = schema.step_key(arrays) is not None
+    records = []
+    for index in range(min(length, _MAX_ENTRIES)):
+        numbers = flatten({key: array[index] for key, array in arrays.items()}, schema.skip)
+        if not placed:
+            numbers[place] = index + 1.0
+        records.append(numbers)
+    return records
+
+
+def _is_numbers(value: object) -> bool:
+    return isinstance(value, list) and all(item is None or isinstance(item, (float, int)) for item in value)
+
+
+class HistoryReader(Reader):
+    """Reads the history of a fit that a script prints when it has ended: `{'loss': [0.5, 0.4], ...}`."""
+
+    needles = (b"': [", b'": [', b"':[", b'":[')
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema, self._records = schema, Records(schema)
+        self._newest: list[dict[str, float]] = []
+        """What was read last: scripts log it, and then print it."""
+
+    @property
+    def awake(self) -> bool:
+        """Never: a history is on one line."""
+        return False
+
+    def feed(self, line: bytes, number: int) -> list[Row] | None:
+        """Return the epochs of a history; None for another line."""
+        found = _HISTORY.search(line) if len(line) < MAX_LINE else None
+        value = None if found is None else _value(line[found.start() : line.rfind(b"}") + 1])
+        records = side_by_side(value, self._schema, "epoch") if value is not None else []
+        matches = [match for numbers in records if (match := self._records.read(numbers)) is not None]
+        if len(matches) < 2 or not all(match.layout.kind == TRAIN for match in matches):
+            return None
+        if repr(records) == repr(self._newest):
+            return []
+        self._newest = records
+        return [_row(match, number) for match in matches]
+
+
+def _row(match: Match, number: int) -> Row:
+    return Row(match.layout, number, list(match.stored or ()))
+
+
+def _value(text: bytes) -> Record | None:
+    """Return the object that a text of JSON or Python is; None if it is none."""
+    return load(_HELD.sub(rb"\1", text).replace(b"'", b'"'))
