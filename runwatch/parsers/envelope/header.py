@@ -107,8 +107,8 @@ _ALARMED = re.compile(
 )
 """Any level behind a time, with the logger's name."""
 _MAY = re.compile(
-    rb"[\[(<\d]| {0,4}\d{1,5}: |[Rr]ank ?\d|(?:[A-Z][a-z]{2},? ){1,2}[ \d]\d |[IWEF]\d{4}|[A-Z]{4,6}(?::| - \d)"
-    rb"|[A-Za-z][\w.-]{0,62}(?:: | {1,20}\| )"
+    rb"[\[(<\d]| {0,4}\d{1,5}: |[Rr]ank ?\d|(?:[A-Z][a-z]{2},? ){1,2}[ \d]\d |[IWEF]\d{4}"
+    rb"|[A-Z]{4,6}(?::| - \d)|[A-Za-z][\w.-]{0,62}(?:: | {1,20}\| )"
 ).match
 """What a line begins with that may have something before its message: a quick look."""
 _LOOSE = re.compile(

@@ -27,6 +27,7 @@ from runwatch.parsers.lexicon.words import (
     is_meaningful,
     is_quality,
     is_rate,
+    is_val,
     split_of,
     words,
 )
@@ -139,9 +140,10 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
 
 
 def _counts_in_list(bare: bytes) -> bool:
-    """Whether a line is a list of at least three names, the first of which counts: `Epoch,score,hours`."""
+    """Whether a line is a list of names, the first of which counts, and another scores."""
     names = _LISTED.split(bare)
-    return len(names) > 2 and names[0].lower() in _COUNTERS
+    counts = len(names) > 2 and names[0].lower() in _COUNTERS
+    return counts and any(is_quality(name) and not is_val(name) for name in names)
 
 
 def joined(above: bytes, line: bytes) -> bytes | None:

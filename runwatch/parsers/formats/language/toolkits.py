@@ -51,7 +51,7 @@ CHINESE_NER = Format(
     title="ChineseNER",
     example="iteration:2 step:18/82, NER loss:27.875000",
     matchers=(
-        LinePattern(  # printed every 100 batches, whatever the length of an epoch, which it calls an iteration
+        LinePattern(  # every 100 batches, whatever the length of an epoch, which it calls an iteration
             "train",
             TRAIN,
             rb"iteration: ?(?P<epoch>\d+) step: ?(?P<within>\d+)/(?P<per>\d+), +NER loss: ?(?P<loss>)",
