@@ -115,7 +115,7 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
         return Header(tuple(bare.split(b",")), _LISTED_WORD[b","])
     ruled = line[:1] == b"\xe2" and _RULED.match(line) is not None
     gapped = ruled or b"  " in line.strip() or _GAPPED.search(line)
-    listed = _counts_in_list(bare)
+    listed = _counts_in_list(bare, 2 if first else 3)
     if len(line) > 512 or not (gapped or listed) or not (ruled or listed or b"oss" in line or may_head(line)):
         return None
     before = b"oss" in bare and behind_logger(bare)
@@ -139,10 +139,10 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
     return Header(columns, cell, indent=indent, spans=spans, barred=is_boxed(line))
 
 
-def _counts_in_list(bare: bytes) -> bool:
-    """Whether a line is a list of names, the first of which counts, and another scores."""
+def _counts_in_list(bare: bytes, least: int) -> bool:
+    """Whether a line is a list of so many names, the first of which counts, and another scores."""
     names = _LISTED.split(bare)
-    counts = len(names) > 2 and names[0].lower() in _COUNTERS
+    counts = len(names) >= least and names[0].lower() in _COUNTERS
     return counts and any(is_quality(name) and not is_val(name) for name in names)
 
 
