@@ -120,6 +120,17 @@ def test_columns_that_are_called_otherwise(head):
     assert parsed.column("train/loss").tolist() == LOSSES
 
 
+def test_a_file_may_be_a_list_of_steps_and_scores():
+    parsed = read(["iteration, error_rate", *(f"{i}, {loss}" for i, loss in enumerate(LOSSES))])
+    assert parsed.column("step").tolist() == [*range(N)]
+    assert parsed.column("error_rate").tolist() == LOSSES
+
+
+def test_a_return_needs_no_place():
+    parsed = read([f"19:24:{i} - INFO | Cumulative Reward: {i}.0" for i in range(10, 60)])
+    assert parsed.column("Cumulative Reward").tolist() == [*range(10, 60)]
+
+
 def test_the_newest_value_of_a_meter_is_of_training():
     rows = [f"{i},{loss},{loss + 1},{loss + 2},{loss + 3}" for i, loss in enumerate(LOSSES)]
     parsed = read(["iteration,loss_val,loss_avg,cls_loss_val,cls_loss_avg", *rows])

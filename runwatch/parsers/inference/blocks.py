@@ -40,6 +40,8 @@ _RIGHT_BELOW = 3
 """Lines within which the first loss is below the only heading seen yet."""
 _NEXT = 2
 """Lines within which numbers are right below the first headings."""
+_SHORT = 64
+"""Bytes of a line that shows how far training is, and is no sentence."""
 _NO_EPOCH = _NO_HEADING | REPEATED
 """Words of lines that are below an epoch, or show another one."""
 
@@ -83,18 +85,21 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
     if len(steps) < ENOUGH and 8 * (len(steps) + len(every)) <= seen - steps[0].seen:
         return None
     boxed = is_boxed(steps[0].line)  # there, each name is alone and means what it says
-    meant = {} if boxed else _meant(every, sorted(frozenset().union(*map(usual_of, values))))
     nested = epoch is not None or takes_turns(steps, counted)
     pattern = "learned" + BY_EPOCH * (is_epoch(counted[1]) and not nested)
     plans = {steps[0].head: Plan(steps[0].head, counted, epoch, alone=True, nested=nested, pattern=pattern)}
-    for lines in values:
-        plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=meant, main=False))
+    for of_val in (False, True):
+        group = [lines for lines in values if is_val(lines[0].head) is of_val]
+        meant = {} if boxed else _meant(group)
+        for lines in group:
+            plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=meant, main=False))
     return plans
 
 
-def _meant(lines: list[Kept], names: list[bytes]) -> dict[bytes, str]:
-    """Return what the names of a block mean next to each other, though each is on a line of its own."""
-    known = {spelled(name): metric for name, metric in aliases(lines, names).items()}
+def _meant(group: list[list[Kept]]) -> dict[bytes, str]:
+    """Return what the names in a block mean next to each other, though each is on a line of its own."""
+    names = sorted(frozenset().union(*map(usual_of, group)))
+    known = {spelled(name): m for name, m in aliases([k for lines in group for k in lines], names).items()}
     return dict(zip(names, columns_of(map(spelled, names), known), strict=True))
 
 
@@ -108,7 +113,7 @@ def progress(families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan] | None:
         for lines in families.values()
         if len(lines) >= ENOUGH
         and _NO_HEADING.isdisjoint(words(lines[0].head))
-        and all(map(_places_alone, lines))
+        and all(len(k.line) < _SHORT and len(k.ranked) == len(k.found) for k in lines)
         for counted, _ in _counted(lines)
         if (counted[0] == OF_RUN_RANK or is_epoch(counted[1])) and grows(lines, counted, least=0.9)
     ]

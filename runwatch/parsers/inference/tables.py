@@ -27,6 +27,7 @@ from runwatch.parsers.lexicon.words import (
     is_meaningful,
     is_quality,
     is_rate,
+    is_val,
     split_of,
     words,
 )
@@ -114,7 +115,7 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
         return Header(tuple(bare.split(b",")), _LISTED_WORD[b","])
     ruled = line[:1] == b"\xe2" and _RULED.match(line) is not None
     gapped = ruled or b"  " in line.strip() or _GAPPED.search(line)
-    listed = _counts_in_list(bare)
+    listed = _counts_in_list(bare, 2 if first else 3)
     if len(line) > 512 or not (gapped or listed) or not (ruled or listed or b"oss" in line or may_head(line)):
         return None
     before = b"oss" in bare and behind_logger(bare)
@@ -138,10 +139,11 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
     return Header(columns, cell, indent=indent, spans=spans, barred=is_boxed(line))
 
 
-def _counts_in_list(bare: bytes) -> bool:
-    """Whether a line is a list of at least three names, the first of which counts: `Epoch,score,hours`."""
+def _counts_in_list(bare: bytes, least: int) -> bool:
+    """Whether a line is a list of so many names, the first of which counts, and another scores."""
     names = _LISTED.split(bare)
-    return len(names) > 2 and names[0].lower() in _COUNTERS
+    counts = len(names) >= least and names[0].lower() in _COUNTERS
+    return counts and any(is_quality(name) and not is_val(name) for name in names)
 
 
 def joined(above: bytes, line: bytes) -> bytes | None:

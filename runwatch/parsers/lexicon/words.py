@@ -217,9 +217,9 @@ def is_split(name: bytes) -> bool:
 
 
 def is_return(name: bytes) -> bool:
-    """Whether a name is that of the return of one episode: `episodic returns`, `Episode reward`."""
+    """Whether a name is that of the return of one episode: `episodic returns`, `Cumulative Reward`."""
     parts = words(name)
-    return not _EPISODE.isdisjoint(parts) and not _RETURNS.isdisjoint(parts)
+    return not (_EPISODE | {b"cumulative"}).isdisjoint(parts) and not _RETURNS.isdisjoint(parts)
 
 
 def of_episodes(names: Iterable[bytes]) -> bool:

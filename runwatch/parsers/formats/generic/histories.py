@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from runwatch.parsers.api import Format
+from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.formats.generic.documents import ARRAYS
 from runwatch.parsers.structured.arrays import HistoryReader
 
@@ -13,4 +13,10 @@ HISTORY = Format(
     readers=(partial(HistoryReader, ARRAYS.schema),),
     weak=True,
     distinct=True,
+    samples=(
+        Sample(
+            "built the model\n{'loss': [0.625, 0.5], 'val_loss': [0.75, 0.625]}\n",
+            {"train/loss": [0.625, 0.5], "val/loss": [0.75, 0.625], "step": [1, 2]},
+        ),
+    ),
 )

@@ -42,7 +42,7 @@ CHINESE_NER = Format(
     title="ChineseNER",
     example="iteration:2 step:18/82, NER loss:27.875000",
     matchers=(
-        training(  # printed every 100 batches, whatever the length of an epoch, which it calls an iteration
+        training(  # every 100 batches, whatever the length of an epoch, which it calls an iteration
             rb"iteration: ?{epoch} step: ?{within}/{per}, +NER loss: ?{loss}", first_epoch=1
         ),
     ),
