@@ -349,14 +349,14 @@ STEP = {  # norms of 1, and what follows
         Memorised, lambda x: losses(times(1, 64), times(0.01, 64)).set("train/epoch", times(x, 128)), 3.0
     ),
     "oscillation least": Edge(
-        Oscillation, lambda x: losses(turns(1, 0.01, 64), turns(1, x / SWING, 128)), 0.3
+        Oscillation, lambda x: losses(turns(1, 0.01, 112), turns(1, x / SWING, 128)), 0.3
     ),
     "oscillation times": Edge(
-        Oscillation, lambda x: losses(turns(1, 0.1 / SWING, 64), turns(1, x / SWING, 128)), 0.4
+        Oscillation, lambda x: losses(turns(1, 0.1 / SWING, 112), turns(1, x / SWING, 128)), 0.4
     ),
-    "oscillation persist": Edge(Oscillation, lambda n: losses(turns(1, 0.01, 64), turns(1, 1, n)), 96),
+    "oscillation persist": Edge(Oscillation, lambda n: losses(turns(1, 0.01, 112), turns(1, 1, n)), 96),
     "oscillation rise": Edge(
-        Oscillation, lambda x: losses(turns(1, 0.01, 64), turns(x, 1, 160)), 1.2, "warning"
+        Oscillation, lambda x: losses(turns(1, 0.01, 112), turns(x, 1, 160)), 1.2, "warning"
     ),
     "resume rise": Edge(Resume, lambda x: again(times(1, 100), times(x, 12), LOSS), 1.05, "warning"),
     "resume grave": Edge(Resume, lambda x: again(times(1, 100), times(x, 12), LOSS), 1.5, "critical"),

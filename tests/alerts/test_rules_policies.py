@@ -109,6 +109,45 @@ def test_a_reward_that_recovers_ends_it_and_a_short_dip_begins_nothing():
     assert log.judge(RewardCollapse()) == []
 
 
+def explored(rates, falls):
+    """A policy that learns, and falls between some rows, while it explores at these rates."""
+    log = policy().set("exploration_rate", np.interp(np.arange(ROWS), *rates))
+    for low, high, depth in falls:
+        log.columns["critic/score/mean"][low:high] -= depth
+    return log
+
+
+@pytest.mark.parametrize(
+    ("rates", "severity"),
+    [
+        (([0, 1200], [1.0, 0.2]), "info"),
+        (([0, 600], [1.0, 0.5]), "warning"),  # it explores for as long as it trains
+        (([0, 1200], [0.2, 0.01]), "warning"),  # it hardly explores
+    ],
+)
+def test_what_falls_while_a_policy_learns_to_explore_less_is_a_note(rates, severity):
+    log = explored(rates, [(800, 1200, 0.55)])
+    found = log.judge(RewardCollapse())
+    assert fired(found) == [(severity, "critic/score/mean")]
+    assert log.judge(RewardCollapse(), range(0, ROWS, 13)) == found
+
+
+@pytest.mark.parametrize(
+    ("falls", "severities"),
+    [
+        ([(500, 600, 0.5), (700, 800, 0.5), (900, 1200, 0.55)], ["warning", "warning", "info"]),
+        ([(500, 600, 0.5), (900, 1200, 0.55)], ["warning", "warning"]),
+        (
+            [(500, 600, 0.5), (700, 800, 0.5), (900, 1200, 0.55), (1050, 1200, 0.6)],
+            ["warning", "warning", "info", "warning"],
+        ),
+    ],
+)
+def test_a_reward_that_has_come_back_twice_must_fall_further(falls, severities):
+    log = explored(([0, 1], [0.0, 0.0]), falls)
+    assert [severity for severity, _ in fired(log.judge(RewardCollapse()))] == severities
+
+
 def test_the_reward_of_single_episodes_is_no_more_than_a_note():
     log = policy("episodic_return")
     log.columns["episodic_return"][800:] -= 0.55

@@ -204,6 +204,12 @@ from .logs import parse
         (b"Error executing job with overrides: ['lr=3']", "error"),
         (b"forrtl: severe (174): SIGSEGV, segmentation fault occurred", "segfault"),
         (b"forrtl: severe (24): end-of-file during read, unit 5", "error"),
+        (b"/opt/torch/install/bin/luajit: /x/nn/Linear.lua:7: size mismatch", "traceback"),
+        (b"lua: train.lua:12: attempt to index a nil value", "traceback"),
+        (
+            b"/t/install/bin/luajit: Module.lua:271: cuda runtime error (2) : out of memory at THC.cu:40",
+            "oom",
+        ),
         (b"free(): double free detected in tcache 2", "error"),
         (b"Fortran runtime error: Index '9' of dimension 1 above upper bound of 8", "error"),
         (b"ERROR: LoadError: DimensionMismatch: x", "error"),

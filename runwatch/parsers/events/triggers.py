@@ -67,6 +67,8 @@ _TRIGGERS = (
         b"Aborted",
         b"ion halted",
         b"forrtl: ",
+        b"luajit: ",
+        b"lua: ",
         b"Exception in th",
         b"panic: ",
         b"Assertion ",

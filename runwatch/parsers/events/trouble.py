@@ -28,6 +28,7 @@ TROUBLE = Signs(
         "oom",
         rb"(?:CUDA(?: [Ee]rror:)?|HIP(?: error:)?|XPU|NPU|MLU|MUSA|MPS backend) out of memory",
         rb"OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|RESOURCE_EXHAUSTED: Out of mem|OOM when allocating",
+        rb"\bcuda runtime error \(2\) ?: out of memory",  # of Torch
         needles=(b"ut of ", b"OutOfMem", b"ALLOC_FAILED", b"OOM when"),
     ),
     sign("xid", rb"NVRM: Xid \(", rb"NVRM: GPU at PCI\S+ has fallen off the bus", needles=(b"NVRM: ",)),
@@ -218,6 +219,7 @@ TROUBLE = Signs(
         rb"^ERROR: Could not consume arg: |^docker: Error response from daemon: ",
         rb"^\S{1,200}: error while loading shared libraries: ",
         rb"^\S{1,200}: Error while finding module specification for ",
+        rb"^(?:\S{0,200}/)?lua(?:jit)?: \S{1,300}:\d+: \S",  # Lua
         needles=(
             b"SyntaxError: ",
             b"IndentationError: ",
@@ -237,6 +239,8 @@ TROUBLE = Signs(
             b"rror response",
             b"rror while ",
             b": Invalid value",
+            b"luajit: ",
+            b"lua: ",
         ),
     ),
 )
@@ -244,7 +248,7 @@ TROUBLE = Signs(
 _ADVICE = re.compile(
     rb"might be|may be caused|could be|please try|[Cc]ompile with|DSA|error_if_nonfinite|\b[Ii]f you\b"
     rb"|\b[Ii]n case\b|\b[Hh]ow (?:do|to|can)\b|\bwill (?:send|be)\b|\bhandlers? (?:for|on)\b"
-    rb"|\b[Rr]egister|\b[Ii]nstall|^\W{0,4}(?i:prompt|sample|user|assistant|question|answer|completion|generated)"
+    rb"|\b[Rr]egister|(?<!/)\b[Ii]nstall|^\W{0,4}(?i:prompt|sample|user|assistant|question|answer|completion|generated)"
     rb"(?: \d+)?\W{0,3}: "
 )
 """Words of advice, or of a text that a model writes, before words of trouble."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 import numpy as np
 
 from runwatch.alerts.rules.baseline import middle
@@ -11,6 +14,13 @@ from runwatch.core.metrics import VAL_LOSS
 
 _NEWEST = 3
 """Newest evaluations whose median is compared."""
+_PERPLEXITY = re.compile(r"(?i)(?:val(?:id(?:ation)?)?|eval|dev)[/_ ](?:.*[/_ ])?(?:ppl|perplexity)\Z")
+
+
+@lru_cache(maxsize=8192)
+def is_perplexity(metric: str) -> bool:
+    """Return whether a metric is exp of a validation loss."""
+    return _PERPLEXITY.match(metric) is not None
 
 
 class Evaluations:
