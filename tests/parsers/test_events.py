@@ -205,7 +205,7 @@ from .logs import parse
         (b"forrtl: severe (174): SIGSEGV, segmentation fault occurred", "segfault"),
         (b"forrtl: severe (24): end-of-file during read, unit 5", "error"),
         (b"/opt/torch/install/bin/luajit: /x/nn/Linear.lua:7: size mismatch", "traceback"),
-        (b"lua: train.lua:12: attempt to index a nil value", "traceback"),
+        (b"Quitting (on error).", "error"),
         (
             b"/t/install/bin/luajit: Module.lua:271: cuda runtime error (2) : out of memory at THC.cu:40",
             "oom",

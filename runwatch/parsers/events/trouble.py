@@ -160,7 +160,7 @@ TROUBLE = Signs(
         rb"^Error using \S|^Error in [\w.:$]+\(.{0,200}\) : ",  # MATLAB and R
         rb"^Exception in thread \"[^\"]{1,80}\" [\w.]{3,}|^panic: \S",  # Java and Go
         rb"^(?:\S{1,80}: )?\S{1,200}:\d+: .{1,300}: Assertion [`'].{1,300}' failed\.",
-        rb"^\[LightGBM\] \[Fatal\] ",
+        rb"^\[LightGBM\] \[Fatal\] |^Quitting \(on error\)\.",  # the second of SUMO
         rb"^(?:double free|free\(\): |malloc\(\): |corrupted (?:size|double)|munmap_chunk\(\): )",
         rb"[Ff]ailed to (?:save|write) (?:the |a )?(?:\w+ )?checkpoint\b|^terminate called after throwing",
         rb"\b[Tt]raining failed\b(?! (?:runs|trials|jobs))|\b[Ee]rror during training\b",
@@ -195,6 +195,7 @@ TROUBLE = Signs(
             b"panic: ",
             b"Assertion ",
             b"[Fatal]",
+            b"Quitting (on",
             b"double free",
             b"(): ",
             b"corrupted ",
@@ -219,7 +220,7 @@ TROUBLE = Signs(
         rb"^ERROR: Could not consume arg: |^docker: Error response from daemon: ",
         rb"^\S{1,200}: error while loading shared libraries: ",
         rb"^\S{1,200}: Error while finding module specification for ",
-        rb"^(?:\S{0,200}/)?lua(?:jit)?: \S{1,300}:\d+: \S",  # Lua
+        rb"^(?:\S{0,200}/)?luajit: \S{1,300}:\d+: \S",  # Lua
         needles=(
             b"SyntaxError: ",
             b"IndentationError: ",
@@ -240,7 +241,6 @@ TROUBLE = Signs(
             b"rror while ",
             b": Invalid value",
             b"luajit: ",
-            b"lua: ",
         ),
     ),
 )
