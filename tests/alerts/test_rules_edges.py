@@ -245,7 +245,13 @@ STEP = {  # norms of 1, and what follows
         True,
     ),
     "generalization_gap few": Edge(
-        GeneralizationGap, lambda n: validated([1, *times(1.4, n)], [3, *times(0.1, n)]), 5, "warning"
+        GeneralizationGap, lambda n: validated([1, *times(1.4, n)], [3, *times(0.4, n)]), 5, "warning"
+    ),
+    "generalization_gap few, far below": Edge(
+        GeneralizationGap, lambda n: validated([1, *times(1.4, n)], [3, *times(0.3, n)]), 3, "warning"
+    ),
+    "generalization_gap deep": Edge(
+        GeneralizationGap, lambda x: validated([1, *times(1.4, 3)], [3, *times(x, 3)]), 1 / 3, "warning", True
     ),
     "generalization_gap half": Edge(
         GeneralizationGap,
@@ -255,13 +261,13 @@ STEP = {  # norms of 1, and what follows
     ),
     "generalization_gap far": Edge(
         GeneralizationGap,
-        lambda x: validated([1, 1 + x, *times(1.4, 4)], [3, *times(0.1, 5)]),
+        lambda x: validated([1, 1 + x, *times(1.4, 4)], [3, *times(0.4, 5)]),
         0.2,
         "warning",
     ),
     "generalization_gap newest": Edge(
         GeneralizationGap,
-        lambda x: validated([1, *times(1.4, 4), 1 + x], [3, *times(0.1, 5)]),
+        lambda x: validated([1, *times(1.4, 4), 1 + x], [3, *times(0.4, 5)]),
         0.3,
         "warning",
     ),

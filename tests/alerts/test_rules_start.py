@@ -199,6 +199,7 @@ def test_norms_of_zero_from_the_first_row_shorten_the_wait_where_nothing_is_lear
         (0.4 * noise(28, 0.15), 20, []),  # fine-tuning of what is good
         (np.linspace(2.9, 2.0, 28) * noise(28, 0.15), 20, []),
         (np.r_[2.9, 2.5, 1.4 * noise(26, 0.15)], 20, []),  # it fell at once
+        (np.r_[2.9, 1.4, np.linspace(1.3, 1.5, 26) * noise(26, 0.1)], 20, []),
     ],
 )
 def test_few_rows_of_many_epochs_are_enough_where_nothing_falls(loss, epochs, found):
@@ -291,6 +292,22 @@ def test_noise_that_was_there_from_the_beginning_or_falls_with_the_loss_is_none(
     noisy.columns[LOSS][:40] = 10.5 * noise(40)  # untrained, any part of a diffusion is as hard
     assert noisy.judge(Oscillation()) == []
     assert {s for s, _ in fired(falling.judge(Oscillation()))} <= {"info"}
+
+
+def test_noise_must_grow_by_ratios_and_in_itself():
+    loss = 0.7 * noise(1500, 0.1)
+    loss[600:] = 0.2 * noise(900, 0.8)  # batches are easy by now, and few are hard
+    assert Log(train__loss=loss).judge(Oscillation()) == []
+    loss = 0.7 * noise(1500, 0.5)
+    loss[600:] *= 6
+    assert Log(train__loss=loss).judge(Oscillation()) == []
+
+
+def test_one_low_median_is_no_best_that_oscillation_has_left():
+    loss = 2 * noise(1500, 0.02)
+    loss[300:332] = 1.4
+    loss[700:] = 2.2 * noise(800, 0.6)
+    assert [s for s, _ in fired(Log(train__loss=loss).judge(Oscillation()))] == ["info"]
 
 
 def test_first_rows_that_scatter_tenfold_are_no_spike():

@@ -358,6 +358,13 @@ def test_a_perplexity_is_judged_where_no_validation_loss_is_printed(name):
     assert log.judge(Validation()) == []
 
 
+def test_a_perplexity_of_as_many_as_there_are_classes_is_that_of_guessing():
+    values = 10 * np.r_[1.0, 1.02, 1.01, 1.02, 1.03, np.linspace(1.35, 1.4, 5)]
+    log = Log(train__loss=np.linspace(2.3, 2.0, 10)).set("val/ppl", values)
+    log.columns["train/loss"][0] = np.nan  # it is evaluated before it trains
+    assert {severity for severity, _ in fired(log.judge(Validation()))} == {"info"}
+
+
 @pytest.mark.parametrize("name", ["train/perplexity", "ppl", "test/ppl"])
 def test_other_perplexities_are_not_of_validation(name):
     assert perplexed(RISES, name).judge(Validation()) == []

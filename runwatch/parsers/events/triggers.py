@@ -68,6 +68,7 @@ _TRIGGERS = (
         b"ion halted",
         b"forrtl: ",
         b"uajit: ",
+        b"Windows fatal",
         rb"Quitting \(on",
         b"Exception in th",
         b"panic: ",

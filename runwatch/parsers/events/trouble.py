@@ -54,6 +54,7 @@ TROUBLE = Signs(
     sign(
         "segfault",
         rb"Segmentation fault(?! (?!in\b|at\b)[a-z])|SIGSEGV|Fatal Python error|\(core dumped\)",
+        rb"^Windows fatal exception: (?!code 0x)\S",  # handled ones have codes
         rb"^zsh: (?:segmentation fault|bus error|illegal hardware instruction) |!!! Segfault",
         rb"^\*\*\* SIG(?:BUS|FPE|ILL|ABRT) \(@0x",  # glog
         rb"FatalError: `(?!Termination)[^`]{5,60}` is detected",  # paddle's words for signals
@@ -64,6 +65,7 @@ TROUBLE = Signs(
             b"Segfault",
             b"SIG",
             b"Fatal Python",
+            b"Windows fatal",
             b"core dumped",
             b"zsh: ",
             b"Bus error",

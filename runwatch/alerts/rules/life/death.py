@@ -121,8 +121,8 @@ class Death:
 
     @property
     def asked(self) -> bool:
-        """Whether a signal asked it to end, and nothing was trained since."""
-        return self.signature.name == "terminated" and not self.rows
+        """Whether a signal asked it to end."""
+        return self.signature.name == "terminated"
 
     def _add_symptom(self, signature: Signature) -> None:
         if len(self.symptoms) < _KEPT:

@@ -172,9 +172,9 @@ class NeverLearns(RankRule):
     def _judge(self, first: Floats, offset: float, here: Place, step: float) -> Finding | None:
         """Judge the first rows, if they are as many as it takes."""
         count = len(first)
-        found = self._soon(first, offset, here) if offset < self._players.first else None
-        if found is not None or count < self.rows // 8:
-            return found
+        soon = self._soon(first, offset, here) if offset < self._players.first else None
+        if soon is not None or count < self.rows // 8:
+            return soon
         passed = self._passed(offset)
         epochs = passed >= self.epochs
         steps = step - self._steps[0] >= _STEPS * self.rows

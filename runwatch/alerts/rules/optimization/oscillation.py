@@ -121,9 +121,9 @@ class Oscillation(LossRule, RankRule):
             self._learn(float(np.fmin.reduce(levels)), float(np.fmax.reduce(levels)))
             return found
         points = zip(*(part.tolist() for part in (ends, wide, levels, noises, calms, lows)), strict=True)
-        for end, is_wide, level, *others in points:
+        for end, is_wide, level, noise, calm, low in points:
             here = place(rows, int(end) - start - 1)
-            found += self._follow(level, *others, here, wide=is_wide)
+            found += self._follow(level, noise, calm, low, here, wide=bool(is_wide))
             self._learn(level, level)
         return found
 
