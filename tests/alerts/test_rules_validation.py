@@ -359,10 +359,12 @@ def test_a_perplexity_is_judged_where_no_validation_loss_is_printed(name):
 
 
 def test_a_perplexity_of_as_many_as_there_are_classes_is_that_of_guessing():
-    values = 10 * np.r_[1.0, 1.02, 1.01, 1.02, 1.03, np.linspace(1.35, 1.4, 5)]
-    log = Log(train__loss=np.linspace(2.3, 2.0, 10)).set("val/ppl", values)
-    log.columns["train/loss"][0] = np.nan  # it is evaluated before it trains
-    assert {severity for severity, _ in fired(log.judge(Validation()))} == {"info"}
+    values = 10 * np.append([1.0, 1.03, 1.02, 1.03, 1.02], np.linspace(1.1, 2.5, 12))
+    log = Log(train__loss=2.3 * np.exp(-np.arange(85) / 90)).set("val/ppl", np.full(85, np.nan))
+    log.columns["val/ppl"][::5] = values
+    found = log.judge(Validation())
+    assert "guessing" in found[0].cause
+    assert {severity for severity, _ in fired(found)} == {"info"}
 
 
 @pytest.mark.parametrize("name", ["train/perplexity", "ppl", "test/ppl"])
