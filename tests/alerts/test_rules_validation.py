@@ -359,7 +359,7 @@ def test_a_perplexity_is_judged_where_no_validation_loss_is_printed(name):
 
 
 def test_a_perplexity_of_as_many_as_there_are_classes_is_that_of_guessing():
-    values = 10 * np.append([1.0, 1.03, 1.02, 1.03, 1.02], np.linspace(1.1, 2.5, 12))
+    values = 5 * np.append([1.0, 1.03, 1.02, 1.03, 1.02], np.linspace(1.1, 2.5, 12))
     log = Log(train__loss=2.3 * np.exp(-np.arange(85) / 90)).set("val/ppl", np.full(85, np.nan))
     log.columns["val/ppl"][::5] = values
     found = log.judge(Validation())
