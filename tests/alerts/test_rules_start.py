@@ -198,6 +198,7 @@ def test_norms_of_zero_from_the_first_row_shorten_the_wait_where_nothing_is_lear
         (2.9 * noise(28, 0.15), 10, []),
         (0.4 * noise(28, 0.15), 20, []),  # fine-tuning of what is good
         (np.linspace(2.9, 2.0, 28) * noise(28, 0.15), 20, []),
+        (np.linspace(2.0, 2.9, 28) * noise(28, 0.05), 20, []),  # other rules are about what rises
         (np.r_[2.9, 2.5, 1.4 * noise(26, 0.15)], 20, []),  # it fell at once
         (np.r_[2.9, 1.4, np.linspace(1.3, 1.5, 26) * noise(26, 0.1)], 20, []),
     ],

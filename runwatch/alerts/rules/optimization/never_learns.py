@@ -223,10 +223,11 @@ class NeverLearns(RankRule):
 
     def _stays(self, first: Floats, offset: float) -> bool:
         """Whether few rows, of many epochs, do not fall in the least, nor have fallen at once."""
-        if len(first) < self.rows // 16 or self._passed(offset) < self.few or began_elsewhere(self._steps):
+        few = self.rows // 16 <= len(first) <= self.rows // 4
+        if not few or self._passed(offset) < self.few or began_elsewhere(self._steps):
             return False
         high = float(first[:2].mean()) > np.quantile(first[2:], 0.9)
-        return not high and middle(first.tolist()) > _OF_NOISE and not falls(first, 1.0)
+        return not high and middle(first.tolist()) > _OF_NOISE and not (falls(first, 1.0) or falls(-first))
 
     def _note(
         self, first: Floats, here: Place, start: float, end: float, noise: float, *, falls: bool
