@@ -148,6 +148,28 @@ def test_a_reward_that_has_come_back_twice_must_fall_further(falls, severities):
     assert [severity for severity, _ in fired(log.judge(RewardCollapse()))] == severities
 
 
+@pytest.mark.parametrize(
+    ("rewards", "name", "found"),
+    [
+        ([40, 25, -1, -30, -40, -45, -44, -50, -48, -49, -46], "ep_rew_mean", 1),
+        ([40, 25, -1, -30, -40, -45, -44, -50, -48, -49], "ep_rew_mean", 1),
+        ([40, 25, -1, -30, -40, -45, -44, -50, -48], "ep_rew_mean", 0),  # seven below both
+        ([40, 25, -1, -30, -40, 30, -44, -50, -48, -49, -46, -44, -43], "ep_rew_mean", 0),
+        ([40, 25, *[20] * 10], "ep_rew_mean", 0),
+        ([1.0, 0.9, *[-9, 0.4] * 6], "ep_rew_mean", 0),  # it scatters as widely
+        ([40, 25, -1, -30, -40, -45, -44, -50, -48, -49, -46], "episodic_return", 0),
+        ([0.1, 0.2, *np.linspace(-5, 30, 20)], "ep_rew_mean", 0),
+    ],
+)
+def test_a_reward_that_ends_far_below_its_first_rows_is_a_warning_however_few(rewards, name, found):
+    log = Log(train__loss=np.ones(len(rewards))).set(name, rewards)
+    ends = log.judge(RewardCollapse())
+    assert [severity for severity, _ in fired(ends)] == ["warning"] * found
+    assert log.judge(RewardCollapse(), range(0, len(rewards), 3)) == ends
+    assert [f.step for f in ends] == [2] * found
+    assert log.judge(RewardCollapse(), end=False) == []
+
+
 def test_the_reward_of_single_episodes_is_no_more_than_a_note():
     log = policy("episodic_return")
     log.columns["episodic_return"][800:] -= 0.55

@@ -66,6 +66,13 @@ def test_rows_that_are_the_ends_of_several_trainings_have_no_start():
     assert [s for s, _ in fired(folds.judge(AboveStart()))] == ["warning"]
 
 
+def test_a_loss_that_fell_at_once_to_a_few_low_rows_is_not_above_its_start():
+    loss = np.r_[64.7, 6.4, 10.5, 12, 24, 27 * noise(60, 0.2)]
+    assert Log(train__loss=loss).judge(AboveStart()) == []
+    loss[0] = 12.0
+    assert fired(Log(train__loss=loss).judge(AboveStart())) != []
+
+
 def test_few_rows_are_judged_finally_at_the_end():
     log = Log(train__loss=hot(4.4, 35, 12, rate=3.0))
     assert fired(log.judge(AboveStart(), end=False)) == [("warning", 1)]

@@ -8,7 +8,9 @@ low, `z` deviations of a single row, now or at the best) at `persist` such point
 row; where the reward had not risen by that much before, it must fall by twice the
 noise and by a fifth of itself. A warning; a note of what is less than `waves` times as deep as the reward
 has fallen, and come back from, twice, or begins while a rate of exploration falls and is above `explores`.
-Ends when half of what was lost is back.
+Ends when half of what was lost is back. At the end of a log, however few its rows: the newest half of
+them, eight at least, all below the first two, and in the middle by `part` of the lower one and by `z`
+deviations: a warning.
 
 Example: 'the reward is 0.12, down from its best of 0.81 at step 640': it had learned
 from 0.1, and lost nearly all of it.
@@ -29,6 +31,7 @@ stable-baselines3 on training that collapses late.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -36,16 +39,18 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import NOWHERE, Place, place, threshold
-from runwatch.alerts.rules.baseline import Windows, median, spread
+from runwatch.alerts.rules.baseline import Windows, jitter, median, middle, spread
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.roles import EXPLORATION, REWARD, cast, of_episode
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.metric_rule import SeriesRule
-from runwatch.core.block import Block, Samples
+from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import label
 
 _WIDTH, _HOP = 32, 16
+_FEW = 8
+"""Rows that may be all there is."""
 _LEAST = 0.2
 """Part of a reward that had not risen that is worth a finding, however little it scatters."""
 
@@ -62,6 +67,14 @@ class _Reward:
     noise: float = 0.0
     """A row's deviation at the best."""
     where: Place = NOWHERE
+    first: list[float] = field(default_factory=list)
+    """The first two rows."""
+    count: int = 0
+    below: int = 0
+    """The newest rows that are below both."""
+    newest: deque[float] = field(default_factory=lambda: deque(maxlen=_FEW))
+    begin: Place = NOWHERE
+    """The first of those."""
     under: int = 0
     since: Place = NOWHERE
     """Where it went down."""
@@ -72,6 +85,16 @@ class _Reward:
     bar: float = 0.0
     """How far it may fall before that is more than a note."""
     firing: Severity | None = None
+
+    def take(self, rows: Samples) -> None:
+        """Take new rows, and see whether they are below the first ones."""
+        self.first += rows.value[: 2 - len(self.first)].tolist()
+        self.count += len(rows)
+        self.newest += rows.value[-_FEW:].tolist()
+        above = np.flatnonzero(rows.value >= min(self.first, default=np.inf))
+        low = len(rows) - 1 - int(above[-1]) if len(above) else len(rows)
+        self.begin = place(rows, len(rows) - low) if low and (len(above) or not self.below) else self.begin
+        self.below = low + (0 if len(above) else self.below)
 
 
 @dataclass
@@ -102,9 +125,39 @@ class RewardCollapse(SeriesRule):
         before = self._rewards.pop(metric, None)
         return [self._clear(metric, before, place(rows, 0))] if before is not None and before.firing else []
 
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """Compare with the first rows when no more can come."""
+        if status.live and not status.finished:
+            return ()
+        return [
+            self._sink(name, reward) for name, reward in self._rewards.items() if self._sank(name, reward)
+        ]
+
+    def _sank(self, metric: str, reward: _Reward) -> bool:
+        """Whether the newer half of a reward is far below where it began."""
+        if reward.firing or of_episode(metric) or reward.below < max(_FEW, reward.count / 2):
+            return False
+        start, newest = min(reward.first), np.array(reward.newest)[None, :]
+        least = max(self.part * abs(start), self.z * float(jitter(newest)[0]))
+        return start - middle(reward.newest) > least and not self._explores(np.inf)
+
+    def _sink(self, metric: str, reward: _Reward) -> Finding:
+        reward.firing, reward.best, reward.since = Severity.WARNING, min(reward.first), reward.begin
+        return self.say(
+            Verdict.FIRING,
+            Severity.WARNING,
+            f"{label(metric)} fell to {middle(reward.newest):.4g}, and began with {reward.first[0]:.4g}",
+            reward.begin,
+            metric=metric,
+            cause="the policy is worse than before any training",
+            advice="Look at the sign and the scale of the reward, and lower the learning rate.",
+            evidence={"first": reward.first[0], "now": middle(reward.newest), "rows": reward.below},
+        )
+
     def walk(self, metric: str, rows: Samples) -> list[tuple[float, Finding]]:
         """Judge the next rows of a reward."""
         reward = self._rewards.setdefault(metric, _Reward())
+        reward.take(rows)
         start = reward.windows.rows
         ends, windows = reward.windows.add(rows.value)
         if not len(ends):
