@@ -206,6 +206,7 @@ from .logs import parse
         (b"forrtl: severe (24): end-of-file during read, unit 5", "error"),
         (b"/opt/torch/install/bin/luajit: /x/nn/Linear.lua:7: size mismatch", "traceback"),
         (b"Quitting (on error).", "error"),
+        (b"Windows fatal exception: access violation", "segfault"),
         (
             b"/t/install/bin/luajit: Module.lua:271: cuda runtime error (2) : out of memory at THC.cu:40",
             "oom",
@@ -285,6 +286,7 @@ def test_showing_lines(line, kind):
         b"User: my program says Segmentation fault (core dumped), what now?",
         b"In case of CUDA out of memory, lower the batch size",
         b"Segmentation fault detection dataset loaded",
+        b"Windows fatal exception: code 0xe06d7363",
         b"will send SIGKILL after 30 s",
         b"KeyboardInterrupt handler installed",
         b"No uncorrectable ECC error encountered",
