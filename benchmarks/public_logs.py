@@ -12,7 +12,8 @@ What counts:
 - a failure (crash, oom, nan, hang) or a trouble of the curve is reported by a warning or critical of a rule
   that is about it, also where it is grouped under another incident; what a person or the scheduler stopped
   needs the right ending alone;
-- any warning of a healthy log is false; of a log that just ends, that it ended so is debatable.
+- any warning of a healthy log is false; of a log that just ends, that it ended so is debatable, and of a
+  program that does not train, a warning that it failed: who watches it wants to know.
 
 Prints what is wrong of each log, then the tables. A log that was looked at is tuning data from then on.
 """
@@ -199,7 +200,8 @@ def tables(verdicts: list[Verdict]) -> Iterator[str]:
 
 
 def _is_debatable(row: Row, incident: Row) -> bool:
-    return incident["rule"] in ("ended", "hang") and "cut_off" in row["ending"]
+    fails = row["format"] == "none" and incident["rule"] == "crash" and not _is_critical(incident)
+    return fails or (incident["rule"] in ("ended", "hang") and "cut_off" in row["ending"])
 
 
 def _is_critical(incident: Row) -> bool:

@@ -142,6 +142,20 @@ def test_an_error_after_the_finish_line_is_no_crash():
     assert rule.tick(quiet(60, finished=True)) == []
 
 
+@pytest.mark.parametrize(
+    ("said", "trained", "fires"),
+    [("over", 0, True), ("finished", 0, False), ("over", 10, False)],
+)
+def test_what_hooks_say_of_a_program_that_was_asked_to_end_is_no_finish(said, trained, fires):
+    rule = Crash()
+    rule.observe(rows(0, 100, events=[event("signal", 9910, "*** SIGTERM received at time=17 on cpu 2 ***")]))
+    if trained:
+        rule.observe(rows(100, 100 + trained))
+    rule.observe(only(event(said, 20_000)))
+    found = rule.tick(quiet(60))
+    assert [f.evidence["ending"] for f in found] == ["interrupted"] * fires
+
+
 def test_a_failure_behind_the_finish_line_is_reported_and_the_run_has_finished():
     rule = Crash()
     rule.observe(rows(0, 100, events=[event("finished", 9910)]))

@@ -245,7 +245,13 @@ STEP = {  # norms of 1, and what follows
         True,
     ),
     "generalization_gap few": Edge(
-        GeneralizationGap, lambda n: validated([1, *times(1.4, n)], [3, *times(0.1, n)]), 5, "warning"
+        GeneralizationGap, lambda n: validated([1, *times(1.4, n)], [3, *times(0.4, n)]), 5, "warning"
+    ),
+    "generalization_gap few, far below": Edge(
+        GeneralizationGap, lambda n: validated([1, *times(1.4, n)], [3, *times(0.3, n)]), 3, "warning"
+    ),
+    "generalization_gap deep": Edge(
+        GeneralizationGap, lambda x: validated([1, *times(1.4, 3)], [3, *times(x, 3)]), 1 / 3, "warning", True
     ),
     "generalization_gap half": Edge(
         GeneralizationGap,
@@ -255,13 +261,13 @@ STEP = {  # norms of 1, and what follows
     ),
     "generalization_gap far": Edge(
         GeneralizationGap,
-        lambda x: validated([1, 1 + x, *times(1.4, 4)], [3, *times(0.1, 5)]),
+        lambda x: validated([1, 1 + x, *times(1.4, 4)], [3, *times(0.4, 5)]),
         0.2,
         "warning",
     ),
     "generalization_gap newest": Edge(
         GeneralizationGap,
-        lambda x: validated([1, *times(1.4, 4), 1 + x], [3, *times(0.1, 5)]),
+        lambda x: validated([1, *times(1.4, 4), 1 + x], [3, *times(0.4, 5)]),
         0.3,
         "warning",
     ),
@@ -349,14 +355,14 @@ STEP = {  # norms of 1, and what follows
         Memorised, lambda x: losses(times(1, 64), times(0.01, 64)).set("train/epoch", times(x, 128)), 3.0
     ),
     "oscillation least": Edge(
-        Oscillation, lambda x: losses(turns(1, 0.01, 64), turns(1, x / SWING, 128)), 0.3
+        Oscillation, lambda x: losses(turns(1, 0.01, 112), turns(1, x / SWING, 128)), 0.3
     ),
     "oscillation times": Edge(
-        Oscillation, lambda x: losses(turns(1, 0.1 / SWING, 64), turns(1, x / SWING, 128)), 0.4
+        Oscillation, lambda x: losses(turns(1, 0.1 / SWING, 112), turns(1, x / SWING, 128)), 0.4
     ),
-    "oscillation persist": Edge(Oscillation, lambda n: losses(turns(1, 0.01, 64), turns(1, 1, n)), 96),
+    "oscillation persist": Edge(Oscillation, lambda n: losses(turns(1, 0.01, 112), turns(1, 1, n)), 96),
     "oscillation rise": Edge(
-        Oscillation, lambda x: losses(turns(1, 0.01, 64), turns(x, 1, 160)), 1.2, "warning"
+        Oscillation, lambda x: losses(turns(1, 0.01, 112), turns(x, 1, 160)), 1.2, "warning"
     ),
     "resume rise": Edge(Resume, lambda x: again(times(1, 100), times(x, 12), LOSS), 1.05, "warning"),
     "resume grave": Edge(Resume, lambda x: again(times(1, 100), times(x, 12), LOSS), 1.5, "critical"),

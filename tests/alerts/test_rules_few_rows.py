@@ -59,6 +59,16 @@ def test_a_first_row_of_absurd_height_is_not_what_is_usual(first, row, peak, fou
     assert fired(ended(Log(train__loss=loss), LossSpike(), size)) == found
 
 
+@pytest.mark.parametrize(
+    ("rows", "times", "severity"),
+    [(1, 60, "info"), (1, 3000, "warning"), (2, 60, "warning"), (2, 6, "info")],
+)
+def test_a_single_row_that_recovers_is_a_bad_batch_unless_it_is_beyond_measure(rows, times, severity):
+    loss = (3 * np.exp(-np.arange(200) / 20) + 0.1) * np.exp(0.1 * np.random.default_rng(0).normal(size=200))
+    loss[150 : 150 + rows] *= times
+    assert fired(ended(Log(train__loss=loss), LossSpike())) == [(severity, 150)]
+
+
 def test_rows_that_scatter_as_widely_before_are_no_spikes():
     loss = np.tile([1.0, 40.0, 3.0, 1.0, 20.0], 6) * 1.0
     loss[0], loss[17] = 4e4, 900.0

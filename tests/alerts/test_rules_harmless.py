@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from runwatch.alerts.rules.nonfinite.masked_nan import MaskedNan
 from runwatch.alerts.rules.nonfinite.nonfinite import NonFinite
@@ -11,6 +12,9 @@ from runwatch.alerts.rules.optimization.grad_spike import GradSpike
 from runwatch.alerts.rules.optimization.loss_drop import LossDrop
 from runwatch.alerts.rules.optimization.loss_spike import LossSpike
 from runwatch.alerts.rules.optimization.lr_anomaly import LrAnomaly
+from runwatch.alerts.rules.optimization.memorised import Memorised
+from runwatch.alerts.rules.optimization.score_floor import ScoreFloor
+from runwatch.alerts.rules.optimization.score_plateau import ScorePlateau
 from runwatch.core.batch import Event
 
 from .columns import GRAD, LOSS, LR, Log, fired, healthy
@@ -233,3 +237,39 @@ def test_a_slight_rise_of_the_loss_with_the_learning_rate_is_a_note():
     for log in (cycle(0.4), cycle(0.2, steepness=1.3), cycle(0.2, steepness=1.0)):
         assert {severity for severity, _ in fired(log.judge(Divergence()))} & {"warning", "critical"}
     assert {severity for severity, _ in fired(cycle(0.2).judge(Divergence(slight=0.15)))} & {"critical"}
+
+
+def test_a_loss_that_turns_negative_had_no_level_to_rise_from():
+    loss = np.r_[2e-5 * np.exp(np.arange(120) / 30), np.full(40, -1e-4)]
+    log = Log(train__loss=loss)
+    found = log.judge(Divergence())
+    assert [f.verdict.value for f in found][-1] == "clear"
+    assert found[-1].step == 120
+    assert log.judge(Divergence(), range(0, 160, 7)) == found
+
+
+@pytest.mark.parametrize("rule", [ScorePlateau, ScoreFloor])
+def test_rows_of_one_step_are_one_evaluation(rule):
+    parts = Log(np.full(60, 12.0), val__dice=np.linspace(0.02, 0.01, 60))
+    assert parts.judge(rule()) == []
+    assert Log(val__dice=np.linspace(0.02, 0.01, 60)).judge(rule()) != []
+    later = Log(np.repeat(np.arange(6.0), 10), val__dice=np.linspace(0.02, 0.01, 60))
+    assert later.judge(rule()) == later.judge(rule(), range(0, 60, 7)) == []
+
+
+def test_what_is_untrained_are_the_first_rows():
+    loss = np.r_[4.0, 900.0, 3.9, 4.2, np.linspace(4, 3, 196)]
+    log = Log(train__loss=loss).set("train/epoch", np.arange(200.0))
+    assert log.judge(Memorised()) == []
+    log.columns["train/loss"][100:] = 0.01
+    assert len(log.judge(Memorised())) == 1
+
+
+@pytest.mark.parametrize(("width", "seed"), [(20, 5), (40, 0)])
+def test_means_of_many_rows_wander_further_than_from_row_to_row(width, seed):
+    means = np.convolve(0.05 * noise(3000, 0.3, seed), np.full(width, 1 / width), "valid")
+    assert fired(Log(train__loss=means).judge(Divergence())) == []
+    means[1500:] *= np.minimum(np.exp(np.arange(len(means) - 1500) / 600), 2.2)
+    found = Log(train__loss=means).judge(Divergence())
+    assert ("critical", 1500) < fired(found)[-1] < ("critical", 1900)
+    assert Log(train__loss=means).judge(Divergence(), range(0, 2900, 7)) == found

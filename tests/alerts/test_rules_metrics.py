@@ -206,7 +206,7 @@ def test_a_spike_that_recovers_is_a_note_unless_it_is_huge_or_the_highest_of_thr
     log = healthy()
     log.columns[LOSS][2000] *= 1.8
     assert brief(log.judge(LossSpike()))[1] == ("firing", "info", 2000)
-    log.columns[LOSS][2000] *= 8
+    log.columns[LOSS][2000:2002] *= 8, 14
     assert brief(log.judge(LossSpike()))[1] == ("firing", "warning", 2000)
     log = healthy()
     log.columns[LOSS][[2000, 2070, 2160]] *= [1.7, 1.9, 6.0]

@@ -109,6 +109,67 @@ def test_a_reward_that_recovers_ends_it_and_a_short_dip_begins_nothing():
     assert log.judge(RewardCollapse()) == []
 
 
+def explored(rates, falls):
+    """A policy that learns, and falls between some rows, while it explores at these rates."""
+    log = policy().set("exploration_rate", np.interp(np.arange(ROWS), *rates))
+    for low, high, depth in falls:
+        log.columns["critic/score/mean"][low:high] -= depth
+    return log
+
+
+@pytest.mark.parametrize(
+    ("rates", "severity"),
+    [
+        (([0, 1200], [1.0, 0.2]), "info"),
+        (([0, 600], [1.0, 0.5]), "warning"),  # it explores for as long as it trains
+        (([0, 1200], [0.2, 0.01]), "warning"),  # it hardly explores
+    ],
+)
+def test_what_falls_while_a_policy_learns_to_explore_less_is_a_note(rates, severity):
+    log = explored(rates, [(800, 1200, 0.55)])
+    found = log.judge(RewardCollapse())
+    assert fired(found) == [(severity, "critic/score/mean")]
+    assert log.judge(RewardCollapse(), range(0, ROWS, 13)) == found
+
+
+@pytest.mark.parametrize(
+    ("falls", "severities"),
+    [
+        ([(500, 600, 0.5), (700, 800, 0.5), (900, 1200, 0.55)], ["warning", "warning", "info"]),
+        ([(500, 600, 0.5), (900, 1200, 0.55)], ["warning", "warning"]),
+        (
+            [(500, 600, 0.5), (700, 800, 0.5), (900, 1200, 0.55), (1050, 1200, 0.6)],
+            ["warning", "warning", "info", "warning"],
+        ),
+    ],
+)
+def test_a_reward_that_has_come_back_twice_must_fall_further(falls, severities):
+    log = explored(([0, 1], [0.0, 0.0]), falls)
+    assert [severity for severity, _ in fired(log.judge(RewardCollapse()))] == severities
+
+
+@pytest.mark.parametrize(
+    ("rewards", "name", "found"),
+    [
+        ([40, 25, -1, -30, -40, -45, -44, -50, -48, -49, -46], "ep_rew_mean", 1),
+        ([40, 25, -1, -30, -40, -45, -44, -50, -48, -49], "ep_rew_mean", 1),
+        ([40, 25, -1, -30, -40, -45, -44, -50, -48], "ep_rew_mean", 0),  # seven below both
+        ([40, 25, -1, -30, -40, 30, -44, -50, -48, -49, -46, -44, -43], "ep_rew_mean", 0),
+        ([40, 25, *[20] * 10], "ep_rew_mean", 0),
+        ([1.0, 0.9, *[-9, 0.4] * 6], "ep_rew_mean", 0),  # it scatters as widely
+        ([40, 25, -1, -30, -40, -45, -44, -50, -48, -49, -46], "episodic_return", 0),
+        ([0.1, 0.2, *np.linspace(-5, 30, 20)], "ep_rew_mean", 0),
+    ],
+)
+def test_a_reward_that_ends_far_below_its_first_rows_is_a_warning_however_few(rewards, name, found):
+    log = Log(train__loss=np.ones(len(rewards))).set(name, rewards)
+    ends = log.judge(RewardCollapse())
+    assert [severity for severity, _ in fired(ends)] == ["warning"] * found
+    assert log.judge(RewardCollapse(), range(0, len(rewards), 3)) == ends
+    assert [f.step for f in ends] == [2] * found
+    assert log.judge(RewardCollapse(), end=False) == []
+
+
 def test_the_reward_of_single_episodes_is_no_more_than_a_note():
     log = policy("episodic_return")
     log.columns["episodic_return"][800:] -= 0.55

@@ -66,6 +66,13 @@ def test_rows_that_are_the_ends_of_several_trainings_have_no_start():
     assert [s for s, _ in fired(folds.judge(AboveStart()))] == ["warning"]
 
 
+def test_a_loss_that_fell_at_once_to_a_few_low_rows_is_not_above_its_start():
+    loss = np.r_[64.7, 6.4, 10.5, 12, 24, 27 * noise(60, 0.2)]
+    assert Log(train__loss=loss).judge(AboveStart()) == []
+    loss[0] = 12.0
+    assert fired(Log(train__loss=loss).judge(AboveStart())) != []
+
+
 def test_few_rows_are_judged_finally_at_the_end():
     log = Log(train__loss=hot(4.4, 35, 12, rate=3.0))
     assert fired(log.judge(AboveStart(), end=False)) == [("warning", 1)]
@@ -150,7 +157,7 @@ def test_a_first_loss_beyond_all_measure_is_reported_at_once():
 def test_epochs_shorten_the_wait_for_a_loss_that_never_falls():
     log = Log(train__loss=2.304 * noise(60, 0.002), val__loss=2.31 * noise(60, 0.002))
     found = log.judge(NeverLearns())
-    assert fired(found) == [("warning", 49)]
+    assert fired(found) == [("warning", 24)]
     assert found[0].cause == "it is at the level of guessing"
     flat = Log(train__loss=0.2512 * noise(60, 0.002)).set(EPOCH, np.arange(60.0) + 1)
     assert fired(flat.judge(NeverLearns())) == [("warning", 49)]  # anywhere, if it is flat
@@ -189,6 +196,31 @@ def test_norms_of_zero_from_the_first_row_shorten_the_wait_where_nothing_is_lear
     assert log.judge(NeverLearns()) == []
     falls = 6.3 * np.exp(-np.arange(200) / 400)  # it is not
     assert Log(train__loss=falls, train__grad_norm=np.zeros(200)).judge(NeverLearns()) == []
+
+
+@pytest.mark.parametrize(
+    ("loss", "epochs", "found"),
+    [
+        (2.9 * noise(28, 0.15), 20, [("warning", 24)]),
+        (2.9 * noise(28, 0.15), 10, []),
+        (0.4 * noise(28, 0.15), 20, []),  # fine-tuning of what is good
+        (np.linspace(2.9, 2.0, 28) * noise(28, 0.15), 20, []),
+        (np.linspace(2.0, 2.9, 28) * noise(28, 0.05), 20, []),  # other rules are about what rises
+        (np.r_[2.9, 2.5, 1.4 * noise(26, 0.15)], 20, []),  # it fell at once
+        (np.r_[2.9, 1.4, np.linspace(1.3, 1.5, 26) * noise(26, 0.1)], 20, []),
+    ],
+)
+def test_few_rows_of_many_epochs_are_enough_where_nothing_falls(loss, epochs, found):
+    log = Log(train__loss=loss).set(EPOCH, np.linspace(0, epochs, 28))
+    assert fired(log.judge(NeverLearns())) == found
+
+
+def test_few_rows_of_many_steps_are_enough_where_it_is_flat():
+    flat = 30.6 * noise(70, 0.003)
+    assert fired(Log(np.arange(70) * 100.0, train__loss=flat).judge(NeverLearns())) == [("warning", 4900)]
+    assert Log(np.arange(70) * 10.0, train__loss=flat).judge(NeverLearns()) == []
+    slow = flat * np.linspace(1, 0.97, 70)
+    assert Log(np.arange(70) * 100.0, train__loss=slow).judge(NeverLearns()) == []
 
 
 def test_a_rate_that_is_far_too_low_is_the_cause():
@@ -265,7 +297,25 @@ def test_noise_that_was_there_from_the_beginning_or_falls_with_the_loss_is_none(
     noisy.columns[LOSS] *= noise(3000, 0.5)
     falling = Log(train__loss=10 * np.exp(-np.arange(2000) / 1000) * noise(2000) ** np.linspace(1, 60, 2000))
     assert noisy.judge(Oscillation()) == healthy().judge(Oscillation()) == []
+    noisy.columns[LOSS][:40] = 10.5 * noise(40)  # untrained, any part of a diffusion is as hard
+    assert noisy.judge(Oscillation()) == []
     assert {s for s, _ in fired(falling.judge(Oscillation()))} <= {"info"}
+
+
+def test_noise_must_grow_by_ratios_and_in_itself():
+    loss = 0.7 * noise(1500, 0.1)
+    loss[600:] = 0.2 * noise(900, 0.8)  # batches are easy by now, and few are hard
+    assert Log(train__loss=loss).judge(Oscillation()) == []
+    loss = 0.7 * noise(1500, 0.5)
+    loss[600:] *= 6
+    assert Log(train__loss=loss).judge(Oscillation()) == []
+
+
+def test_one_low_median_is_no_best_that_oscillation_has_left():
+    loss = 2 * noise(1500, 0.02)
+    loss[300:332] = 1.4
+    loss[700:] = 2.2 * noise(800, 0.6)
+    assert [s for s, _ in fired(Log(train__loss=loss).judge(Oscillation()))] == ["info"]
 
 
 def test_first_rows_that_scatter_tenfold_are_no_spike():

@@ -321,3 +321,58 @@ def test_few_evaluations_that_are_far_above_the_best_of_them_are_a_warning(value
     found = log.judge(GeneralizationGap())
     assert [severity for severity, _ in fired(found) if severity == "warning"] == ["warning"] * warns
     assert log.judge(GeneralizationGap(), range(0, rows, 7)) == found
+
+
+@pytest.mark.parametrize(
+    ("values", "train", "warns"),
+    [
+        ([0.12, 0.17, 0.2, 0.18], [0.2, 0.07, 0.03, 0.01], True),
+        ([0.12, 0.17, 0.2], [0.2, 0.07, 0.03], False),  # two above the best
+        ([0.12, 0.17, 0.2, 0.15], [0.2, 0.07, 0.03, 0.01], False),  # not that far
+        ([0.12, 0.17, 0.2, 0.18], [0.2, 0.11, 0.08, 0.06], False),  # training is not that far below
+    ],
+)
+def test_three_evaluations_above_the_best_are_enough_where_training_is_far_below(values, train, warns):
+    log = Log(train__loss=train, val__loss=values)
+    assert [severity for severity, _ in fired(log.judge(GeneralizationGap()))] == ["warning"] * warns
+
+
+def perplexed(values, name="val/perplexity", every=10):
+    """A log of a language model: its training loss falls, and its perplexity is printed now and then."""
+    rows = every * len(values)
+    log = Log(train__loss=5 * np.exp(-np.arange(rows) / rows)).set(name, np.full(rows, np.nan))
+    log.columns[name][every - 1 :: every] = values
+    return log
+
+
+RISES = 80 * np.r_[2.0, 1.3, 1.0, np.linspace(1.02, 1.5, 12)]
+
+
+@pytest.mark.parametrize("name", ["val/perplexity", "valid/ppl", "Validation Perplexity", "eval/lm_ppl"])
+def test_a_perplexity_is_judged_where_no_validation_loss_is_printed(name):
+    log = perplexed(RISES, name)
+    found = [f for f in log.judge(Validation()) if f.severity.value == "warning"]
+    assert [f.metric for f in found] == [name]
+    assert log.judge(Validation(), range(0, log.count, 7)) == log.judge(Validation())
+    log.set(VAL, np.where(np.isnan(log.columns[name]), np.nan, 4.0))
+    assert log.judge(Validation()) == []
+
+
+def test_a_perplexity_of_as_many_as_there_are_classes_is_that_of_guessing():
+    values = 5 * np.append([1.0, 1.03, 1.02, 1.03, 1.02], np.linspace(1.1, 2.5, 12))
+    log = Log(train__loss=2.3 * np.exp(-np.arange(85) / 90)).set("val/ppl", np.full(85, np.nan))
+    log.columns["val/ppl"][::5] = values
+    found = log.judge(Validation())
+    assert "guessing" in found[0].cause
+    assert {severity for severity, _ in fired(found)} == {"info"}
+
+
+@pytest.mark.parametrize("name", ["train/perplexity", "ppl", "test/ppl"])
+def test_other_perplexities_are_not_of_validation(name):
+    assert perplexed(RISES, name).judge(Validation()) == []
+
+
+def test_a_perplexity_is_compared_with_that_of_the_training_loss():
+    log = perplexed(RISES)
+    log.columns["train/loss"] = np.linspace(5, 5.2, log.count)  # exp of it rises by more than 3 %
+    assert log.judge(Validation()) == []

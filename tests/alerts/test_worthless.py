@@ -130,3 +130,11 @@ def test_a_bar_that_is_drawn_once_more_behind_an_interrupt_is_no_hang():
     incidents = found(text + stop)
     assert ("crash", "info", "firing") in [each[:3] for each in incidents]
     assert "hang" not in [each[0] for each in incidents]
+
+
+@pytest.mark.parametrize(("lines", "severity"), [(25, "info"), (10, "warning")])
+def test_a_file_that_an_installer_cannot_compile_ends_nothing(lines, severity):
+    listing = "Listing './lib/a'...\n"
+    text = listing * 9 + "SyntaxError: can't assign to literal\n\n" + listing * lines
+    assert of("crash", text) == [(severity, "firing", 10)]
+    assert of("crash", text, 40, 220, 260) == of("crash", text)

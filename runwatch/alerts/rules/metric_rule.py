@@ -97,6 +97,8 @@ class LossRule(MetricRule):
         found: list[Finding] = []
         for most, piece in self._players.split(positive(judged)):
             found += limited(self.walk_positive(piece), most)
+        if self._signed:  # what was said of it before had no meaning
+            found += self.restart(place(rows, len(judged)))
         return found
 
     def walk_positive(self, rows: Samples) -> Sequence[Finding]:

@@ -27,6 +27,7 @@ TROUBLE = Signs(
         "oom",
         rb"(?:CUDA(?: [Ee]rror:)?|HIP(?: error:)?|XPU|NPU|MLU|MUSA|MPS backend) out of memory",
         rb"OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|RESOURCE_EXHAUSTED: Out of mem|OOM when allocating",
+        rb"\bcuda runtime error \(2\) ?: out of memory",  # of Torch
         needles=b"ut of |OutOfMem|ALLOC_FAILED|OOM when",
     ),
     sign("xid", rb"NVRM: Xid \(", rb"NVRM: GPU at PCI\S+ has fallen off the bus", needles=b"NVRM: "),
@@ -52,12 +53,14 @@ TROUBLE = Signs(
     sign(
         "segfault",
         rb"Segmentation fault(?! (?!in\b|at\b)[a-z])|SIGSEGV|Fatal Python error|\(core dumped\)",
+        rb"^Windows fatal exception: (?!code 0x)\S",  # handled ones have codes
         rb"^zsh: (?:segmentation fault|bus error|illegal hardware instruction) |!!! Segfault",
         rb"^\*\*\* SIG(?:BUS|FPE|ILL|ABRT) \(@0x",  # glog
         rb"FatalError: `(?!Termination)[^`]{5,60}` is detected",  # paddle's words for signals
         rb"^\s*(?:Bus error|Aborted)\s*$|: line \d+: +\d+ (?:Bus error|Aborted) {2,}\S",
         rb"task\S* \S+: Bus error\s*$",
-        needles=b"Segmentation|Segfault|SIG|Fatal Python|core dumped|zsh: |Bus error|Aborted|FatalError",
+        needles=b"Segmentation|Segfault|SIG|Fatal Python|Windows fatal|core dumped|zsh: |Bus error|Aborted|"
+        b"FatalError",
     ),
     sign(
         "killed",
@@ -121,7 +124,7 @@ TROUBLE = Signs(
         rb"^Error using \S|^Error in [\w.:$]+\(.{0,200}\) : ",  # MATLAB and R
         rb"^Exception in thread \"[^\"]{1,80}\" [\w.]{3,}|^panic: \S",  # Java and Go
         rb"^(?:\S{1,80}: )?\S{1,200}:\d+: .{1,300}: Assertion [`'].{1,300}' failed\.",
-        rb"^\[LightGBM\] \[Fatal\] ",
+        rb"^\[LightGBM\] \[Fatal\] |^Quitting \(on error\)\.",  # the second of SUMO
         rb"^(?:double free|free\(\): |malloc\(\): |corrupted (?:size|double)|munmap_chunk\(\): )",
         rb"[Ff]ailed to (?:save|write) (?:the |a )?(?:\w+ )?checkpoint\b|^terminate called after throwing",
         rb"\b[Tt]raining failed\b(?! (?:runs|trials|jobs))|\b[Ee]rror during training\b",
@@ -132,7 +135,7 @@ TROUBLE = Signs(
         needles=b"panicked|MemoryError|No space|quota|Stale file|bad_alloc|ailed to |oss is |Invalid loss|"
         b"raining fail|rror during tr|te called|Check fa|] Error: |rror executing|rror instant|"
         b"rror locating|rror using |rror in |forrtl: |Fortran run|ERROR: |Exception in th|panic: |"
-        b"Assertion |[Fatal]|double free|(): |corrupted ",
+        b"Assertion |[Fatal]|Quitting (on|double free|(): |corrupted ",
     ),
     # of a program that does not even begin, Python prints no traceback
     sign(
@@ -153,16 +156,17 @@ TROUBLE = Signs(
         rb"^ERROR: Could not consume arg: |^docker: Error response from daemon: ",
         rb"^\S{1,200}: error while loading shared libraries: ",
         rb"^\S{1,200}: Error while finding module specification for ",
+        rb"^(?:\S{0,200}/)?luajit: \S{1,300}:\d+: \S",  # Lua
         needles=b"SyntaxError: |IndentationError: |TabError: |: error: |: can't open |: Can't open |"
         b": No module named |command not found|Could not |FATAL:   |ad substitution|yntax error|"
-        b"nbound variable|: No such |: Missing |rror response|rror while |: Invalid value",
+        b"nbound variable|: No such |: Missing |rror response|rror while |: Invalid value|luajit: ",
     ),
 )
 """What may end a run."""
 _ADVICE = re.compile(
     rb"might be|may be caused|could be|please try|[Cc]ompile with|DSA|error_if_nonfinite|\b[Ii]f you\b"
     rb"|\b[Ii]n case\b|\b[Hh]ow (?:do|to|can)\b|\bwill (?:send|be)\b|\bhandlers? (?:for|on)\b"
-    rb"|\b[Rr]egister|\b[Ii]nstall|^\W{0,4}(?i:prompt|sample|user|assistant|question|answer|completion|generated)"
+    rb"|\b[Rr]egister|(?<!/)\b[Ii]nstall|^\W{0,4}(?i:prompt|sample|user|assistant|question|answer|completion|generated)"
     rb"(?: \d+)?\W{0,3}: "
 )
 """Words of advice, or of a text that a model writes, before words of trouble."""

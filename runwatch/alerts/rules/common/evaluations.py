@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
+
 import numpy as np
 
 from runwatch.alerts.rules.baseline import middle
 from runwatch.alerts.rules.common.context import Recent
-from runwatch.core.block import Block
+from runwatch.core.block import Block, Samples
 from runwatch.core.metrics import VAL_LOSS
 
 _NEWEST = 3
 """Newest evaluations whose median is compared."""
+_PERPLEXITY = re.compile(r"(?i)(?:val(?:id(?:ation)?)?|eval|dev)[/_ ](?:.*[/_ ])?(?:ppl|perplexity)\Z")
+
+
+@lru_cache(maxsize=8192)
+def is_perplexity(metric: str) -> bool:
+    """Return whether a metric is exp of a validation loss."""
+    return _PERPLEXITY.match(metric) is not None
+
+
+def evaluations(samples: Samples, step: float) -> tuple[list[int], float]:
+    """Return the finite rows of evaluations of their own, after one of `step`, and the newest step.
+
+    More rows of a step are of its parts: samples, tasks or batches.
+    """
+    rows = np.flatnonzero(np.isfinite(samples.value))
+    steps = np.append(step, samples.step[rows])
+    own: list[int] = rows[steps[1:] != steps[:-1]].tolist()
+    return own, float(steps[-1])
 
 
 class Evaluations:

@@ -9,12 +9,12 @@ import msgspec
 import numpy as np
 
 from runwatch.alerts.rules.baseline import take
-from runwatch.alerts.rules.common.roles import AGENT, FORGER, JUDGE, REWARD, RIVAL, role
+from runwatch.alerts.rules.common.roles import AGENT, EXPLORATION, FORGER, JUDGE, REWARD, RIVAL, role
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 
 _SILENT = frozenset({JUDGE, FORGER, RIVAL})
-_NOTED = frozenset({AGENT, REWARD})
+_NOTED = frozenset({AGENT, EXPLORATION, REWARD})
 
 
 @dataclass

@@ -26,6 +26,7 @@ KL = "divergence"
 JUDGE = "discriminator loss"
 FORGER = "generator loss"
 AGENT = "loss of an agent"
+EXPLORATION = "rate of exploration"
 RIVAL = "strength against oneself"
 SIZE = "size of a model that grows"
 
@@ -43,8 +44,8 @@ _NAMES = {
     KL: """kl approx_kl approxkl approxkl_avg ppo_kl mean_kl kl_mean kl/mean reward_kl_penalty
         kl_divergence kl_div kl_loss""",
     AGENT: """policy_loss pi_loss policy_gradient_loss pg_loss actor_loss value_loss vf_loss critic_loss
-        q_loss td_loss epsilon ε eps_greedy exploration_rate explained_variance explained_var
-        explained_var_old explained_var_new""",
+        q_loss td_loss explained_variance explained_var explained_var_old explained_var_new""",
+    EXPLORATION: "epsilon ε eps_greedy exploration_rate",
     SIZE: """num_gaussians n_gaussians number_of_gaussians gaussians num num_gs num_splats splats num_points
         n_points points total_points""",
     RIVAL: "elo elo_rating win_rate winrate winning_rate self_play selfplay self_play_games",

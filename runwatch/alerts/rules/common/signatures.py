@@ -423,6 +423,11 @@ def is_caught(event: Event) -> bool:
     return "caught" in event.data or _OF_TRACKER.search(event.title) is not None
 
 
+_UNREADABLE = ("SyntaxError: ", "IndentationError: ", "TabError: ")
+"""Errors of files that are compiled: installers of packages continue with the next one."""
+
+
 def may_be_caught(event: Event) -> bool:
     """Return whether an event is an error that the program itself may have caught and printed."""
-    return "inner" in event.data or (event.kind == "oom" and "frames" not in event.data)
+    plain = "frames" not in event.data and (event.kind == "oom" or event.title.startswith(_UNREADABLE))
+    return "inner" in event.data or plain

@@ -190,8 +190,7 @@ class Crash(RunRule):
     def _take(self, event: Event, block: Block) -> list[Finding]:
         trained, self._trains = self._trains, self._trains or shows_training(event)
         if event.kind in {"finished", "over"}:
-            self._over = Moment.of(block, event.offset)
-            return self._finish(Place(event.step or self._last.step, event.line))
+            return self._finish(event, block)
         death = self._death
         self._finished &= event.kind not in _ANEW
         if death is not None and event.kind == "launch":
@@ -228,10 +227,12 @@ class Crash(RunRule):
             return [self._finding(death, Verdict.FIRING if death.firing else Verdict.PENDING)]
         return []
 
-    def _finish(self, where: Place) -> list[Finding]:
+    def _finish(self, event: Event, block: Block) -> list[Finding]:
         """Take the log's word that training is over."""
-        self._finished = True
-        death, self._death = self._death, None
+        death, where = self._death, Place(event.step or self._last.step, event.line)
+        if event.kind == "over" and death is not None and death.asked:
+            return []  # so end programs that are asked to, and the hooks of trackers
+        self._finished, self._over, self._death = True, Moment.of(block, event.offset), None
         if death is not None and (death.over or (death.closed and death.rows)):
             return self._relaunched(death, where)  # what finished is another launch
         return [self._clear("it finished", where)] if death else []

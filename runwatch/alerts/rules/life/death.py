@@ -119,6 +119,11 @@ class Death:
         """Whether what trains behind it is of another launch."""
         return self.ended or (self.uncaught and self.untrained)
 
+    @property
+    def asked(self) -> bool:
+        """Whether a signal asked it to end."""
+        return self.signature.name == "terminated"
+
     def _add_symptom(self, signature: Signature) -> None:
         if len(self.symptoms) < _KEPT:
             self.symptoms[signature.name] = None

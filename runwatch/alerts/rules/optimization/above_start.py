@@ -1,18 +1,19 @@
 """The training loss is above where it began.
 
 Reason: a rate that is far too high breaks a model within its first steps. There is no best to rise from
-then, and the loss is flat, or even falls, high above that of the untrained model. Formula, in y =
-ln(loss): the start is the median of the first three rows, or the first, where that is lower but 2 or
-more, as a likelihood's is, or the newest rows are at the guess among a vocabulary, or an evaluation
-before them that is that guess; f is the median of the last 20 rows, taken every 16 rows. Fires when f is
-above the start by max(ln(1 + `rise`), z * s), s the noise of single rows now, at `persist` such points in
-a row, and is not falling (near its highest, or for three times as long). With fewer rows: when each of
-the newest five, of `early` at least, is `grave` above a start that was a likelihood's, or at the end of
-the run; there one point less is enough, too. A note below `grave`, or from a lower start, unless that is
-as high as the guess among 200 tokens, and no higher than that among a million, or `epochs` epochs have
-passed: queues and teachers raise a loss by design, and sums grow with what is summed. A first row above
-1e15 is a warning by itself. Else a warning, and critical when it is `grave` above the start and lasts.
-Ends, and stays ended, when f is below the start: from then on `divergence` has a best to compare with.
+then, and the loss is flat, or even falls, high above that of the untrained model. Formula, in y = ln(loss):
+the start is the median of the first three rows, or the first, where that is three times as high, or lower
+but 2 or more, as a likelihood's is, or the newest rows are at the guess among a vocabulary, or an
+evaluation before them that is that guess; f is the median of the last 20 rows, taken every 16 rows. Fires
+when f is above the start by max(ln(1 + `rise`), z * s), s the noise of single rows now, at `persist` such
+points in a row, and is not falling (near its highest, or for three times as long). With fewer rows: when
+each of the newest five, of `early` at least, is `grave` above a start that was a likelihood's, or at the
+end of the run; there one point less is enough, too. A note below `grave`, or from a lower start, unless
+that is as high as the guess among 200 tokens, and no higher than that among a million, or `epochs` epochs
+have passed: queues and teachers raise a loss by design, and sums grow with what is summed. A first row
+above 1e15 is a warning by itself. Else a warning, and critical when it is `grave` above the start and
+lasts. Ends, and stays ended, when f is below the start: from then on `divergence` has a best to compare
+with.
 
 Example: 'loss is 4.4 times what it began with (4.31 at step 0)', at a rate 1,000 times too high.
 
@@ -49,6 +50,8 @@ from runwatch.core.metrics import LOSS, VAL_LOSS, label
 _HOP, _SMOOTH = 16, 20
 _FIRST = 3
 _NEWEST = 5
+_FELL = 3.0
+"""Multiple of the median of the first rows from which the first alone is the start: it fell from there."""
 _LIKELIHOOD = 2.0
 """Start from which a loss is that of guessing, not a mean that began at zero."""
 _FALLEN = 0.8
@@ -189,9 +192,11 @@ class AboveStart(LossRule, RankRule):
 
     @property
     def _start(self) -> float:
-        usual = middle(self._first)
-        if self._first[0] >= log(_LIKELIHOOD) or self._lost:
-            usual = min(usual, self._first[0])
+        first, usual = self._first[0], middle(self._first)
+        if first > usual + log(_FELL):
+            usual = first
+        elif first >= log(_LIKELIHOOD) or self._lost:
+            usual = min(usual, first)
         return min(usual, self._reference)
 
     @property

@@ -1,23 +1,23 @@
 """The training loss has risen from its best and stays up.
 
-Reason: spikes recover, slow rises do not; a run that has lost 10 % for dozens of rows
-rarely comes back without a restart. Formula, in y = ln(loss): f is the median of the last
-20 rows, taken every 16 rows; best is the lowest f so far. Fires when f - best is above all
-of these at `persist` such points in a row: ln(1 + rise); z * s, with s the noise now or at
-the best; and `waves` times the second highest rise of f that was lost again by half. s is
-the greatest of the 90th percentile of successive differences, as a Gaussian's deviation (a
-shift or a slow rise does not inflate it; data of two kinds in turn do, and no median can
-move further than from one kind to the other), and, at the best, the deviation of the rows
-there; 3.4 is about twice 6 standard errors of a median of 20. A warning; critical when the
-loss has risen by `grave`, or after `long` points, because slow rises do not recover; not
-below a tenth of the untrained loss, where ratios say little; a note below a fiftieth.
-Neither while it comes back: 5 % below the highest of the last four points, or by a third of
-the rise, unless for 3 * `long` points; nor before four points where half of it came at
-once, as a spike's; nor in a warm-up, while the rate rises gradually and the loss is below
-the untrained. Clears when f is back below half of that. While firing, a further rise by the
-same margin confirms it. At the end of a run the lowest of the last `last` rows is compared
-with the lowest level at which as many were: a run that ends `grave` above it, above best, and by z *
-s, is critical, however short, unless it is below a tenth of what it was untrained.
+Reason: spikes recover, slow rises do not; a run that has lost 10 % for dozens of rows rarely comes back
+without a restart. Formula, in y = ln(loss): f is the median of the last 20 rows, taken every 16 rows; best
+is the lowest f so far. Fires when f - best is above all of these at `persist` such points in a row: ln(1 +
+rise); z * s, with s the noise now or at the best; and `waves` times the second highest rise of f that was
+lost again by half. s is the greatest of the 90th percentile of successive differences, as a Gaussian's
+deviation (a shift or a slow rise does not inflate it; data of two kinds in turn do, and no median can move
+further than from one kind to the other), and, at the best, the deviation of the rows there; 3.4 is about
+twice 6 standard errors of a median of 20. Where rows are means of many, as bars print them, the noise is
+below 0.4 of the deviation of the rows (medians of 8 points): then s is no less than 1.5 times that, and
+three times as many points must agree. A warning; critical when the loss has risen by `grave`, or after
+`long` points, because slow rises do not recover; not below a tenth of the untrained loss, where ratios say
+little; a note below a fiftieth. Neither while it comes back: 5 % below the highest of the last four points,
+or by a third of the rise, unless for 3 * `long` points; nor before four points where half of it came at
+once, as a spike's; nor in a warm-up, while the rate rises gradually and the loss is below the untrained.
+Clears when f is back below half of that. While firing, a further rise by the same margin confirms it. At
+the end of a run the lowest of the last `last` rows is compared with the lowest level at which as many were:
+a run that ends `grave` above it, above best, and by z * s, is critical, however short, unless it is below a
+tenth of what it was untrained.
 
 Example: 'loss is 24% above its best of 2.31 at step 5,210', and 40 rows later
 still is.
@@ -96,6 +96,12 @@ _AGAIN = 2
 """Saves of the best model since the lowest loss that say that it gets better."""
 _NOTHING = 0.02
 """Part of the untrained loss below which all is learned by heart, and a rise is a note."""
+_MEANS, _MEAN = 0.4, 3
+"""Noise over the deviation below which rows are means of many; and as many times as long must a rise last."""
+_WIDER = 1.5
+"""How much further such means wander than the rows of one window show."""
+_LATELY = 8
+"""Points that show it."""
 _KEPT = 64
 """Points among which it is looked where a rise began."""
 
@@ -128,6 +134,8 @@ class _Rise:
     """The last step at which it had not begun to rise."""
     sudden: bool = False
     """Whether half of it came from one point to the next, as a spike's."""
+    persist: int = 1
+    """Points in a row that must agree."""
     over: int = 1
     under: int = 0
     highest: float = -np.inf
@@ -218,6 +226,8 @@ class Divergence(LossRule, RankRule):
     _ending: _Ending = field(default_factory=_Ending, init=False, repr=False)
     _newest: Floats = field(default_factory=lambda: np.empty((2, 0)), init=False, repr=False)
     """Step and level of the newest points, shape (2, n)."""
+    _noises: Floats = field(default_factory=lambda: np.empty((2, 0)), init=False, repr=False)
+    """Their noise, and the deviation of their rows, shape (2, n)."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge a block, with what it contains besides the loss."""
@@ -237,6 +247,7 @@ class Divergence(LossRule, RankRule):
         """Begin again."""
         self._windows, self._best, self._waves = Windows(32, _HOP), _Best(), Waves()
         self._newest, self._ending = np.empty((2, 0)), _Ending()
+        self._noises = np.empty((2, 0))
         return [self._clear(where)] if self._rise else []
 
     def walk_positive(self, rows: Samples) -> list[Finding]:
@@ -250,7 +261,10 @@ class Divergence(LossRule, RankRule):
         """The row in `rows` that completed each window."""
         level = median(np.sort(windows[:, -_SMOOTH:], axis=1))
         noise = swing(windows)
-        sigma = np.maximum(deviation(windows), noise)
+        apart = deviation(windows)
+        sigma = np.maximum(apart, noise)
+        noises = np.hstack([self._noises, [noise, apart]])
+        self._noises = noises[:, -_LATELY:]
         height = self._waves.add(level)
         newest = np.hstack([self._newest, [rows.step[points], level]])
         known = newest.shape[1] - len(points)
@@ -272,7 +286,8 @@ class Divergence(LossRule, RankRule):
                 at += stop
                 margin = max(float(least[stop]), self.z * self._best.sigma)
                 until = newest[:, max(0, known + at - _KEPT) : known + at]
-                found += self._open(rows, int(points[at]), float(level[at]), margin, until)
+                lately = noises[:, : noises.shape[1] - len(points) + at + 1][:, -_LATELY:]
+                found += self._open(rows, int(points[at]), float(level[at]), margin, until, lately)
             at += 1
         return found
 
@@ -317,8 +332,15 @@ class Divergence(LossRule, RankRule):
         """Return by how much (n,) ln(loss) must have risen at each point, whatever the noise at the best."""
         return np.maximum(log(1 + self.rise), np.maximum(self.z * noise, self.waves * height))
 
-    def _open(self, rows: Samples, row: int, level: float, margin: float, until: Floats) -> list[Finding]:
+    def _open(
+        self, rows: Samples, row: int, level: float, margin: float, until: Floats, lately: Floats
+    ) -> list[Finding]:
         offset = float(rows.offset[row])
+        noise, apart = np.median(lately, axis=1).tolist()
+        means = noise < _MEANS * apart
+        margin = max(margin, _WIDER * self.z * apart) if means else margin
+        if level - self._best.level <= margin:
+            return []
         jump = lr_jump(self._rate, offset)
         cause = surge(self._grad, GRAD_NORM, offset)
         if jump > 1.5:
@@ -329,11 +351,12 @@ class Divergence(LossRule, RankRule):
         step = self._best.where.step
         step = int(sound[-1]) if len(sound) and np.isfinite(sound[-1]) else step
         sudden = bool(until.size) and level - until[1, -1] > (level - self._best.level) / 2
-        self._rise = _Rise(self._onset(rows, row, margin), cause, level, margin, step, sudden)
+        persist = _MEAN * self.persist if means else self.persist
+        self._rise = _Rise(self._onset(rows, row, margin), cause, level, margin, step, sudden, persist)
         since = until[1, int(np.argmin(until[1])) if until.size else 0 :]
         self._rise.highest = float(since[-_AFTER:].max(initial=level))
         self._rise.comes_back(level, self._best.level)
-        if self.persist <= 1:
+        if persist <= 1:
             return [self._fire(self._rise, level)]
         return [self._finding(self._rise, Verdict.PENDING, level)]
 
@@ -386,7 +409,7 @@ class Divergence(LossRule, RankRule):
         grave &= level >= self._ending.untrained + log(_LOW)
         severity = self._severity(level, meant, grave=grave)
         if not rise.firing:
-            reported = rise.over >= self.persist
+            reported = rise.over >= rise.persist
         else:
             reported = level > rise.level + rise.margin or severity.exceeds(rise.firing)
         return [self._fire(rise, level, meant, grave=grave)] if reported else []

@@ -9,7 +9,8 @@ A warning once `wasted` of all evaluations, ten at least, lie behind the best, a
 above it by `rise`: most of the run has made it worse. From `costly` on, `validation` says so; a best that
 is that of guessing, ln(k), counts after 24. A warning, too, once half of all evaluations, `few` at least, are
 `far` above the best in a row, the newest three by half as much again, while the training loss of the newest
-three fell by a fifth, and below that best. Ends with a better evaluation.
+three fell by a fifth, and below that best; three are enough where it fell below a third of that best. Ends
+with a better evaluation.
 
 Example: 'val loss has not fallen below 1.02 for 9 evaluations, since step 400, while train loss fell to 0.2'.
 
@@ -40,6 +41,8 @@ from runwatch.core.metrics import LOSS, VAL_LOSS, label
 
 _HALF = 0.5
 _FALLS = 0.8
+_DEEP, _FEWEST = 1 / 3, 3
+"""Of the best evaluation, a training loss so far below that as few evaluations show that it overfits."""
 _MANY, _OF_GUESS = 10, 24
 """Evaluations behind the best from which they may be a warning, also where that is the loss of guessing."""
 
@@ -140,7 +143,8 @@ class GeneralizationGap(RankRule):
 
     def _spoils(self, watch: _Watch, lately: float) -> bool:
         """Whether the newer half of few evaluations is far above the best, and the training loss fell."""
-        if watch.far < max(self.few, _HALF * watch.count) or guessing(watch.best):
+        few = _FEWEST if lately < _DEEP * watch.best else self.few
+        if watch.far < max(few, _HALF * watch.count) or guessing(watch.best):
             return False
         worse = min(watch.newest) > watch.best * (1 + 1.5 * self.far)
         return worse and lately < min(watch.best, _FALLS * watch.lately)

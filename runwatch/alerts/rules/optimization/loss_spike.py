@@ -4,20 +4,20 @@ Reason: spikes that recover within a few steps are part of large-scale training 
 note; spikes that stay, double the loss, or come in growing series precede divergence.
 Formula, in y = ln(loss) against the rolling baseline (median m, deviation s): a row spikes
 when y - m > z * s and y - m > ln(1 + rise), and by two steps of rounding. The spike is
-pending until it is known whether it recovers (3 rows back below m + max(3 s, half of ln(1 +
-rise))). Recovered within `brief` rows: info; a warning when it is twice as high as a spike must
-be, and ten times the usual, or `large` and the third and highest within 200 rows. A note,
-however long, when the loss stays below `low` of what it was untrained, the highest of its
-first 16 rows: losses near zero jump by ratios, unless it is above 2 and 100 times the usual. Not
-recovered: a warning, or a note as long as half of its rows, and of the newest `brief`, rose by less than
-half of `large`; critical after `long` rows, unless half of the rise is lost by then, or half of the rows
-rose by less than that. After 512 rows the new level is the usual one. While there is no baseline, a row
-spikes when it is 10 times the highest so far (of the newest 16 since the loss came down to a tenth of
+pending until it is known whether it recovers (3 rows back below m + max(3 s, half of ln(1 + rise))).
+Recovered within `brief` rows: info; a warning when it is twice as high as a spike must be, and ten times
+the usual (a thousand times, where it is a single row and there is a baseline), or `large` and the third and
+highest within 200 rows. A note, however long, when the loss stays below `low` of what it was untrained, the
+highest of its first 16 rows: losses near zero jump by ratios, unless it is above 2 and 100 times the usual.
+Not recovered: a warning, or a note as long as half of its rows, and of the newest `brief`, rose by less
+than half of `large`; critical after `long` rows, unless half of the rise is lost by then, or half of the
+rows rose by less than that. After 512 rows the new level is the usual one. While there is no baseline, a
+row spikes when it is 10 times the highest so far (of the newest 16 since the loss came down to a tenth of
 that, five at least), and 5 or more, or, if that was above 2, in the first five rows: a note while the
 newest three evaluations since then are better than all before.
 
 Example: 'loss rose 63% at step 1,605 and did not recover at once'; a single bad
-batch is a note.
+batch is a note, since the row after it shows that the weights are as they were.
 
 What to do: nothing, if it recovers. If it stays, go back to the checkpoint before it,
 skip some hundred batches, and look at the data of that step.
@@ -165,6 +165,8 @@ class LossSpike(LossRule, RankRule):
     waves: float = threshold(2.0, "multiple of the second highest rise so far that was lost again")
     early: ClassVar[float] = 10.0
     """Multiple of the highest loss so far that is reported while little is known."""
+    alone: ClassVar[float] = 1000.0
+    """Multiple of the usual from which a single row that recovered is more than a bad batch."""
     brief: int = threshold(5, "rows within which a spike should recover")
     long: int = threshold(50, "rows after which a spike that has not recovered is critical")
     calm: ClassVar[int] = 3
@@ -340,7 +342,8 @@ class LossSpike(LossRule, RankRule):
     def _severity(self, spike: _Spike) -> Severity:
         """Return how severe a spike is that did not last: it cost nothing, but higher ones may follow."""
         small = spike.rise < self.large or spike.peak - spike.usual < 2 * spike.least
-        heavy = spike.rise + 1 >= self.early or self._growing(spike)
+        least = self.early if spike.early or spike.rows - spike.calm > 1 else self.alone
+        heavy = spike.rise + 1 >= least or self._growing(spike)
         return Severity.WARNING if heavy and not small else Severity.INFO
 
     def _scatter(self, spike: _Spike) -> float:

@@ -2,9 +2,8 @@
 
 Reason: a loss of a hundredth of the untrained one says that the data are known by heart;
 whether anything else was learned only held-out data can show, and there is none.
-Formula: the median of 64 rows, taken every 64, is below `part` of the highest loss of the
-first 16 rows, at least `epochs` epochs are done, and no validation metric has ever been
-printed: a note. Ends when one is.
+Formula: the median of 64 rows, taken every 64, is below `part` of that of the first three, at least
+`epochs` epochs are done, and no validation metric has ever been printed: a note. Ends when one is.
 
 Example: 'loss is 0.029 of what it was untrained after 68 epochs, and nothing validates it'.
 
@@ -31,7 +30,7 @@ from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import EPOCH, LOSS, label
 
-_FIRST, _WIDTH = 16, 64
+_FIRST, _WIDTH = 3, 64
 
 
 @dataclass
@@ -81,7 +80,7 @@ class Memorised(RankRule):
         ends, windows = self._windows.add(rows.value)
         if self._open or not len(ends):
             return []
-        untrained = float(self._first.max())
+        untrained = float(np.median(self._first))
         level = median(np.sort(windows, axis=1))
         for at in np.flatnonzero(level < self.part * untrained).tolist():
             row = int(ends[at]) - start - 1

@@ -2,14 +2,15 @@
 
 Reason: labels that do not fit, a detached graph or a rate far too small look like training:
 numbers move, and nothing is learned. Formula, after `rows` rows, after an eighth of them
-that cover `epochs` epochs, a quarter that cover ten times `rows` steps, or a
+that cover `epochs` epochs or ten times `rows` steps, a sixteenth that cover `few` epochs, or a
 quarter that cover `seen` epochs where the loss is still at chance, or a quarter whose
 gradient norms are all 0: the median loss of
 the last quarter of them is not lower than that of the first by more than max(`least`, 2
 standard errors of the two medians), or both are at ln(k) of fewer than ten classes. A
 warning where that costs the run: the loss is at chance, within `chance` of ln(k) for a
 usual number of classes or tokens k; no learning rate was above `rate`; all gradient norms
-were exactly 0; or it is flat to 1 %
+were exactly 0; or few rows, of `few` epochs, end where they begin, and their order shows no fall (the test
+of Mann and Kendall); or it is flat to 1 %
 through all those epochs, or moves and is flat through all those rows; or it is -ln of the
 lowest probability that a program admits (87.3365 of a float, 16.1181 of 1e-7) in each of
 the first `clipped` rows, or of the newest as many when all these rows are judged. Elsewhere
@@ -59,6 +60,7 @@ from runwatch.alerts.rules.common.beginning import began_elsewhere
 from runwatch.alerts.rules.common.chance import guessing, least_likely
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.epochs import Epochs
+from runwatch.alerts.rules.common.falling import falls
 from runwatch.alerts.rules.common.players import Players
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -92,6 +94,7 @@ class NeverLearns(RankRule):
 
     rows: int = threshold(400, "first rows that are judged", least=64)
     epochs: float = threshold(50.0, "epochs for which an eighth of the rows is enough")
+    few: float = threshold(10.0, "epochs for which a sixteenth of the rows is enough, where nothing falls")
     seen: float = threshold(3.0, "epochs for which a quarter of the rows is enough at chance")
     least: float = threshold(0.005, "fall of the loss that is enough, as a fraction")
     chance: float = threshold(0.01, "distance from ln(k) that counts as chance level, as a fraction")
@@ -150,7 +153,9 @@ class NeverLearns(RankRule):
         y = np.log(rows.value)
         if self._windows is not None:
             return self._watch(rows, y)
-        for count in sorted((self.clipped, self.rows // 8, self.rows // 4, self.rows // 2, self.rows)):
+        for count in sorted(
+            (self.clipped, self.rows // 16, self.rows // 8, self.rows // 4, self.rows // 2, self.rows)
+        ):
             missing = count - len(self._first)
             if self._done or missing <= 0 or len(y) < missing:
                 continue
@@ -167,15 +172,12 @@ class NeverLearns(RankRule):
     def _judge(self, first: Floats, offset: float, here: Place, step: float) -> Finding | None:
         """Judge the first rows, if they are as many as it takes."""
         count = len(first)
-        if offset < self._players.first and (lowest := self._clipped(first)):
-            self._firing, level = Severity.WARNING, float(first[-1])
-            cause = f"what is right has the lowest probability that the program admits: {lowest:.2g}"
-            return self._fire(first, here, cause, level, level)
-        if count < self.rows // 8:
-            return None
-        passed = self._epochs.passed(offset) if self._begin < 0 else self._epochs.printed(offset)
+        soon = self._soon(first, offset, here) if offset < self._players.first else None
+        if soon is not None or count < self.rows // 8:
+            return soon
+        passed = self._passed(offset)
         epochs = passed >= self.epochs
-        steps = count >= self.rows // 4 and step - self._steps[0] >= _STEPS * self.rows
+        steps = step - self._steps[0] >= _STEPS * self.rows
         self._done = count == self.rows
         quarter = count // 4
         chance = self._at_chance(first[:quarter], first[-quarter:])
@@ -194,12 +196,38 @@ class NeverLearns(RankRule):
         cause = self._cause(float(end), offset)
         span = float(np.ptp(first))  # 0: perhaps the numbers are rounded
         whole = count == self.rows
-        flat = span < 4 * _FLAT and (epochs or (span > 0 and whole))
+        flat = span < 4 * _FLAT and (epochs or (span > 0 and (whole or steps)))
         if not (cause or flat):
             found = float(start), float(end), float(noise)
             return self._note(first, here, *found, falls=bool(start - end > error)) if whole else None
         self._firing = Severity.WARNING
         return self._fire(first, here, cause, float(start), float(end))
+
+    def _soon(self, first: Floats, offset: float, here: Place) -> Finding | None:
+        """Judge few rows, which show it by their level, or by the epochs that they are of."""
+        level, cause = float(first[-1]), ""
+        start = level
+        if lowest := self._clipped(first):
+            cause = f"what is right has the lowest probability that the program admits: {lowest:.2g}"
+        elif self._stays(first, offset):
+            start, level = (middle(part.tolist()) for part in (first[: len(first) // 4], first))
+            cause = self._cause(level, offset) or f"{self._passed(offset):.0f} epochs have not lowered it"
+        if not cause:
+            return None
+        self._firing = Severity.WARNING
+        return self._fire(first, here, cause, start, level)
+
+    def _passed(self, offset: float) -> float:
+        """Return the epochs of this launch up to `offset`."""
+        return self._epochs.passed(offset) if self._begin < 0 else self._epochs.printed(offset)
+
+    def _stays(self, first: Floats, offset: float) -> bool:
+        """Whether few rows, of many epochs, do not fall in the least, nor have fallen at once."""
+        few = self.rows // 16 <= len(first) <= self.rows // 4
+        if not few or self._passed(offset) < self.few or began_elsewhere(self._steps):
+            return False
+        high = float(first[:2].mean()) > np.quantile(first[2:], 0.9)
+        return not high and middle(first.tolist()) > _OF_NOISE and not (falls(first, 1.0) or falls(-first))
 
     def _note(
         self, first: Floats, here: Place, start: float, end: float, noise: float, *, falls: bool

@@ -4,18 +4,20 @@ Reason: a learning rate that is too high for where the model has come to throws 
 and fro; the loss jumps up and down about a level, and no single row is an event.
 Formula, in y = ln(loss): s is the 90th percentile of successive differences of 32 rows, as a
 Gaussian's deviation, and f the median of the last 20, both taken every 16 rows. Fires when s
-is above `least` and `times` the lowest s so far, and f is not below the best f so far, at
-`persist` such points in a row. A note; a warning when f is also above the best by ln(1 +
-`rise`): `divergence` cannot distinguish that from such noise. Ends when s is below half
-of that, or f below that best by ln(1 + `rise`).
+is above `least` and `times` the lowest s that lasted so far (the median of six such points), the same holds
+for the loss itself, and f is not below the best f so far, at `persist` such points in a row. A note; a
+warning when f is also above the lowest that lasted by ln(1 + `rise`): `divergence` cannot distinguish that
+from such noise. Ends when s is below half of that, or f below that best by ln(1 + `rise`).
 
 Example: 'loss oscillates by 45% from one logged step to the next, 9 times as much as it did, and
 no longer falls'.
 
 What to do: lower the learning rate, or let its schedule do so; look at the size of the batches.
 
-Traps: noise grows by ratios where the loss comes near zero, so that nothing is said below a
-tenth of the untrained loss; data of two kinds in turn scatter from the beginning; a
+Traps: noise grows by ratios where the loss comes near zero, as that of batches does which are easy by
+now, so that the loss itself must scatter too, and nothing is said below a
+tenth of the untrained loss; data of two kinds in turn scatter from the beginning, and so does the
+loss of a random part of the work (diffusion), whose first rows alone, untrained, are alike; a
 loss that falls while it scatters learns.
 
 Source: the sharpness of large rates, Cohen et al. 2021.
@@ -29,6 +31,7 @@ from math import log
 from typing import ClassVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, swing
@@ -38,7 +41,31 @@ from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LOSS, label
 
 _WIDTH, _HOP, _SMOOTH = 32, 16, 20
+_HIGHEST = 300.0
+"""ln of a loss above which it is as good as infinite."""
+_LASTS = 6
+"""Deviations in a row whose median has lasted: a single one is low by chance, or before the data differ."""
 _LOW = 0.1
+
+
+class _Lowest:
+    """The lowest value that has lasted: the lowest median of as many in a row."""
+
+    def __init__(self) -> None:
+        self._newest = np.empty(0)
+        self._lowest = np.inf
+
+    def add(self, values: Floats) -> Floats:
+        """Take the next values (n,); return the lowest (n + 1,) before each, and after all."""
+        known = np.concatenate([self._newest, values])
+        self._newest = known[-_LASTS:].copy()
+        lasting = np.full(len(values), np.inf)
+        if len(known) >= _LASTS:
+            medians = np.median(sliding_window_view(known, _LASTS), axis=1)[-len(values) :]
+            lasting[len(values) - len(medians) :] = medians
+        lowest: Floats = np.fmin.accumulate(np.append(self._lowest, lasting))
+        self._lowest = float(lowest[-1])
+        return lowest
 
 
 @dataclass
@@ -56,8 +83,12 @@ class Oscillation(LossRule, RankRule):
     _windows: Windows = field(default_factory=lambda: Windows(_WIDTH, _HOP), init=False, repr=False)
     _untrained: float = field(default=-np.inf, init=False, repr=False)
     """The highest median so far, ln."""
-    _calm: float = field(default=np.inf, init=False, repr=False)
-    """The lowest deviation so far."""
+    _calm: _Lowest = field(default_factory=_Lowest, init=False, repr=False)
+    """Of the deviations."""
+    _flat: _Lowest = field(default_factory=_Lowest, init=False, repr=False)
+    """Of those of the loss itself, not of its logarithm."""
+    _low: _Lowest = field(default_factory=_Lowest, init=False, repr=False)
+    """Of the medians."""
     _best: float = field(default=np.inf, init=False, repr=False)
     _then: float = field(default=np.inf, init=False, repr=False)
     """The best when it fired."""
@@ -69,8 +100,8 @@ class Oscillation(LossRule, RankRule):
 
     def restart(self, where: Place) -> Sequence[Finding]:
         """Begin again."""
-        self._windows = Windows(_WIDTH, _HOP)
-        self._calm = self._best = np.inf
+        self._windows, self._best = Windows(_WIDTH, _HOP), np.inf
+        self._calm, self._flat, self._low = _Lowest(), _Lowest(), _Lowest()
         return self._clear(where)
 
     def walk_positive(self, rows: Samples) -> list[Finding]:
@@ -80,37 +111,36 @@ class Oscillation(LossRule, RankRule):
         if not len(ends):
             return []
         levels, noises = median(np.sort(windows[:, -_SMOOTH:], axis=1)), swing(windows)
+        heights = swing(np.exp(np.minimum(windows, _HIGHEST)))
         found: list[Finding] = []
-        if self._firing is None and self._is_calm(noises):
+        calms, lows = self._calm.add(noises)[:-1], self._low.add(levels)[:-1]
+        wide = (noises > self.times * calms) & (heights > self.times * self._flat.add(heights)[:-1])
+        wide &= noises > self.least
+        if self._firing is None and not wide.any():  # as in most blocks
             self._over = self._high = 0
-            self._learn(
-                float(np.fmin.reduce(levels)), float(np.fmax.reduce(levels)), float(np.fmin.reduce(noises))
-            )
+            self._learn(float(np.fmin.reduce(levels)), float(np.fmax.reduce(levels)))
             return found
-        for end, level, noise in zip(ends.tolist(), levels.tolist(), noises.tolist(), strict=True):
-            found += self._follow(level, noise, place(rows, end - start - 1))
-            self._learn(level, level, noise)
+        points = zip(*(part.tolist() for part in (ends, wide, levels, noises, calms, lows)), strict=True)
+        for end, is_wide, level, noise, calm, low in points:
+            here = place(rows, int(end) - start - 1)
+            found += self._follow(level, noise, calm, low, here, wide=bool(is_wide))
+            self._learn(level, level)
         return found
 
-    def _is_calm(self, noises: Floats) -> bool:
-        """Return whether none of the next deviations is wide: so it is in most blocks."""
-        calm = np.fmin.accumulate([self._calm, *noises[:-1]])
-        return not (noises > np.maximum(self.least, self.times * calm)).any()
+    def _learn(self, lowest: float, highest: float) -> None:
+        """Take what the next medians reached."""
+        self._untrained, self._best = max(self._untrained, highest), min(self._best, lowest)
 
-    def _learn(self, lowest: float, highest: float, calmest: float) -> None:
-        """Take what the next medians and deviations reached."""
-        self._untrained = max(self._untrained, highest)
-        self._calm, self._best = min(self._calm, calmest), min(self._best, lowest)
-
-    def _follow(self, level: float, noise: float, here: Place) -> list[Finding]:
-        wide = noise > max(self.least, self.times * self._calm)
+    def _follow(
+        self, level: float, noise: float, calm: float, low: float, here: Place, *, wide: bool
+    ) -> list[Finding]:
         over = wide and level >= self._best and level > self._untrained + log(_LOW)
         self._over = self._over + 1 if over else 0
-        self._high = self._high + 1 if over and level > self._best + log(1 + self.rise) else 0
+        self._high = self._high + 1 if over and level > low + log(1 + self.rise) else 0
         if self._over == 1 and not self._firing:
             self._since = here
-        calm = noise < max(self.least, self.times * self._calm) / 2
-        if self._firing and (calm or level < self._then - log(1 + self.rise)):
+        steady = noise < max(self.least, self.times * calm) / 2
+        if self._firing and (steady or level < self._then - log(1 + self.rise)):
             return self._clear(here)
         severity = Severity.WARNING if self._high >= self.persist else Severity.INFO
         if self._over < self.persist or not severity.exceeds(self._firing):
@@ -121,12 +151,12 @@ class Oscillation(LossRule, RankRule):
                 Verdict.FIRING,
                 severity,
                 f"{label(LOSS)} oscillates by {grow(noise) - 1:.0%} from one logged step to the next, "
-                f"{noise / max(self._calm, 1e-3):.0f} times as much as it did, and no longer falls",
+                f"{noise / max(calm, 1e-3):.0f} times as much as it did, and no longer falls",
                 self._since,
                 metric=LOSS,
                 cause="the learning rate may be too high by now",
                 advice="Lower the learning rate, or go back to a checkpoint from before with a lower one.",
-                evidence={"noise": noise, "calm": self._calm, "best": grow(self._best), "now": grow(level)},
+                evidence={"noise": noise, "calm": calm, "best": grow(self._best), "now": grow(level)},
             )
         ]
 

@@ -44,6 +44,7 @@ from runwatch.alerts.rules.baseline import middle
 from runwatch.alerts.rules.common.beginning import is_among_first
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.epochs import Epochs
+from runwatch.alerts.rules.common.evaluations import evaluations
 from runwatch.alerts.rules.common.roles import FORGER, JUDGE, role
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -93,6 +94,8 @@ class _Watch:
     """Whether a value was outside of [0, 1]."""
     same: float | None = None
     """What every value was exactly; NaN where they differ."""
+    step: float = np.nan
+    """Step of the newest evaluation."""
     chance: float = 0.0
     """What guessing gives, where that is what fires."""
     firing: Severity | None = None
@@ -144,7 +147,10 @@ class ScoreFloor(RankRule):
 
     def _walk(self, name: str, watch: _Watch, samples: Samples) -> list[tuple[float, str, Finding]]:
         found = []
-        for row in np.flatnonzero(np.isfinite(samples.value)).tolist():
+        rows: list[int] = np.flatnonzero(np.isfinite(samples.value)).tolist()
+        if of_held_out(name):
+            rows, watch.step = evaluations(samples, watch.step)
+        for row in rows:
             offset = float(samples.offset[row])
             finding = self._take(name, watch, float(samples.value[row]), offset, place(samples, row))
             if finding is not None:

@@ -25,6 +25,7 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
+from runwatch.alerts.rules.common.evaluations import evaluations
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import goal, label
@@ -41,6 +42,8 @@ class _Watch:
     count: int = 0
     since: int = 0
     """Evaluations since the best."""
+    step: float = np.nan
+    """Step of the newest one."""
     open: bool = False
 
 
@@ -66,7 +69,8 @@ class ScorePlateau(RankRule):
 
     def _walk(self, name: str, watch: _Watch, samples: Samples) -> list[tuple[float, Finding]]:
         found = []
-        for row in np.flatnonzero(np.isfinite(samples.value)).tolist():
+        rows, watch.step = evaluations(samples, watch.step)
+        for row in rows:
             finding = self._take(name, watch, float(samples.value[row]), place(samples, row))
             if finding is not None:
                 found.append((float(samples.offset[row]), finding))

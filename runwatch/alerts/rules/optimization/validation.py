@@ -7,8 +7,9 @@ lowest median of three (the best of many is low by chance) by max(ln(1 + `rise`)
 times the highest rise that was lost again by half; after at least `least` evaluations, while the median
 training loss of 64 rows has not risen since the best. Two in a row that are `jump` times, and 8 s, above
 the two before them are reported sooner, unless single ones have risen half as high twice. All in
-logarithms. However they scatter, those since the best rise if the order of the newest 24, `trend` at
-least, says so (the test of Mann and Kendall), and as many as above are `costly` above the lowest median.
+logarithms, and of a perplexity where no validation loss is printed. However they scatter, those since
+the best rise if the order of the newest 24, `trend` at least, says so (the test of Mann and Kendall),
+and as many as above are `costly` above the lowest median.
 Sooner too where the gap is wide: the training loss fell by half since the best, to less than half of each
 of as many evaluations and `gap` below them, which are above the lowest median by `rise` and by what
 single ones have risen twice, and as many once, and lost again. And where the first or second was
@@ -56,6 +57,7 @@ from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshol
 from runwatch.alerts.rules.baseline import grow, middle
 from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.evaluations import is_perplexity
 from runwatch.alerts.rules.common.falling import falls
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.common.wording import above
@@ -134,6 +136,8 @@ class _Watch:
     lasting: Waves = field(default_factory=Waves)
     """Rises of single evaluations, and of as many in a row as a rise must last, that came back."""
     noise: _Noise = field(default_factory=_Noise)
+    perplexity: bool = False
+    """Whether it is exp(loss)."""
     scatters: bool = False
     """Whether what fires is within the noise: only the order of the evaluations shows it, or all since."""
     firing: Severity | None = None
@@ -144,7 +148,8 @@ class _Watch:
     @property
     def guesses(self) -> bool:
         """Whether none, of few in a row so far, was better than that of the untrained model, a guess."""
-        return self.untrained and self.above < _LONGEST and guessing(self.best) > 0
+        loss = log(self.best) if self.perplexity else self.best
+        return self.untrained and self.above < _LONGEST and guessing(loss) > 0
 
 
 @dataclass
@@ -166,24 +171,31 @@ class Validation(RankRule):
 
     _recent: Recent = field(default_factory=Recent, init=False, repr=False)
     _watches: dict[str, _Watch] = field(default_factory=dict, init=False, repr=False)
+    _loss: float = field(default=np.inf, init=False, repr=False)
+    """Offset of the first validation loss: a perplexity says the same."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the validation losses of a block."""
         self._recent.push(block.samples.get(LOSS))
         found: list[Finding] = []
-        for metric in (VAL_LOSS, VAL_BPB):
+        if VAL_LOSS in block.samples:
+            self._loss = min(self._loss, float(block.samples[VAL_LOSS].offset[0]))
+        for metric in (VAL_LOSS, VAL_BPB, *filter(is_perplexity, sorted(block.samples))):
             samples = block.samples.get(metric)
-            if samples is not None:
-                for row in np.flatnonzero(np.isfinite(samples.value) & (samples.value > 0)).tolist():
-                    watch = self._watches.setdefault(metric, _Watch())
-                    found += self._take(metric, watch, samples, row)
+            if samples is None:
+                continue
+            known = np.isfinite(samples.value) & (samples.value > 0)
+            known &= (samples.offset < self._loss) | (not is_perplexity(metric))
+            for row in np.flatnonzero(known).tolist():
+                watch = self._watches.setdefault(metric, _Watch(perplexity=is_perplexity(metric)))
+                found += self._take(metric, watch, samples, row)
         return found
 
     def _take(self, metric: str, watch: _Watch, samples: Samples, row: int) -> list[Finding]:
         value, where, step = float(samples.value[row]), place(samples, row), float(samples.step[row])
         if step < watch.step:  # another run, or one that went back
             found = self._end(metric, watch, where)
-            watch = self._watches[metric] = _Watch(begin=watch.offset)
+            watch = self._watches[metric] = _Watch(begin=watch.offset, perplexity=watch.perplexity)
             return found + self._take(metric, watch, samples, row)
         if self._goes_on(watch, step, float(samples.offset[row])):
             return []
@@ -333,7 +345,8 @@ class Validation(RankRule):
 
     def _trained(self, watch: _Watch) -> list[float]:
         """Return the training losses of up to 64 rows of this run, before the newest evaluation."""
-        return self._recent.finite(watch.offset, 64, watch.begin)
+        values = self._recent.finite(watch.offset, 64, watch.begin)
+        return list(map(grow, values)) if watch.perplexity else values
 
     def _end(self, metric: str, watch: _Watch, where: Place) -> list[Finding]:
         if watch.firing is None:

@@ -6,7 +6,11 @@ Formula: level is the median of 32 rows, taken every 16 rows; best is the highes
 far, low the lowest before it. Fires when best - level is above max(`part` of best -
 low, `z` deviations of a single row, now or at the best) at `persist` such points in a
 row; where the reward had not risen by that much before, it must fall by twice the
-noise and by a fifth of itself. A warning. Ends when half of what was lost is back.
+noise and by a fifth of itself. A warning; a note of what is less than `waves` times as deep as the reward
+has fallen, and come back from, twice, or begins while a rate of exploration falls and is above `explores`.
+Ends when half of what was lost is back. At the end of a log, however few its rows: the newest half of
+them, eight at least, all below the first two, and in the middle by `part` of the lower one and by `z`
+deviations: a warning.
 
 Example: 'the reward is 0.12, down from its best of 0.81 at step 640': it had learned
 from 0.1, and lost nearly all of it.
@@ -16,7 +20,8 @@ size of an update (clip range, KL penalty).
 
 Traps: where each row is one episode a note is all, since a policy that fails at once
 prints many more rows than a training of that length; a reward with the price of
-divergence in it is printed with the score, and both are judged; a harder curriculum
+divergence in it is printed with the score, and both are judged; a policy that mostly explores earns by
+chance; a harder curriculum
 lowers rewards rightly, so that it is never critical; what begins again after a restart
 is judged again.
 
@@ -26,6 +31,7 @@ stable-baselines3 on training that collapses late.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -33,14 +39,18 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import NOWHERE, Place, place, threshold
-from runwatch.alerts.rules.baseline import Windows, median, spread
-from runwatch.alerts.rules.common.roles import REWARD, cast, of_episode
+from runwatch.alerts.rules.baseline import Windows, jitter, median, middle, spread
+from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.roles import EXPLORATION, REWARD, cast, of_episode
+from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.metric_rule import SeriesRule
-from runwatch.core.block import Block, Samples
+from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import label
 
 _WIDTH, _HOP = 32, 16
+_FEW = 8
+"""Rows that may be all there is."""
 _LEAST = 0.2
 """Part of a reward that had not risen that is worth a finding, however little it scatters."""
 
@@ -57,10 +67,34 @@ class _Reward:
     noise: float = 0.0
     """A row's deviation at the best."""
     where: Place = NOWHERE
+    first: list[float] = field(default_factory=list)
+    """The first two rows."""
+    count: int = 0
+    below: int = 0
+    """The newest rows that are below both."""
+    newest: deque[float] = field(default_factory=lambda: deque(maxlen=_FEW))
+    begin: Place = NOWHERE
+    """The first of those."""
     under: int = 0
     since: Place = NOWHERE
     """Where it went down."""
-    firing: bool = False
+    depths: Waves = field(default_factory=Waves)
+    """How far the level fell, and came back."""
+    survived: float = 0.0
+    """How far it had fallen twice before it went down."""
+    bar: float = 0.0
+    """How far it may fall before that is more than a note."""
+    firing: Severity | None = None
+
+    def take(self, rows: Samples) -> None:
+        """Take new rows, and see whether they are below the first ones."""
+        self.first += rows.value[: 2 - len(self.first)].tolist()
+        self.count += len(rows)
+        self.newest += rows.value[-_FEW:].tolist()
+        above = np.flatnonzero(rows.value >= min(self.first, default=np.inf))
+        low = len(rows) - 1 - int(above[-1]) if len(above) else len(rows)
+        self.begin = place(rows, len(rows) - low) if low and (len(above) or not self.below) else self.begin
+        self.below = low + (0 if len(above) else self.below)
 
 
 @dataclass
@@ -73,22 +107,57 @@ class RewardCollapse(SeriesRule):
 
     part: float = threshold(0.5, "part of what had been gained that is lost")
     z: float = threshold(3.0, "least fall in robust deviations of a single row")
+    waves: float = threshold(2.0, "multiple of the second deepest fall so far that was made good")
+    explores: float = threshold(0.1, "rate of exploration above which rewards are of chance", most=1.0)
     persist: int = threshold(4, "evaluations in a row, 16 rows apart, that must agree")
 
     _rewards: dict[str, _Reward] = field(default_factory=dict, init=False, repr=False)
+    _exploration: Recent = field(default_factory=Recent, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge each reward of a block."""
+        for part in cast(block.samples, EXPLORATION)[:1]:
+            self._exploration.push(part.samples)
         return self.judge_each({part.metric: part.samples for part in cast(block.samples, REWARD)}, block)
 
     def restart(self, metric: str, rows: Samples) -> list[Finding]:
         """Begin again with a reward."""
         before = self._rewards.pop(metric, None)
-        return [self._clear(metric, place(rows, 0))] if before is not None and before.firing else []
+        return [self._clear(metric, before, place(rows, 0))] if before is not None and before.firing else []
+
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """Compare with the first rows when no more can come."""
+        if status.live and not status.finished:
+            return ()
+        return [
+            self._sink(name, reward) for name, reward in self._rewards.items() if self._sank(name, reward)
+        ]
+
+    def _sank(self, metric: str, reward: _Reward) -> bool:
+        """Whether the newer half of a reward is far below where it began."""
+        if reward.firing or of_episode(metric) or reward.below < max(_FEW, reward.count / 2):
+            return False
+        start, newest = min(reward.first), np.array(reward.newest)[None, :]
+        least = max(self.part * abs(start), self.z * float(jitter(newest)[0]))
+        return start - middle(reward.newest) > least and not self._explores(np.inf)
+
+    def _sink(self, metric: str, reward: _Reward) -> Finding:
+        reward.firing, reward.best, reward.since = Severity.WARNING, min(reward.first), reward.begin
+        return self.say(
+            Verdict.FIRING,
+            Severity.WARNING,
+            f"{label(metric)} fell to {middle(reward.newest):.4g}, and began with {reward.first[0]:.4g}",
+            reward.begin,
+            metric=metric,
+            cause="the policy is worse than before any training",
+            advice="Look at the sign and the scale of the reward, and lower the learning rate.",
+            evidence={"first": reward.first[0], "now": middle(reward.newest), "rows": reward.below},
+        )
 
     def walk(self, metric: str, rows: Samples) -> list[tuple[float, Finding]]:
         """Judge the next rows of a reward."""
         reward = self._rewards.setdefault(metric, _Reward())
+        reward.take(rows)
         start = reward.windows.rows
         ends, windows = reward.windows.add(rows.value)
         if not len(ends):
@@ -98,32 +167,54 @@ class RewardCollapse(SeriesRule):
         found: list[tuple[float, Finding]] = []
         for end, level, noise in zip(ends.tolist(), levels, noises, strict=True):
             row = end - start - 1
-            finding = self._step(metric, reward, level, noise, place(rows, row))
+            reward.depths.take(-level)
+            finding = self._step(metric, reward, level, noise, rows, row)
             if finding is not None:
                 found.append((float(rows.offset[row]), finding))
         return found
 
-    def _step(self, metric: str, reward: _Reward, level: float, noise: float, here: Place) -> Finding | None:
+    def _step(
+        self, metric: str, reward: _Reward, level: float, noise: float, rows: Samples, row: int
+    ) -> Finding | None:
         """Judge one level."""
+        here = place(rows, row)
         reward.lowest = min(reward.lowest, level)
         if level > reward.best:
             reward.best, reward.noise, reward.where, reward.low = level, noise, here, reward.lowest
         fall, gained = reward.best - level, reward.best - reward.low
-        row = self.z * max(noise, reward.noise)
-        limit = max(self.part * gained, row) if gained > row else max(2 * row, _LEAST * abs(reward.best))
+        single = self.z * max(noise, reward.noise)
+        flat = gained <= single
+        limit = max(2 * single, _LEAST * abs(reward.best)) if flat else max(self.part * gained, single)
         if reward.firing:
-            if fall > limit / 2:
-                return None
-            reward.firing, reward.under = False, 0
-            return self._clear(metric, here)
+            if fall <= limit / 2:
+                return self._clear(metric, reward, here)
+            return self._deepens(metric, reward, level, noise)
         reward.under = reward.under + 1 if fall > limit > 0 else 0
-        reward.since = here if reward.under == 1 else reward.since
+        if reward.under == 1:
+            reward.since, reward.survived = here, reward.depths.second
         if reward.under < self.persist:
             return None
-        reward.firing = True
+        reward.bar = np.inf if self._explores(float(rows.offset[row])) else self.waves * reward.survived
+        minor = of_episode(metric) or fall < reward.bar
+        reward.firing = Severity.INFO if minor else Severity.WARNING
+        return self._finding(metric, reward, level, noise)
+
+    def _deepens(self, metric: str, reward: _Reward, level: float, noise: float) -> Finding | None:
+        """Report a fall again that is deeper than those that the reward has come back from."""
+        if reward.firing is Severity.WARNING or of_episode(metric) or reward.best - level < reward.bar:
+            return None
+        reward.firing = Severity.WARNING
+        return self._finding(metric, reward, level, noise)
+
+    def _explores(self, offset: float) -> bool:
+        """Whether a rate of exploration still falls, and is so high that most of a reward may be chance."""
+        rates = self._exploration.until(offset, _WIDTH).value
+        return len(rates) > 1 and bool(self.explores < rates[-1] < rates[0])
+
+    def _finding(self, metric: str, reward: _Reward, level: float, noise: float) -> Finding:
         return self.say(
             Verdict.FIRING,
-            _severity(metric),
+            reward.firing or Severity.INFO,
             f"{label(metric)} is {level:.4g}, down from its best of {reward.best:.4g} at {reward.where}",
             reward.since,
             metric=metric,
@@ -138,11 +229,6 @@ class RewardCollapse(SeriesRule):
             },
         )
 
-    def _clear(self, metric: str, where: Place) -> Finding:
-        return self.say(
-            Verdict.CLEAR, _severity(metric), f"{label(metric)} rises again", where, metric=metric
-        )
-
-
-def _severity(metric: str) -> Severity:
-    return Severity.INFO if of_episode(metric) else Severity.WARNING
+    def _clear(self, metric: str, reward: _Reward, where: Place) -> Finding:
+        severity, reward.firing, reward.under = reward.firing or Severity.INFO, None, 0
+        return self.say(Verdict.CLEAR, severity, f"{label(metric)} rises again", where, metric=metric)
