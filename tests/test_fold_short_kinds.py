@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runwatch.core.batch import BAR, EVAL, NODE, RANK, TRAIN
+from runwatch.core.batch import BAR, EVAL, NODE, PLAN, RANK, TRAIN
 from runwatch.core.fold.segments import Splitter
 from runwatch.core.metrics import EPOCH, GRAD_NORM, LEARNING_RATE, LOSS, STEP_TIME
 
@@ -32,23 +32,27 @@ def of_ranks(rng: np.random.Generator) -> Iterator[Record]:
     """Lines of several ranks of one node or two, the lowest of which may come late; evaluations on each."""
     ranks = [(rank, node) for node in range(int(rng.integers(1, 3))) for rank in range(int(rng.integers(1, 4)))]
     late, step_from = int(rng.choice([0, 0, 1, 2, 3, 8])), int(rng.integers(0, 2))
+    total, behind = float(rng.choice([9, NOTHING])), rng.random() < 0.5
     noded, patterns = rng.random() < 0.7, (["a"], ["a", "b"])[int(rng.integers(2))]
     for at in range(10):
         step = step_from + at - 5 * (at > 6 and rng.random() < 0.3)
         for place in rng.permutation(len(ranks)).tolist():
             rank, node = ranks[place]
             if place == 0 and at * len(ranks) < late:
-                step = step_from + at if rng.random() < 0.5 else step_from
                 continue
             who = {"rank": rank, **({"node": node} if noded else {})}
-            row = {"step": float(step), LOSS: 3.0 - 0.1 * at + 0.01 * place, STEP_TIME: 1.0 + place}
+            own = step - -(-late // len(ranks)) * behind if place == 0 else step
+            row = {"step": float(own), LOSS: 3.0 - 0.1 * at + 0.01 * place, STEP_TIME: 1.0 + place}
+            row |= {"total": total} if rng.random() < 0.7 else {}
             if rng.random() < 0.05:
                 row["step"] = NOTHING
             yield TRAIN, str(rng.choice(patterns)), {**who, **row, "time": T0 + 10 * at + place}
             if rng.random() < 0.1:
                 yield EVAL, "eval", {**who, "step": float(step), "val/loss": 2.0 + place}
         if rng.random() < 0.1:
-            yield str(rng.choice(["finished", "over", "traceback"])), "", {}
+            yield str(rng.choice(["finished", "over", "traceback", "facts"])), "", {"max_steps": "12"}
+        if rng.random() < 0.1:
+            yield PLAN, "plan", {"total": 20.0}
         if rng.random() < 0.3:
             more = {"passed": float(at)} if rng.random() < 0.5 else {}
             more |= {"total": float(rng.choice([9, 12]))} if rng.random() < 0.5 else {}
@@ -109,14 +113,14 @@ def below_bars(rng: np.random.Generator) -> Iterator[Record]:
     """Records without a step among bars: quick and slow ones, drawn again, of evaluations, or held back."""
     total, pace = int(rng.choice([8, 12])), float(rng.choice([0.05, 0.1, 0.2, 0.5, 1.0, NOTHING]))
     lag, above = int(rng.choice([0, 0, 1, 2])), rng.random() < 0.5
-    whole = rng.random() < 0.2
+    whole, often = rng.random() < 0.4, float(rng.choice([0.8, 0.8, 0.4]))
     epochs = float(rng.choice([2, 3]))
     if whole:
         yield BAR, "bar", {"step": float(total), "total": float(total), STEP_TIME: pace}
     rows = int(rng.choice([2, 3, 4, 6])) if whole else total
     for step in range(1, rows + 1):
         drawn = {"step": float(max(0, step - lag)), "total": float(total), STEP_TIME: pace}
-        if not whole and rng.random() < 0.8:
+        if not whole and rng.random() < often:
             yield BAR, "bar", drawn
         if rng.random() < 0.1:
             yield from (("note", "", {}) for _ in range(12))  # 1,200 bytes
@@ -125,7 +129,7 @@ def below_bars(rng: np.random.Generator) -> Iterator[Record]:
             row = {LOSS: 3.0 - 0.1 * step, EPOCH: epoch}
             row |= {"step": float(step)} if rng.random() < 0.05 else {}
             yield TRAIN, "dict", row
-        if not whole and rng.random() < 0.5:
+        if not whole and rng.random() < 0.7 * often:
             again = pace if above else pace * float(rng.choice([0.9, 1.0]))
             more = int(rng.choice([0, 0, lag, 1, 2]))
             yield BAR, "bar", {**drawn, "step": float(min(total, drawn["step"] + more)), STEP_TIME: again}
@@ -139,10 +143,10 @@ def below_bars(rng: np.random.Generator) -> Iterator[Record]:
         yield kind, "end", {"train_runtime": 9.0, EPOCH: epochs + float(rng.choice([0, 0, 1]))}
 
 
-def columns(records: list[Record], first: int = 0) -> list[str]:
+def columns(records: list[Record]) -> list[str]:
     """Return the sums of all columns of the blocks that records come to."""
     lines = []
-    for segment in Splitter().split(batch(records, first)):
+    for segment in Splitter().split(batch(records, 0, redrawn=True)):
         block = segment.block
         named = {"": block.progress, **block.samples}
         sums = [
