@@ -30,7 +30,9 @@ NOTHING = float("nan")
 
 def of_ranks(rng: np.random.Generator) -> Iterator[Record]:
     """Lines of several ranks of one node or two, the lowest of which may come late; evaluations on each."""
-    ranks = [(rank, node) for node in range(int(rng.integers(1, 3))) for rank in range(int(rng.integers(1, 4)))]
+    ranks = [
+        (rank, node) for node in range(int(rng.integers(1, 3))) for rank in range(int(rng.integers(1, 4)))
+    ]
     late, step_from = int(rng.choice([0, 0, 1, 2, 3, 8])), int(rng.integers(0, 2))
     total, behind = float(rng.choice([9, NOTHING])), rng.random() < 0.5
     noded, patterns = rng.random() < 0.7, (["a"], ["a", "b"])[int(rng.integers(2))]
@@ -154,14 +156,18 @@ def columns(records: list[Record]) -> list[str]:
             for name, s in sorted(named.items())
             if s is not None
         ]
-        ranks = [(n, each.done, each.total, each.passed, each.offset) for n, each in sorted(block.ranks.items())]
+        ranks = [
+            (n, each.done, each.total, each.passed, each.offset) for n, each in sorted(block.ranks.items())
+        ]
         kept = (segment.begins_run, segment.leads_anew, block.rank, block.lead, block.total, block.bar)
         lines.append(shown([*kept, sorted(block.marks.items()), ranks, sums]))
     return lines
 
 
 @pytest.mark.parametrize("part", range(4))
-@pytest.mark.parametrize("kind", [among_bars, below_bars, of_processes, of_ranks, twice], ids=lambda k: k.__name__)
+@pytest.mark.parametrize(
+    "kind", [among_bars, below_bars, of_processes, of_ranks, twice], ids=lambda k: k.__name__
+)
 def test_a_short_log_comes_to_what_was_read_last(kind, part):
     found = []
     for seed in range(part, MOST, 4):

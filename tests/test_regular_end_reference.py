@@ -53,7 +53,10 @@ def close(rng: np.random.Generator) -> tuple[Close, dict[str, list[float]]]:
         values |= {"val/loss": [1.0] * count, "val/accuracy": [1.0]}
     if rng.random() < 0.3:
         rates = [1.0] * int(rng.integers(17, 22))
-        values["train/learning_rate"] = [*rates, *(float(rng.choice([2e-3, 1.5e-3, 1e-3, 9e-4, 0, -1])) for _ in "ab")]
+        values["train/learning_rate"] = [
+            *rates,
+            *(float(rng.choice([2e-3, 1.5e-3, 1e-3, 9e-4, 0, -1])) for _ in "ab"),
+        ]
     if rng.random() < 0.5:
         values["train/epoch"] = shown_epochs(rng, int(rng.choice(EPOCHS)))
     size = int(rng.choice([20, 100, 300]))
@@ -63,7 +66,9 @@ def close(rng: np.random.Generator) -> tuple[Close, dict[str, list[float]]]:
         records = int(rng.choice([5, 10, 30]))
     lines = [[*CLOSING, *OTHERS][n] for n in rng.integers(0, len(CLOSING) + len(OTHERS), 3)]
     before = [*["step"] * int(rng.choice([7, 8, 20])), *lines[: int(rng.integers(0, 3))]]
-    planned = [int(rng.choice([last, last + 1, last + 2, 40, 100])) if rng.random() < 0.3 else None for _ in "ab"]
+    planned = [
+        int(rng.choice([last, last + 1, last + 2, 40, 100])) if rng.random() < 0.3 else None for _ in "ab"
+    ]
     if rng.random() < 0.2:
         planned[0] = int(rng.choice(EPOCHS))
     made = Close(

@@ -24,7 +24,7 @@ from runwatch.core.fold.rank_state import MAX_RANK_METRICS, RankState
 from runwatch.core.fold.rows import Rows, by_rank, marks_of, ranks_of, times_of
 from runwatch.core.fold.run import Run
 from runwatch.core.fold.segments import Splitter
-from runwatch.core.fold.stages import named_by
+from runwatch.core.fold.stages import named_by, trains
 from runwatch.core.metrics import DONE as SHARE
 from runwatch.core.metrics import EPOCH, GRAD_NORM, LEARNING_RATE, LOSS, STEP_TIME
 from runwatch.core.series import LEAN, Series
@@ -165,7 +165,9 @@ def test_a_bar_at_zero_without_records_has_done_nothing_yet():
 
 def timed(steps, seconds: float, total=None, share=None) -> Run:
     more = {} if share is None else {SHARE: samples([1], [share])}
-    return run_of(block(steps, total=total, samples={STEP_TIME: samples(steps, [seconds] * len(steps)), **more}))
+    return run_of(
+        block(steps, total=total, samples={STEP_TIME: samples(steps, [seconds] * len(steps)), **more})
+    )
 
 
 @pytest.mark.parametrize(
@@ -305,7 +307,12 @@ def test_printed_numbers_of_steps_are_those_that_a_float_can_count():
 
 @pytest.mark.parametrize(
     ("path", "name"),
-    [("mid_checkpoints/d20", "mid"), ("out/sft-ckpts", "sft"), ("Model_checkpoints/1", ""), ("my/best.pt", "")],
+    [
+        ("mid_checkpoints/d20", "mid"),
+        ("out/sft-ckpts", "sft"),
+        ("Model_checkpoints/1", ""),
+        ("my/best.pt", ""),
+    ],
 )
 def test_the_folder_of_checkpoints_names_a_stage_unless_it_is_called_anything(path, name):
     assert named_by(path) == name
@@ -411,7 +418,9 @@ def test_a_handler_prints_a_record_again_up_to_three_lines_below():
 
 def filled(*bars: tuple[float, float, float, float], at: float, line: float, step: float) -> float:
     """Return the step of a record at a place, next to bars of 10: (offset, line, step, seconds) each."""
-    columns = dict(zip(("offset", "line", "step", STEP_TIME), map(list, zip(*bars, strict=True)), strict=True))
+    columns = dict(
+        zip(("offset", "line", "step", STEP_TIME), map(list, zip(*bars, strict=True)), strict=True)
+    )
     drawn = table(BAR, {**columns, "total": [10.0] * len(bars)}, "bar")
     row = {"offset": [at], "line": [line], LOSS: [1.0]} | ({} if math.isnan(step) else {"step": [step]})
     read = batch(drawn, table(TRAIN, row))
@@ -444,3 +453,9 @@ def test_the_training_bar_is_that_of_most_records_of_which_64_totals_are_counted
         count(bars, more)
         count(bars, [3000.0])
         assert bars.of_training() == (1, 1, total)
+
+
+def test_only_a_line_that_announces_training_does():
+    assert trains(event("stage", name="SFT"))
+    assert not trains(event("stage", name="Evaluate all"))
+    assert not trains(event("launch", name="SFT"))

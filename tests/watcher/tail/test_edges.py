@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from zlib import crc32
 
 import pytest
 
@@ -129,20 +130,21 @@ def test_a_copy_put_in_place_may_have_no_more_than_was_read(log, tail, same) -> 
     assert (data, marks) == ((b"", []) if same else (lines(0, 99), [Mark.REPLACED]))
 
 
-@pytest.mark.parametrize(("held", "earlier"), [(0, 0), (5, 0), (10, 1)])
-def test_a_place_before_all_text_is_older_than_the_text(log, tail, held, earlier) -> None:
+@pytest.mark.parametrize(("size", "held", "earlier"), [(10, 0, 0), (10, 5, 0), (10, 10, 1), (1, 1, 1)])
+def test_a_place_before_all_text_is_older_than_the_text(log, tail, size, held, earlier) -> None:
     """A copy of it may have been made in the moment in which it was written."""
-    log.write_bytes(b"0123456789")
+    log.write_bytes(b"0123456789"[:size])
     os.utime(log, ns=(NS, NS))
     read(tail)
     place = tail.position(held)
-    assert (place.offset, NS - place.changed) == (10 - held, earlier)
+    assert (place.offset, NS - place.changed) == (size - held, earlier)
 
 
 def test_a_file_that_is_shorter_than_its_place_is_another() -> None:
     place = Position(1, 2, 10, 0, 0)
     assert place.begins(b"") is True
     assert place.begins(b"x" * 10) is False
+    assert Position(1, 2, 2, crc32(b"ab"), 0).begins(b"abc") is True, "it is longer"
 
 
 def test_what_a_hole_shows_was_written_and_cut_in_between_is_lost(log) -> None:
@@ -269,7 +271,8 @@ def test_a_file_that_does_not_answer_is_gone_and_as_it_was(log) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "data"), [(b"abc", b""), (b"abcd", b"abcd"), (b"abcdef", b"abcd"), (b"a\nbcd", b"a\n"), (b"ab\n", b"ab\n")]
+    ("text", "data"),
+    [(b"abc", b""), (b"abcd", b"abcd"), (b"abcdef", b"abcd"), (b"a\nbcd", b"a\n"), (b"ab\n", b"ab\n")],
 )
 def test_of_whole_lines_one_is_cut_that_fills_a_block(log, text, data) -> None:
     log.write_bytes(text)

@@ -146,8 +146,8 @@ class Log:
     def copy(self) -> None:
         if not self.there:
             return
-        path, data = self.make_room(), self.path.read_bytes()
-        packed = self.rng.random() < 0.3
+        again, packed = self.rng.random() < 0.3, self.rng.random() < 0.3
+        path, data = self.path.with_name("run.log.1") if again else self.make_room(), self.path.read_bytes()
         path = Path(f"{path}.gz") if packed else path
         path.write_bytes(gzip.compress(data, 1, mtime=0) if packed else data)
         self.held.append(os.open(path, os.O_RDONLY))
@@ -220,7 +220,9 @@ class Log:
         tail = self.tail
         if len(self.said) > before or name == "kill":
             problem = tail.problem and "problem"
-            self.say(name, tail.offset, tail.size, tail.backlog, tail.files, problem, self.place(0), self.place(3))
+            self.say(
+                name, tail.offset, tail.size, tail.backlog, tail.files, problem, self.place(0), self.place(3)
+            )
 
 
 @pytest.mark.parametrize("part", range(8))
