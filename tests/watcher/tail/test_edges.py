@@ -147,13 +147,15 @@ def test_a_file_that_is_shorter_than_its_place_is_another() -> None:
     assert Position(1, 2, 2, crc32(b"ab"), 0).begins(b"abc") is True, "it is longer"
 
 
-def test_what_a_hole_shows_was_written_and_cut_in_between_is_lost(log) -> None:
+@pytest.mark.parametrize("looked", [False, True])
+def test_what_a_hole_shows_was_written_and_cut_in_between_is_lost(log, looked) -> None:
     tail = Tail(str(log))
     writer = opened(log, 0)
     os.write(writer, b"a" * 100)
     read(tail)
     os.write(writer, b"b" * 50)
     os.truncate(log, 0)
+    assert not looked or tail.poll() is None
     os.write(writer, b"c" * 10)
     os.close(writer)
     piece = tail.poll()
