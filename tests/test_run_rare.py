@@ -246,6 +246,8 @@ def test_the_first_and_the_last_value_of_a_metric_without_a_number():
 
 def test_a_utilization_below_zero_is_not_known_and_zero_is():
     series, steps = Series("perf/mfu"), np.arange(4.0)
+    series.add(Samples(steps, steps, steps, np.full(4, -100.0)))
+    assert len(series.newest()[1]) == 0
     series.add(Samples(steps, steps, steps, np.array([-100.0, 0.0, -1e-9, 0.5])))
     assert series.newest()[1].tolist() == [0.0, 0.5]
 
@@ -459,3 +461,21 @@ def test_only_a_line_that_announces_training_does():
     assert trains(event("stage", name="SFT"))
     assert not trains(event("stage", name="Evaluate all"))
     assert not trains(event("launch", name="SFT"))
+
+
+def test_a_pause_at_a_save_comes_again():
+    steps = np.arange(31.0)
+    times = 1e9 + steps + 30 * (steps > 20)
+    run = run_of(block(steps, total=100, moments=samples(steps, times)))
+    assert run.progress().eta_seconds == pytest.approx(69)  # they count from 0
+    run.fold(block(events=[Event("checkpoint", 4000, 41, "saved", None, 20)]))
+    assert run.progress().eta_seconds == pytest.approx(69 + 3 * 30)
+
+
+@pytest.mark.parametrize("seconds", [NAN, 1.0])
+def test_a_bar_that_ended_within_another_shows_no_step_of_the_training(seconds):
+    at = {"offset": [0.0, 200.0], "line": [1.0, 3.0]}
+    drawn = table(BAR, {**at, "step": [4.0, 2.0], "total": [10.0, 2.0], STEP_TIME: [seconds, 0.3]}, "bar")
+    read = batch(drawn, table(TRAIN, {"offset": [100.0, 300.0], "line": [2.0, 4.0], LOSS: [1.0, 1.0]}))
+    train, _ = BarSteps().fill(read, Rows.of(read, TRAIN), Rows.of(read, BAR))
+    assert (train.step.tolist(), train.total.tolist()) == ([4.0, 4.0], [10.0, 10.0])

@@ -108,7 +108,7 @@ def test_ranks_of_several_nodes_have_their_own_records_and_evaluations():
     names = ("offset", "line", "rank", "node", "step", LOSS)
     matrix = np.array([[0, 1, 2], [1, 2, 3], [0, 1, 0], [1, 0, NAN], [5, 6, -1], [1, 2, 3]], float)
     train = Table(TRAIN, "a", names, 3, matrix.tobytes())
-    evals = Table(EVAL, "e", names[:5] + ("val/loss",), 3, (matrix + 10).tobytes())
+    evals = Table(EVAL, "e", (*names[:5], "val/loss"), 3, (matrix + 10).tobytes())
     found = by_rank([train], 0, 10)
     assert list(found) == [0, 1, NODE]
     assert {rank: each["progress"].step.tolist() for rank, each in found.items() if rank} == {
