@@ -329,7 +329,9 @@ def test_a_rank_remembers_32_metrics_and_its_steps_by_source():
     state.evaluate(Block({}, None, source="b"), RankProgress(3, 9, offset=10.0))
     assert (state.done, state.total, state.training) == (3, 9, False), "another source has its own offsets"
     state.evaluate(Block({}, None, source="b"), RankProgress(2, 9, offset=9.0))
-    assert state.done == 3
+    assert (state.done, state.seen) == (3, None)
+    state.evaluate(Block({}, None, source="b", live=True, arrival=5.0), RankProgress(2, 9, offset=9.0))
+    assert (state.done, state.seen) == (3, 5.0)
     state = RankState()
     state.fold(Block({"m": samples([])}, None))
     for arrival in (1.0, 3.0):
@@ -479,3 +481,16 @@ def test_a_bar_that_ended_within_another_shows_no_step_of_the_training(seconds):
     read = batch(drawn, table(TRAIN, {"offset": [100.0, 300.0], "line": [2.0, 4.0], LOSS: [1.0, 1.0]}))
     train, _ = BarSteps().fill(read, Rows.of(read, TRAIN), Rows.of(read, BAR))
     assert (train.step.tolist(), train.total.tolist()) == ([4.0, 4.0], [10.0, 10.0])
+
+
+def test_of_64_bars_that_which_was_updated_least_is_forgotten_and_begins_again():
+    def draw(*bars_: tuple[float, float]) -> None:
+        steps, totals = map(list, zip(*bars_, strict=True))
+        read = batch(table(BAR, {"step": steps, "total": totals}, "bar"))
+        bars.count(Rows.of(read, BAR), Rows.of(read, TRAIN), np.empty(0, bool), np.empty(0))
+
+    bars = Bars()
+    draw((1.0, 100.0), *((step, 101.0 + n) for n in range(63) for step in (1.0, 2.0)))
+    draw((1.0, 200.0))
+    draw((7.0, 100.0), (8.0, 100.0), (9.0, 100.0))
+    assert bars.of_training() == (7, 9, 100)
