@@ -220,13 +220,14 @@ KINDS: tuple[Callable[[np.random.Generator], Iterator[Record]], ...] = (
 )  # fmt: skip
 
 
-def batch(records: list[Record], first: int) -> Batch:
-    """Return what is read of records, each 100 bytes and a line of its own."""
+def batch(records: list[Record], first: int, *, redrawn: bool = False) -> Batch:
+    """Return what is read of records, each 100 bytes and a line of its own; `redrawn`: but for bars."""
     tables: dict[tuple[str, str, tuple[str, ...]], list[list[float]]] = defaultdict(list)
-    events = []
+    events, above = [], 0
     for at, (kind, pattern, columns) in enumerate(records, first):
         if pattern:
-            tables[kind, pattern, tuple(columns)].append([100.0 * at, at + 1.0, *columns.values()])
+            tables[kind, pattern, tuple(columns)].append([100.0 * at, at + 1.0 - above, *columns.values()])
+            above += redrawn and kind == BAR
             continue
         data = {name: value for name, value in columns.items() if isinstance(value, str)}
         events.append(Event(kind, 100 * at, at + 1, kind, None, columns.get("step"), data))

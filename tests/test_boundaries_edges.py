@@ -237,3 +237,10 @@ def test_the_bars_that_are_updated_least_are_forgotten():
         for segment in splitter.split(batch([record], at)):
             assert segment.block.bar is not None
     assert segment.block.bar == (1, 2, 1000)
+
+
+@pytest.mark.parametrize("size", [1, 2, 9])
+def test_what_is_planned_behind_the_records_of_a_run_is_for_the_next_records(size):
+    records = [*trained(1, 2, 3), said("finished"), evaluated(0), plan(7)]
+    assert [each.block.total for each in split(records, size)] == [None] * len(split(records, size))
+    assert split([*records, *trained(1)], size)[-1].block.total == 7

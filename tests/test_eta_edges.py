@@ -108,6 +108,9 @@ def test_a_clock_without_a_date_goes_on_after_midnight():
     assert unwrapped(np.array([3.0]), 86_399.0).tolist() == [86_403]
     assert unwrapped(np.array([3.0]), 86_400.0 + 86_399).tolist() == [2 * 86_400 + 3]
     assert unwrapped(np.array([50_000.0]), 86_399.0).tolist() == [50_000], "less than half a day back"
+    assert unwrapped(np.array([0.0]), 43_200.0).tolist() == [0], "half a day back"
+    assert unwrapped(np.array([0.0]), 43_201.0).tolist() == [86_400]
+    assert unwrapped(np.array([86_400.0]), 2e5).tolist() == [86_400], "no time of a day"
     assert unwrapped(np.array([1e9, 1e9 - 90_000]), None).tolist() == [1e9, 1e9 - 90_000]
 
 
@@ -119,6 +122,7 @@ def test_a_clock_without_a_date_goes_on_after_midnight():
         ([1.0] * 100 + [1.5] * 13, 1.5),
         ([1.0] * 100 + [1.11] * 12, 1.11),
         ([1.0] * 100 + [1.09] * 12, (100 + 12 * 1.09) / 112),  # hardly differs: all count
+        ([10.0] * 100 + [11.0] * 12, (1000 + 132) / 112),  # a tenth
         ([1.0] * 50 + [1.5] * 48, 1.5),
         ([1.0] * 12, 1.0),
     ],
@@ -135,3 +139,18 @@ def test_what_differs_by_less_than_four_errors_is_noise(height, newest):
     found, _ = pace_of(seconds)
     pace = found.estimate(112, 200).pace
     assert (pace == pytest.approx(1 + height)) is newest
+
+
+def test_a_pause_is_due_again_up_to_a_fiftieth_of_its_distance_before_the_end():
+    seconds = [1.0] * 1000
+    seconds[199::200] = [21.0] * 5  # their ends are 200, 400, 600, 800, 1000
+    pace, _ = pace_of(seconds)
+    for beyond, pauses in ((0, 2), (3, 2), (5, 3)):
+        assert pace.estimate(1000, 1600 + beyond).seconds == pytest.approx(600 + beyond + 20 * pauses)
+
+
+def test_pauses_of_one_kind_are_up_to_two_and_a_half_times_as_long_as_the_shortest():
+    seconds = [1.0] * 80
+    seconds[9::20], seconds[19::20] = [11.0] * 4, [26.0] * 4  # 10 s and 25 s, in turn
+    found = pace_of(seconds)[0].estimate(80, 200)
+    assert found.seconds == pytest.approx(120 + 11 * 17.5)

@@ -161,3 +161,32 @@ def test_a_node_of_quick_steps_is_slow_too():
     parts = [Part(row(host), seconds) for host, seconds in zip("abc", (0.1, 0.1, 0.2), strict=True)]
     assert words(odd_nodes(parts)) == ["c takes 2.0 times as long per step as its peers"]
     assert words(odd_nodes([Part(row("a"), 0.0), Part(row("b"), 9.0), Part(row("c"), 0.0)])) == []
+
+
+def test_problems_of_nodes_are_added_to_those_of_their_runs():
+    odd = [IncidentRow(f"{n}", "", "straggler", severity, "firing", f"odd {severity}")
+           for n, severity in enumerate(("warning", "critical", "critical"))]  # fmt: skip
+    parts = [row("a", job="7", critical=1, warning=1, gpu=0.5), row("b", job="7", critical=2, gpu=1.0)]
+    found = joined(parts, odd)
+    assert (found.critical, found.warning, found.worst, found.gpu) == (5, 2, "odd critical", 0.75)
+    assert joined([row("a", step=None), row("b", step=0)]).progress.step == 0
+    assert joined([row("a", step=None), row("b", step=None)]).gpu is None
+
+
+def test_a_node_whose_rank_has_a_place_keeps_it_and_one_without_a_name_is_of_the_host():
+    found = numbered([("a", [RankRow(NODE, 5), RankRow(NODE - 1, 5)])])
+    assert [rank.rank for rank in found] == [NODE, 2 * NODE - 1]
+    ranks = [RankRow(rank, 5, step_time=seconds) for rank, seconds in enumerate((1.0, 1.0, 2.0))]
+    assert words(odd_ranks(ranks, "here")) == ["rank 2 on here takes 2.0 times as long per step as its peers"]
+
+
+def test_of_two_ranks_of_a_node_one_may_be_slow():
+    ranks = [RankRow(rank, 5, step_time=seconds, host=host) for rank, (host, seconds) in
+             enumerate([("a", 1.0), ("b", 1.0), ("b", 9.0)])]  # fmt: skip
+    assert words(odd_ranks(ranks, "a")) == ["rank 2 on b takes 9.0 times as long per step as its peers"]
+
+
+def test_a_run_of_which_nothing_is_known_comes_with_those_that_ended():
+    rows = [row(id="over", phase="finished", age=0.5), row(id="unknown", phase="unknown"), row(id="runs")]
+    rows.append(row(id="ended long ago", phase="finished", age=1.0))
+    assert [each.id for each in sorted(rows, key=urgency)] == ["runs", "unknown", "over", "ended long ago"]

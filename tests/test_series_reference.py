@@ -183,6 +183,15 @@ def test_a_plot_shows_what_a_list_of_all_samples_says(seed, detail, low, high, w
     assert made.columns(low, high, 0, log).x == ()
 
 
+@pytest.mark.parametrize("first", [0, 1, 4, 5, 9])
+@pytest.mark.parametrize("width", [3, 4, 7])
+def test_a_plot_may_begin_before_its_data(first, width):
+    steps, values = [float(step) for step in range(first, 20)], [float(step % 3) for step in range(first, 20)]
+    kept = stretches(steps, values, DETAILS[0], 0.0, 19.0)
+    made = series(steps, values, DETAILS[0])
+    same(shown(made.columns(0, 19, width)), plotted(kept, 0, 19, width, False))
+
+
 @settings(max_examples=240, deadline=None)
 @given(st.integers(0, 2**32), st.integers(-20, 20), st.integers(-20, 20), st.integers(1, 40))
 def test_several_sources_are_plotted_as_their_lists_say(seed, one, two, width):

@@ -192,4 +192,4 @@ def _final_epoch(batch: Batch) -> float:
     """Return the epoch at which the training ended, as its last record shows; NaN if it did not yet."""
     reported = [table for table in batch.tables if table.kind == EVAL and "train_runtime" in table.names]
     epoch = column_of(reported, EPOCH)
-    return float(epoch[-1]) if len(epoch) == 1 else np.nan
+    return float(epoch.item()) if len(epoch) == 1 else np.nan

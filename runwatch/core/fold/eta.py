@@ -118,7 +118,7 @@ class Pace:
         steps, seconds, pauses = _plain(self._steps, self._times, len(self._steps) - 1)
         known = steps > 0
         steps, seconds = steps[known], seconds[known]
-        if len(steps) < FEWEST or not seconds.sum() > 0:
+        if len(steps) < FEWEST:
             return None
         pace, error = _pace(steps, seconds)
         left = max(0.0, total - last)
@@ -135,7 +135,7 @@ class Pace:
             if n.sum() > 0
         ]
         paces = [took / n for n, took in (*self._paces, *parts)]
-        return float(np.std(paces)) if len(paces) > 1 else math.inf
+        return float(np.std(paces))
 
     def _pausing(
         self, pauses: Sequence[_Pause], last: float, total: float, marks: Sequence[float]
@@ -213,9 +213,7 @@ def _kinds(pauses: Sequence[_Pause]) -> list[list[_Pause]]:
 
 def _distance(steps: Floats, first: float, *, marked: bool) -> float | None:
     """Return the steps from one pause to the next, None if nothing says that they come back."""
-    if len(steps) == 1:
-        return float(steps[0] - first) if marked and steps[0] > first else None
-    gaps = np.diff(steps)
+    gaps = np.diff(steps) if len(steps) > 1 else steps - first
     every = float(gaps.mean())
     steady = len(steps) > 2 and float(gaps.std()) <= _STEADY * every
     return every if every > 0 and (marked or steady) else None

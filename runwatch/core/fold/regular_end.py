@@ -127,8 +127,7 @@ class Close:
     @property
     def closed(self) -> bool:
         """Whether what was evaluated behind every epoch so far was behind the newest one, too."""
-        epochs = self._begun()
-        return not epochs or self.evaluated or not self._regular(epochs)
+        return self.evaluated or not self._regular(self._begun())
 
     def _epochs(self) -> int:
         """Return how many epochs are complete, if the newest one is; else 0."""
@@ -172,7 +171,7 @@ class Close:
 
     def _regular(self, epochs: int) -> bool:
         """Whether every epoch was evaluated, but for the newest one."""
-        return max(1.0, _REGULAR * (epochs - 1)) <= self._evaluations() < epochs
+        return max(1, _REGULAR * (epochs - 1)) <= self._evaluations() < epochs
 
     def _decayed(self) -> bool:
         """Whether a schedule, which still moved, has brought the learning rate to its end."""

@@ -447,7 +447,7 @@ class Run:
     def _ends_at(self) -> int | None:
         """The planned number of steps; where only a share is printed, what that comes to."""
         share = self.latest(SHARE_DONE)
-        if self.planned is not None or self.last_step is None or not share or not 0.0 < share <= 1.0:
+        if self.planned is not None or self.last_step is None or share is None or not 0.0 < share <= 1.0:
             return self.planned
         return round(self.last_step / share)
 
@@ -455,7 +455,7 @@ class Run:
         """Return the newest value of `metric` (it may be NaN), or None if there is none."""
         series = self.series.get(metric)
         newest = () if series is None else series.tail(1).tolist()
-        return newest[-1] if newest else None
+        return next(iter(newest), None)
 
     def good_before(self, step: int | None, line: int | None = None) -> int | None:
         """Return the step of the newest good checkpoint, of those not after `step` if that is given.

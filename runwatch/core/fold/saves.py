@@ -85,8 +85,8 @@ class Save:
 
     def words(self) -> Iterator[tuple[str, int | str]]:
         """Yield what another line about the same save may have in common with this one."""
-        names = _parts(self.path)[-1:]
-        known = {"step": self.step, "name": names[0] if names else None, "after": self.after}
+        name = next(reversed(_parts(self.path)), None)
+        known = {"step": self.step, "name": name, "after": self.after}
         yield from ((word, value) for word, value in known.items() if value is not None)
         if self.placeless:
             yield "placeless", 0

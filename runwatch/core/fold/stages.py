@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 from runwatch.core.batch import BAR, EVAL, RANK, Batch, Event
 from runwatch.core.block import Block, Samples
-from runwatch.core.metrics import EPOCH
 
 MAX_HEADERS = 16
 """Stages without a training record that are remembered between two with some."""
@@ -139,7 +138,7 @@ def results_of(
     found: dict[str, float] = {}
     for name in (name for name in samples if name in evaluated):
         here = (samples[name].offset >= max(low, after)) & (samples[name].offset < high)
-        if here.any() and name != EPOCH and not _NO_RESULT.search(name):
+        if here.any() and not _NO_RESULT.search(name):
             found[name] = float(samples[name].value[here][-1])
     for event in batch.events:
         if event.kind == "result" and max(low, after) <= event.offset < high:

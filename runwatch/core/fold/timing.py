@@ -69,13 +69,11 @@ class Timing:
 
     def _keep(self, source: str, moments: Samples, detail: Detail) -> None:
         """Keep moments of the first source that prints them, and of one that continues it."""
-        if self.moments is None:
-            self.moments, self._source = Series("time", detail), source
-        newest = self.moments.tail(1)
-        times = unwrapped(moments.value, float(newest[0]) if len(newest) else None)
-        if source != self._source and times[0] <= newest[0]:
+        newest = None if self.moments is None else self.moments.tail(1).item()
+        times = unwrapped(moments.value, newest)
+        if newest is not None and source != self._source and times[0] <= newest:
             return
-        self._source = source
+        self.moments, self._source = self.moments or Series("time", detail), source
         self.moments.add(replace(moments, value=times))
 
     def observed(self, done: int, total: int, *, printed: bool) -> tuple[Estimate | None, str]:
@@ -105,7 +103,7 @@ def remaining(series: Series | None, pace: float) -> tuple[Estimate | None, str]
     error = abs(float(left[0] - left[-1]) - passed) if passed else math.inf
     if not passed >= _OWN_SECONDS or error > 0.25 * passed + 1.0:
         return None, ""
-    half = float(left[-1]) * max(0.1, error / max(passed, 1.0))
+    half = float(left[-1]) * max(0.1, error / passed)
     return Estimate(float(left[-1]), half, pace), "the remaining time that it prints"
 
 

@@ -253,7 +253,7 @@ class Tail:
         elif file.matches(anchor):
             file.seek(anchor.offset)
             if not anchor.offset:  # nothing was read of it: it may have been copied and cut since
-                self._put_before(file, self._between(anchor, file, certain=True), copies=True)
+                self._put_before(file, self._between(anchor, file, certain=True))
         elif anchor.offset and (chain := continuation(self.path, anchor, file)):
             self._put_before(file, chain)
         else:
@@ -286,7 +286,7 @@ class Tail:
             self._break(mark, old)
             self._lost += unread
             chain = self._between(old, file, self._known, certain=True)
-        self._put_before(file, chain, copies=True)
+        self._put_before(file, chain)
 
     def _find_copies(self, file: AnyFile) -> bool:
         """Look for copies of what a file held of which nothing was read; return whether there are any."""
@@ -295,7 +295,7 @@ class Tail:
             return False
         old = msgspec.structs.replace(file.position(), offset=0, changed=since)
         chain = self._between(old, file, self._known, certain=True)
-        self._put_before(file, chain, copies=True)
+        self._put_before(file, chain)
         return self._queue[0] is not file
 
     def _between(
@@ -305,13 +305,12 @@ class Tail:
         chain = between(self.path, old, file, known, certain=certain)
         return [each for each in chain if not was_packed(each, file)]
 
-    def _put_before(self, file: AnyFile, chain: list[AnyFile], *, copies: bool = False) -> None:
+    def _put_before(self, file: AnyFile, chain: list[AnyFile]) -> None:
         """Read a chain of files before one that is in the queue."""
         at = self._queue.index(file)
         for each in reversed(chain):
-            each.copied |= copies
             self._queue.insert(at, each)
-            self._end = max(self._end, each.size if each.copied else 0)
+        self._end = max([self._end, *(each.size for each in chain if each.copied)])
         self._note(chain)
 
     def _note(self, files: Iterable[AnyFile]) -> None:

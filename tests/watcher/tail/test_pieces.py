@@ -144,7 +144,7 @@ def test_a_place_in_a_file_without_text_is_as_old_as_the_file(log, tail) -> None
 
 def test_a_place_that_an_older_version_kept_is_of_no_copy() -> None:
     place = msgspec.convert({"device": 1, "inode": 2, "offset": 3, "head": 4, "recent": 5}, Position)
-    assert (place.changed, place.copied) == (0, False)
+    assert (place.changed, place.copied, place.begins(b"")) == (0, False, False)
 
 
 def test_what_its_copy_holds_is_not_lost_though_the_hole_is_larger_than_what_was_read(log, tail) -> None:
