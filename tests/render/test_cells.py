@@ -89,3 +89,21 @@ def test_carets_of_a_traceback_stay_below_a_whole_line_only():
     assert cells.traceback(text, 40) == text.splitlines()
     assert not any("^" in line for line in cells.traceback(text, 20))
     assert cells.traceback(text, 20) == ["  x = model(tokens,", "  labels)"]
+
+
+def test_a_long_path_breaks_behind_a_directory():
+    path = "/data/experiments/pretraining/wandb/run-x7k2.wandb"
+    assert cells.wrapped(path, 40, 9) == ["/data/experiments/pretraining/wandb/", "run-x7k2.wandb"]
+    assert cells.wrapped("/data/" + "x" * 40, 30, 9)[0] == "/data/" + "x" * 24, "not after a few letters"
+
+
+def test_a_part_behind_a_dot_is_not_broken_if_it_fits_in_a_line():
+    said = "loss is 42% above its best of 6.202 at step 495 \u00b7 since step 657"
+    assert cells.wrapped(said, 62, 9) == [said[:47], said[48:]]
+    assert cells.wrapped(said, 36, 9) == [
+        "loss is 42% above its best of 6.202",
+        "at step 495 \u00b7 since step 657",
+    ]
+    assert cells.wrapped("one \u00b7 two three four", 16, 9) == ["one \u00b7 two three", "four"], (
+        "half a line is much"
+    )
