@@ -26,8 +26,13 @@ if TYPE_CHECKING:
     from textual.widgets import Input
 
 
-_NAMES, _MOST = 14, 12
-"""Cells for the name of a thing, and rows for what it is, more than any takes."""
+_MOST = 12
+"""Rows for what a thing is, more than any takes."""
+
+
+def _names(width: int) -> int:
+    """Return the cells for the name of a thing."""
+    return 14 if width >= 50 else 10
 
 
 Line = tuple[Row, Action | None]
@@ -90,10 +95,10 @@ def _sentences(title: str, known: Iterable[words.Sentence], width: int) -> list[
     """Return things, each with what it is, below a title."""
     out: list[Row] = [[], [(title, "title")]]
     for name, text in known:
-        names = cells.wrapped(name, _NAMES, _MOST)
-        pieces = cells.wrapped(text, max(8, width - _NAMES - 3), _MOST)
+        names = cells.wrapped(name, _names(width), _MOST)
+        pieces = cells.wrapped(text, max(8, width - _names(width) - 3), _MOST)
         for label, piece in zip_longest(names, pieces, fillvalue=""):
-            out.append([(f"  {cells.pad(label, _NAMES)} ", "value"), (piece, "")])
+            out.append([(f"  {cells.pad(label, _names(width))} ", "value"), (piece, "")])
     return out
 
 
@@ -108,17 +113,18 @@ def _keys(title: str, chosen: list[Action], width: int, named: bool = False) -> 
         both = [action, *([second[action.id]] if action.id in second else [])]
         text = "; ".join(each.description for each in both)
         text += f" ({', '.join(sorted(action.views))})" * named
-        for i, piece in enumerate(cells.wrapped(text, max(8, width - _NAMES - 3), _MOST)):
-            label = cells.pad(_named(both) if i == 0 else "", _NAMES)
+        room = _names(width)
+        for i, piece in enumerate(cells.wrapped(text, max(8, width - room - 3), _MOST)):
+            label = cells.pad(_named(both, room) if i == 0 else "", room)
             lines.append(([(f"  {label} ", "key"), (piece, "")], action))
     return lines
 
 
-def _named(actions: Sequence[Action]) -> str:
+def _named(actions: Sequence[Action], room: int) -> str:
     """Return the keys of actions that go together: the first of each, then the second, as far as they fit."""
     ways = list(zip(*(action.first_keys for action in actions), strict=False))
-    shown = [" ".join(way) for way in (chain.from_iterable(ways), *ways)]
-    return next((text for text in shown if cells.width(text) <= _NAMES), shown[0])
+    shown = [" ".join(way) for way in (chain.from_iterable(ways), *ways, actions[0].first_keys[:1])]
+    return next((text for text in shown if cells.width(text) <= room), shown[0])
 
 
 def _signs(glyphs: Glyphs, width: int) -> list[Row]:
@@ -131,8 +137,8 @@ def _signs(glyphs: Glyphs, width: int) -> list[Row]:
     }
     rows: list[Row] = [[], [("signs", "title")]]
     for where, meanings in signs.items():
-        for i, line in enumerate(cells.joined(meanings, max(8, width - _NAMES - 3), "  ")):
-            rows.append([(f"  {where if i == 0 else '':<{_NAMES}}", "dim"), (line, "")])
+        for i, line in enumerate(cells.joined(meanings, max(8, width - _names(width) - 3), "  ")):
+            rows.append([(f"  {cells.pad(where if i == 0 else '', _names(width))} ", "dim"), (line, "")])
     return rows
 
 
@@ -140,6 +146,7 @@ class Help(Moves, Dialog[None], inherit_bindings=False):
     """The keys, over the view they belong to."""
 
     view: ClassVar[str] = actions.HELP
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  as Screen has it
 
     def __init__(self, below: str, registry: Registry) -> None:
         super().__init__()

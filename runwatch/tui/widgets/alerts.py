@@ -22,9 +22,9 @@ from runwatch.tui.widgets.rows import Listed, Panel, Target
 _TAG, _WHEN = 7, 8
 """Cells for sign and word, and for how long."""
 _END = "finished"
+"""The rule that says how a run ended."""
 _NOTE = 12
 """Rows of one note, more than any takes."""
-"""The rule that says how a run ended."""
 _FEW_RULES = 6
 """Rows in which it is worth listing rules."""
 _FOR_RULES = 90
@@ -40,7 +40,7 @@ def lines(scene: Scene, row: IncidentRow, width: int) -> list[Row]:
         text += f" (+{counted(len(row.symptoms), 'symptom')})"
     text += f" {scene.glyphs.dot} {left}" if (left := scene.silence_left(row.id)) else ""
     tag = f"{sign} {word:<5}" if width >= 40 else f"{sign} "
-    pieces = incident.hung(text, width - _WHEN, len(tag), len(tag), scene.glyphs)
+    pieces = incident.hung(text, width, len(tag) + _WHEN, len(tag), scene.glyphs)
     look = "dim" if row.state == "resolved" else ""
     first = cells.spread([(tag, role), (pieces[0], look)], [(f" {when}", "dim")], width, scene.glyphs.ascii)
     return [first, *([(" " * len(tag), ""), (piece, look)] for piece in pieces[1:])]
@@ -156,6 +156,9 @@ class AlertList(Panel):
         shown = [*shown, *_notes(scene, width)]
         if not rows and _is_judged(scene):
             shown += self._looked_for(width, height - len(shown))
+        if self.hides and chosen is not None and (room := height - len(shown)) > 0:
+            to_do = cells.wrapped(plain.to_do(chosen), width - 2, room, scene.glyphs.ellipsis)
+            shown += [[("  ", ""), (line, "")] for line in to_do]
         shown = shown[: max(0, height)] + elsewhere
         y = len(shown)
         self.targets = [(y, 1, width + 1, self._runs)] if elsewhere else []

@@ -17,7 +17,7 @@ from runwatch.tui.search import Search
 from runwatch.tui.widgets.rows import Listed, Panel
 
 NOTHING_FOUND = "nothing found in the lines at hand"
-_NARROW = 60
+_NARROW = 72
 """Cells of a log below which long lines are wrapped."""
 _RULED = frozenset(" ^~=-_*#")
 """What underlines and rules are made of: their rest says nothing."""
