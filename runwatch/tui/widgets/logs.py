@@ -261,7 +261,7 @@ class LogView(Panel):
             whole = text[len(piece)] == " " and piece[-1] not in ":="
             piece = piece[: parts[-1]] if parts and not whole else piece
             out.append(piece)
-            text = text[len(piece) :]
+            text = text[len(piece) :].removeprefix(" ")
         return [*out, cells.clip(text, width, more)]
 
     def _painted(self, text: str) -> Row:
