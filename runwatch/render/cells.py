@@ -25,6 +25,8 @@ _SINGLE = re.compile("[ -~\u00b1\u00b7\u03c3\u2026\u2190-\u2199\u2500-\u25fc\u27
 
 _DOT = re.compile(" [\u00b7-] ")
 """Between two parts of a text."""
+_TOGETHER = re.compile(r"(?<=\d) (?=(?:ms|s|[KMGT]iB)\b)|(?<=\bstep) (?=\d)")
+"""Between a number and its unit, and a step and its number: no line ends there."""
 _LINES = 100
 """Lines into which one is wrapped at most."""
 _CARETS = frozenset(" ^~")
@@ -139,9 +141,12 @@ def wrapped(text: str, cells: int, most: int, ellipsis: str = "…") -> list[str
 def _break(line: str, rest: str, cells: int) -> int:
     """Return where the first line of the text `rest` ends, of which `line` is what fits."""
     end = len(line)
-    if rest[end] != " ":
-        blank, slash = line.rfind(" "), line.rfind("/") + 1
-        end = blank if blank > 0 else slash if 2 * slash > end else end
+    together = {found.start() for found in _TOGETHER.finditer(rest, 0, end + 8)}
+    if rest[end] != " " or end in together:
+        blanks = [place for place in range(end - 1, 0, -1) if line[place] == " "]
+        blank = next((place for place in blanks if place not in together), blanks[0] if blanks else 0)
+        slash = line.rfind("/") + 1
+        end = blank or (slash if 2 * slash > end else end)
     dots = [found.start() for found in _DOT.finditer(rest, 0, end + 1)]
     if not dots or dots[-1] + 2 == end:
         return dots[-1] if dots else end

@@ -107,3 +107,13 @@ def test_a_part_behind_a_dot_is_not_broken_if_it_fits_in_a_line():
     assert cells.wrapped("one \u00b7 two three four", 16, 9) == ["one \u00b7 two three", "four"], (
         "half a line is much"
     )
+
+
+def test_a_number_stays_with_its_unit_and_a_step_with_its_number():
+    said = "steps take 96% longer: 252 ms, usually 128 ms, since step 206"
+    for width, lines in (
+        (26, ["steps take 96% longer:", "252 ms, usually 128 ms,", "since step 206"]),
+        (57, ["steps take 96% longer: 252 ms, usually 128 ms, since", "step 206"]),
+    ):
+        assert cells.wrapped(said, width, 9) == lines
+    assert cells.wrapped("12 ms", 3, 9) == ["12", "ms"], "where nothing else can be done"

@@ -19,7 +19,7 @@ from runwatch.tui.widgets.rows import Panel
 _LEAST = 4
 """Rows of a table, with its frame and heading, that show something."""
 LEAST_CHART, _FLAT = 9, 7
-"""Rows from which a chart is worth its place; and where it takes that of nothing."""
+"""Rows from which a chart is worth its place; and where nothing else would have it."""
 
 
 class ListScreen(Moves, RunScreen):
@@ -127,7 +127,7 @@ class Checkpoints(PointedScreen, PageScreen):
         validated = [name for name in choose.of_run(run) if name in (metrics.VAL_LOSS, metrics.VAL_BPB)]
         chart.metrics = tuple((validated or choose.of_run(run))[:1])
         left = height - rows - behind - (lower.needed(width) if happened else 0)
-        chart.display = bool(chart.metrics) and left >= (LEAST_CHART if happened else _FLAT)
+        chart.display = bool(chart.metrics) and left >= _FLAT
         lower.display &= happened or not chart.display
         lower.styles.height = lower.needed(width) if chart.display else "1fr"
 
