@@ -315,7 +315,7 @@ async def test_the_run_that_somebody_compares_stays(open_app):
 
 
 async def test_a_phone_shows_step_share_and_eta_and_short_tabs(open_app):
-    for size, step in (((48, 40), "41,230/120,000"), ((40, 12), "41,230")):
+    for size, step in (((65, 64), "41,230/120,000"), ((48, 40), "41,230/120,000"), ((40, 12), "41,230")):
         async with open_app(size) as s:
             state, bar, tabs = s.drawn("#head").splitlines()
             assert step in state

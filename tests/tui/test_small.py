@@ -168,3 +168,14 @@ async def test_in_a_browser_no_touch_at_the_corner_of_a_phone_leaves(open_app, m
         async with open_app((width, 40)) as s:
             assert ("q Quit" in s.drawn("#keys")) is there
             assert "? Help" in s.drawn("#keys")
+
+
+async def test_on_a_wide_screen_the_help_has_two_columns_that_both_can_be_clicked(open_app):
+    async with open_app((200, 50)) as s:
+        await s.press("?")
+        row, line = next(
+            (y, line) for y, line in enumerate(s.text().splitlines()) if "choose a theme" in line
+        )
+        assert "keys in overview" in s.text()
+        await s.pilot.click(offset=(line.index("choose a theme"), row))
+        await s.until(lambda: "dracula" in s.text())

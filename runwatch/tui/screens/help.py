@@ -19,6 +19,7 @@ from runwatch.tui.actions import Action, Registry
 from runwatch.tui.api import api
 from runwatch.tui.screens.dialog import Dialog
 from runwatch.tui.screens.moves import Moves
+from runwatch.tui.widgets.charts import MARKS
 from runwatch.tui.widgets.keys import DialogKeys
 from runwatch.tui.widgets.paged import PagePanel
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 _MOST = 12
 """Rows for what a thing is, more than any takes."""
+_TWO, _BETWEEN = 160, 3
+"""Cells from which there are two columns, and those between them."""
 
 
 def _names(width: int) -> int:
@@ -77,18 +80,31 @@ class HelpPanel(PagePanel):
         ][1:]
 
     def content(self, width: int, height: int) -> Content:
-        """Return the part that fits."""
-        lines = self._lines(width)
+        """Return the part that fits, on a wide screen in two columns."""
+        across = 1 + (width >= _TWO)
+        each = (width - _BETWEEN * (across - 1)) // across
+        lines = self._lines(each)
         if wanted := self.wanted.lower().split():
             lines = [
                 line for line in lines if all(word in cells.row_text(line[0]).lower() for word in wanted)
             ]
             lines = lines or [([("no line has these words; esc shows all", "dim")], None)]
         self._acts = [action for _, action in lines]
-        page = self.part([row for row, _ in lines], height)
+        page = self.part([row for row, _ in lines], height * across)
+        self.targets = []
+        if across > 1:
+            begin = each + _BETWEEN + 1
+            for y in range(len(page) - height):
+                self.targets.append((1 + y, begin, width + 1, partial(self._choose, self.at + height + y)))
+            lefts, rights = page[:height], [*page[height:], *[[]] * height]
+            gap = (" " * _BETWEEN, "")
+            page = [[*cells.fit(left, each), gap, *right] for left, right in zip(lefts, rights, strict=False)]
         right: Row = [(f"{self.below} more below", "dim")] if self.below else []
         title: Row = [("help", "title"), *([(f" only {self.wanted!r}", "warn")] if self.wanted else [])]
         return Content(title, page, right)
+
+    def _choose(self, entry: int) -> None:
+        self.post_message(self.Chosen(self, entry))
 
 
 def _sentences(title: str, known: Iterable[words.Sentence], width: int) -> list[Row]:
@@ -130,8 +146,8 @@ def _named(actions: Sequence[Action], room: int) -> str:
 def _signs(glyphs: Glyphs, width: int) -> list[Row]:
     """Return what the glyphs mean."""
     signs = {
-        "on the axis": [f"{v} {k}" for k, v in glyphs.marks.items()],
-        "on top": ["! not finite", f"{glyphs.higher} {glyphs.lower} beyond the range"],
+        "on the axis": [f"{v} {MARKS.get(k, k)}" for k, v in glyphs.marks.items()],
+        "on top": ["! NaN or Inf", f"{glyphs.higher} {glyphs.lower} beyond the range"],
         "alerts": [f"{v} {k}" for k, v in glyphs.severities.items()],
         "states": [f"{v} {k}" for k, v in glyphs.states.items()],
     }
@@ -146,7 +162,7 @@ class Help(Moves, Dialog[None], inherit_bindings=False):
     """The keys, over the view they belong to."""
 
     view: ClassVar[str] = actions.HELP
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  as Screen has it
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (180, "-wide")]  # noqa: RUF012  as Screen has it
 
     def __init__(self, below: str, registry: Registry) -> None:
         super().__init__()
