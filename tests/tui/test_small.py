@@ -82,7 +82,9 @@ async def test_the_last_good_checkpoint_is_in_the_title_and_rows_need_no_heading
 
 
 async def test_where_evidence_has_no_room_the_list_says_which_key_shows_what_to_do(open_app):
-    long = msgspec.structs.replace(SPIKE, title=SPIKE.title + ", and did not recover at once, nor later")
+    long = msgspec.structs.replace(
+        SPIKE, title=SPIKE.title + ", and did not recover at once, nor later, nor within 500 steps of it"
+    )
     async with open_app(SMALL, incidents=(long,)) as s:
         await s.press("5")
         assert "v what to do" in s.drawn("#alert-list").splitlines()[0]
@@ -137,7 +139,9 @@ async def test_rows_that_the_list_of_alerts_does_not_need_say_what_to_do(open_ap
     long = msgspec.structs.replace(SPIKE, title=SPIKE.title + ", and did not recover at once, nor later")
     async with open_app(SMALL, incidents=(long,)) as s:
         await s.press("5")
-        assert SPIKE.advice in words(s.drawn("#alert-list").translate(dict.fromkeys(map(ord, "│╰╯─"))))
+        shown = s.drawn("#alert-list")
+        assert SPIKE.advice in words(shown.translate(dict.fromkeys(map(ord, "│╰╯─"))))
+        assert "v evidence" in shown.splitlines()[0]
 
 
 async def test_small_charts_are_next_to_the_loss_where_they_show_all_there_is(open_app):
