@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.pictures import runs
 
-SIZES = {"phone": (48, 40), "80x24": (80, 24), "120x40": (120, 40), "200x50": (200, 50)}
+SIZES = {"40x12": (40, 12), "phone": (60, 64), "80x24": (80, 24), "120x40": (120, 40), "200x50": (200, 50)}
 VIEWS = {
     "runs": "0", "overview": "1", "metrics": "2", "ranks": "3", "logs": "4", "alerts": "5",
     "checkpoints": "6", "config": "7", "help": "1 ?",

@@ -23,8 +23,10 @@ _SINGLE = re.compile("[ -~\u00b1\u00b7\u03c3\u2026\u2190-\u2199\u2500-\u25fc\u27
 """What nearly all of a screen is made of: ASCII, frames, bars, braille. A cell each, nothing to settle."""
 
 
-_DOTS = (" \u00b7", " -")
-"""How a line ends that was broken behind the dot between two parts."""
+_DOT = re.compile(" [\u00b7-] ")
+"""Between two parts of a text."""
+_TOGETHER = re.compile(r"(?<=\d) (?=(?:ms|s|[KMGT]iB)\b)|(?<=\bstep) (?=\d)")
+"""Between a number and its unit, and a step and its number: no line ends there."""
 _LINES = 100
 """Lines into which one is wrapped at most."""
 _CARETS = frozenset(" ^~")
@@ -117,9 +119,10 @@ def pad(text: str, cells: int, ellipsis: str = "…", right: bool = False) -> st
 
 
 def wrapped(text: str, cells: int, most: int, ellipsis: str = "…") -> list[str]:
-    """Return any text in lines of at most `cells` cells, broken at blanks where that is possible.
+    """Return any text in lines of at most `cells` cells, broken at blanks where that is possible, else at /.
 
-    A dot between two parts begins a line, it does not end one. After `most` lines the rest is cut off.
+    A dot between two parts begins a line, it does not end one; nor is the part behind it broken if it fits
+    in a line. After `most` lines the rest is cut off.
     """
     rest = settled(text, ascii_only=ellipsis.isascii()).strip()
     out: list[str] = []
@@ -128,12 +131,27 @@ def wrapped(text: str, cells: int, most: int, ellipsis: str = "…") -> list[str
         if not line or (len(out) == most - 1 and line != rest):
             out.append(clip(rest, cells, ellipsis))
             break
-        blank = line.rfind(" ") if line != rest and rest[len(line)] != " " else -1
-        line = line[:blank] if blank > 0 else line
-        line = line[:-2] if line != rest and line.endswith(_DOTS) else line
+        if line != rest:
+            line = line[: _break(line, rest, cells)]
         out.append(line.rstrip())
         rest = rest[len(line) :].lstrip()
     return out
+
+
+def _break(line: str, rest: str, cells: int) -> int:
+    """Return where the first line of the text `rest` ends, of which `line` is what fits."""
+    end = len(line)
+    together = {found.start() for found in _TOGETHER.finditer(rest, 0, end + 8)}
+    if rest[end] != " " or end in together:
+        blanks = [place for place in range(end - 1, 0, -1) if line[place] == " "]
+        blank = next((place for place in blanks if place not in together), blanks[0] if blanks else 0)
+        slash = line.rfind("/") + 1
+        end = blank or (slash if 2 * slash > end else end)
+    dots = [found.start() for found in _DOT.finditer(rest, 0, end + 1)]
+    if not dots or dots[-1] + 2 == end:
+        return dots[-1] if dots else end
+    part = _DOT.split(rest[dots[-1] + 1 :], maxsplit=1)[0]
+    return dots[-1] if 2 * dots[-1] > cells and width(part) <= cells else end
 
 
 def joined(parts: Sequence[str], cells: int, gap: str) -> list[str]:

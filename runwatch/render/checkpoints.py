@@ -210,7 +210,7 @@ def _said(saving: Saving, rows: Sequence[CheckpointRow]) -> Iterator[str]:
         yield f"every {numbers.step(round(saving.interval))} steps"
     if saving.next_in is not None:
         wait = numbers.brief(abs(saving.next_in))
-        when = f"{wait} late" if saving.next_in < 0 else f"in {wait}" if saving.next_in else "due"
+        when = f"is {wait} late" if saving.next_in < 0 else f"in {wait}" if saving.next_in else "due"
         yield f"next {when}" if saving.next_at is None else f"next {numbers.step(saving.next_at)} {when}"
     if saving.rotates and saving.present:
         yield f"keeps {saving.present:,}"

@@ -26,6 +26,8 @@ GAP = 2
 EDGE = 2
 """Cells before the first: the pointer, and the mark of a chosen run."""
 MARKED = "+"
+WORST = "worst first"
+"""What the order of no column is called."""
 TREND = 32
 """Widest sparkline."""
 _LEAST_ALERT = 12
@@ -176,6 +178,15 @@ def ordered(rows: Sequence[RunRow], order: Order) -> list[RunRow]:
     return [*sorted(known, key=lambda row: _comparable(key(row)), reverse=falls), *unknown]
 
 
+def said(row: RunRow) -> list[str]:
+    """Return the words that a run can be found by: those of its row, and how severe its alerts are."""
+    severe = {"critical": row.critical, "warning": row.warning}
+    return [
+        *(row.name, row.host, states.phase_word(states.phase_of(row)), row.worst),
+        *(name for name, count in severe.items() if count),
+    ]
+
+
 def groups(rows: Sequence[RunRow], by: str) -> list[Heading | RunRow]:
     """Return runs with a heading above those that agree in `by`: one of GROUPINGS, or "" for no headings.
 
@@ -196,7 +207,7 @@ def groups(rows: Sequence[RunRow], by: str) -> list[Heading | RunRow]:
 
 def sortable(rows: Sequence[RunRow]) -> list[str]:
     """Return what these runs can be sorted by; "" is what is wrong."""
-    return ["", *(column.name for column in COLUMNS if _shown(column, rows))]
+    return ["", *(column.name for column in COLUMNS if _shown(column, rows) and column.name != "trend")]
 
 
 def groupings(rows: Sequence[RunRow]) -> list[str]:

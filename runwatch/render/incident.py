@@ -57,13 +57,13 @@ def _labelled(name: str, text: str, width: int, most: int, glyphs: Glyphs) -> li
     label, room = f"{name}:", width - _INDENT
     pieces = cells.wrapped(f"{label} {text}", room, _UNCUT, glyphs.ellipsis)
     if len(pieces) > most:
-        label, pieces = "", _brief(text, room, most, glyphs)
+        label, pieces = "", brief(text, room, most, glyphs)
     left = " " * _INDENT
     first: Row = [(left + label, "dim"), (pieces[0][len(label) :], "")] if label else [(left + pieces[0], "")]
     return [first, *([(left, ""), (piece, "")] for piece in pieces[1:])]
 
 
-def _brief(text: str, width: int, most: int, glyphs: Glyphs) -> list[str]:
+def brief(text: str, width: int, most: int, glyphs: Glyphs) -> list[str]:
     """Return a text in up to `most` lines; one that is too long ends with a clause.
 
     Where clauses leave more than half of the room empty, it ends with a word.

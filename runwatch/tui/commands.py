@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from runwatch.core import metrics
-from runwatch.render import states
+from runwatch.render import fleet, states
 from runwatch.render.charts.smooth import FACTORS
 from runwatch.tui import actions, choose, silencing, themes
 from runwatch.tui.actions import Action
@@ -176,6 +176,9 @@ def things(app: AppApi) -> Iterator[Entry]:
     scene = app.scene
     for row in scene.runs:
         yield Entry(f"run {row.name}", states.phase_word(row.phase).lower(), _chosen(row.id))
+    for column in fleet.sortable(scene.runs) if len(scene.runs) > 1 else ():
+        what = f"the list of runs, by {column or 'what needs attention'}"
+        yield Entry(f"sort {column or fleet.WORST}", what, _sorted(column))
     for name in choose.of_run(scene.run):
         yield Entry(f"metric {metrics.label(name)}", f"chart of {name}", _shown(name))
     for incident in scene.incidents():
@@ -220,6 +223,16 @@ def _set(name: str, value: object) -> Act:
 def _chosen(run: str) -> Act:
     def act(app: AppApi, word: str) -> str:
         app.choose_run(run)
+        return ""
+
+    return act
+
+
+def _sorted(column: str) -> Act:
+    def act(app: AppApi, word: str) -> str:
+        app.scene.order = fleet.Order(column)
+        app.open_view(actions.RUNS)
+        app.refresh_view()
         return ""
 
     return act

@@ -161,14 +161,15 @@ async def test_a_phone_a_window_that_changes_and_a_font_of_choice(tmp_path):
             phone = await chromium.new_context(viewport=PHONE, is_mobile=True, has_touch=True)
             tab = await opened(phone, served.page)
             assert 56 <= tab.columns <= 80
-            assert all(word in tab.text for word in ("loss", "q Quit", "| loss: "))
+            assert all(word in tab.text for word in ("loss", "? Help", "| loss: "))
+            assert "q Quit" not in tab.text, "a touch at the corner is no wish to leave"
             await tab.page.goto(f"{served.address}/?fontsize=20")
             await tab.until(lambda text: tab.columns < 40)
             context = await chromium.new_context(viewport=DESKTOP)
             tab = await opened(context, served.page)
             tab.screen(66, 33)
             await tab.page.set_viewport_size({"width": 600, "height": 600})
-            await tab.until(lambda text: "q Quit" in text.splitlines()[-1] and "398/400" in text)
+            await tab.until(lambda text: "? Help" in text.splitlines()[-1] and "398/400" in text)
 
 
 async def test_a_finger_taps_and_scrolls_and_a_button_brings_up_the_keyboard(tmp_path):

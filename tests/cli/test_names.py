@@ -133,3 +133,12 @@ def test_a_host_cannot_be_an_option_of_ssh(tmp_path, capsys):
     done = called("attach", "--", f"-oProxyCommand=touch {tmp_path / 'ran'}")
     assert (done.returncode, done.stderr.count("not a host")) == (2, 1)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("exp7", "add run=exp7"), ("rule=~loss.*", "add rule=~loss.*"), ("lits", "list")]
+)
+def test_a_silence_without_its_command_says_what_is_meant(given, meant):
+    done = called("silence", given, "--for", "1h")
+    assert done.returncode == 2
+    assert done.stderr == f"runwatch: no such command: {given}: did you mean runwatch silence {meant}?\n"

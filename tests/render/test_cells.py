@@ -89,3 +89,31 @@ def test_carets_of_a_traceback_stay_below_a_whole_line_only():
     assert cells.traceback(text, 40) == text.splitlines()
     assert not any("^" in line for line in cells.traceback(text, 20))
     assert cells.traceback(text, 20) == ["  x = model(tokens,", "  labels)"]
+
+
+def test_a_long_path_breaks_behind_a_directory():
+    path = "/data/experiments/pretraining/wandb/run-x7k2.wandb"
+    assert cells.wrapped(path, 40, 9) == ["/data/experiments/pretraining/wandb/", "run-x7k2.wandb"]
+    assert cells.wrapped("/data/" + "x" * 40, 30, 9)[0] == "/data/" + "x" * 24, "not after a few letters"
+
+
+def test_a_part_behind_a_dot_is_not_broken_if_it_fits_in_a_line():
+    said = "loss is 42% above its best of 6.202 at step 495 \u00b7 since step 657"
+    assert cells.wrapped(said, 62, 9) == [said[:47], said[48:]]
+    assert cells.wrapped(said, 36, 9) == [
+        "loss is 42% above its best of 6.202",
+        "at step 495 \u00b7 since step 657",
+    ]
+    assert cells.wrapped("one \u00b7 two three four", 16, 9) == ["one \u00b7 two three", "four"], (
+        "half a line is much"
+    )
+
+
+def test_a_number_stays_with_its_unit_and_a_step_with_its_number():
+    said = "steps take 96% longer: 252 ms, usually 128 ms, since step 206"
+    for width, lines in (
+        (26, ["steps take 96% longer:", "252 ms, usually 128 ms,", "since step 206"]),
+        (57, ["steps take 96% longer: 252 ms, usually 128 ms, since", "step 206"]),
+    ):
+        assert cells.wrapped(said, width, 9) == lines
+    assert cells.wrapped("12 ms", 3, 9) == ["12", "ms"], "where nothing else can be done"

@@ -34,7 +34,7 @@ def test_what_is_being_written_says_how_far_it_is():
 
 def test_the_summary_is_one_sentence():
     assert checkpoints.summary(SAVING) == (
-        "last good 40,000, every 10,000 steps, next 50,000 1m late, room for 14 more of 3.00 GiB, "
+        "last good 40,000, every 10,000 steps, next 50,000 is 1m late, room for 14 more of 3.00 GiB, "
         "disk full in 1h"
     )
     assert checkpoints.summary(Saving()) == ""

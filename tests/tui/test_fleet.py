@@ -53,6 +53,37 @@ async def test_runs_are_sorted_by_each_column_and_the_other_way_round(open_app):
         assert s.scene.order.column == "ETA"
 
 
+async def test_the_order_has_a_name_and_a_command(open_app):
+    async with open_app((120, 40), make=fleet()) as s:
+        await s.press("0")
+        assert "worst first" in s.drawn("#runs").splitlines()[0]
+        await s.press("1")
+        await s.paste_keys(":sort loss")
+        await s.press("enter")
+        assert (s.view.view, listed(s)) == ("runs", [*range(11, -1, -1)])
+        assert "worst first" not in s.drawn("#runs").splitlines()[0]
+        await s.paste_keys(":sort worst")
+        await s.press("enter", "r")
+        assert "worst last" in s.drawn("#runs").splitlines()[0]
+
+
+async def test_runs_are_found_by_how_severe_their_alerts_are(open_app):
+    async with open_app((120, 40), make=fleet()) as s:
+        await s.press("0")
+        await s.paste_keys("/crit")
+        assert listed(s) == [3, 7, 11]
+
+
+async def test_on_a_usual_terminal_the_footer_has_filter_and_sort(open_app):
+    async with open_app((80, 24), make=fleet()) as s:
+        await s.press("0")
+        keys = s.drawn("#keys")
+        assert ("/ Filter" in keys, "m Mark" in keys, "c Compare" in keys) == (True, True, True), keys
+        await s.pilot.click("#keys", offset=(keys.index("Filter"), 0))
+        await s.settle()
+        assert s.app.focused.id == "filter"
+
+
 @pytest.mark.deep
 async def test_runs_are_grouped_by_what_distinguishes_them(open_app):
     async with open_app((120, 40), make=fleet()) as s:

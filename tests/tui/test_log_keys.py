@@ -63,7 +63,7 @@ async def test_next_error(open_app):
 
 
 async def test_wrap(open_app):
-    async with open_app((60, 24)) as s:
+    async with open_app((80, 24)) as s:
         await s.press("4")
         assert "2.03 s" not in s.text()
         await s.press("w")

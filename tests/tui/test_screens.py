@@ -113,7 +113,7 @@ async def test_view_of_details(open_app, golden, key, name, size):
     ("key", "advice"), [("6", "name their directory too"), ("6", "errors, restarts"), ("7", "config.json")]
 )
 async def test_empty_details_say_what_to_do(open_app, key, advice):
-    async with open_app((80, 24), checkpoints=(), events=(), about={}) as s:
+    async with open_app((80, 24), checkpoints=(), events=(), about={}, metrics=()) as s:
         await s.press(key)
         assert advice in " ".join(line.strip("│ ") for line in s.text().splitlines())
 
@@ -478,12 +478,13 @@ async def test_steps_of_the_newest_checkpoint_are_written_as_on_the_screen(open_
         assert "step 18000" in text, "words too"
 
 
-async def test_on_a_small_screen_checkpoints_have_the_rows_of_events_that_are_none(open_app):
-    for size, shown in (((40, 12), False), ((80, 24), True)):
-        async with open_app(size, events=()) as s:
+async def test_checkpoints_or_a_curve_have_the_rows_of_events_that_are_none(open_app):
+    for size, saved in (((40, 12), True), ((80, 24), True), ((80, 24), False), ((200, 50), False)):
+        async with open_app(size, events=(), **({} if saved else {"checkpoints": ()})) as s:
             await s.press("6")
-            assert s.view.query_one("#event-table").display == shown
-            assert "30,000" in s.drawn("#checkpoint-table")
+            assert not s.view.query_one("#event-table").display
+            assert s.view.query_one("#checkpoint-chart").display == (size[1] > 12)
+            assert ("30,000" if saved else "none yet") in s.drawn("#checkpoint-table")
 
 
 @pytest.mark.parametrize("size", [(48, 40), (120, 40)])

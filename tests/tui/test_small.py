@@ -55,8 +55,9 @@ async def test_the_list_of_runs_keeps_rows_to_choose_from(open_app):
 
     async with open_app(SMALL, make=make) as s:
         await s.press("0")
-        assert s.drawn("#runs").count("exp_") == 2
+        assert s.drawn("#runs").count("exp_") == 3
         assert NAN.title in words(s.drawn("#incident-bar"))
+        await s.press("1")
         assert "Stop; go back to a checkpoint from…" in s.drawn("#incident-bar")
 
 
@@ -81,7 +82,9 @@ async def test_the_last_good_checkpoint_is_in_the_title_and_rows_need_no_heading
 
 
 async def test_where_evidence_has_no_room_the_list_says_which_key_shows_what_to_do(open_app):
-    long = msgspec.structs.replace(SPIKE, title=SPIKE.title + ", and did not recover at once, nor later")
+    long = msgspec.structs.replace(
+        SPIKE, title=SPIKE.title + ", and did not recover at once, nor later, nor within 500 steps of it"
+    )
     async with open_app(SMALL, incidents=(long,)) as s:
         await s.press("5")
         assert "v what to do" in s.drawn("#alert-list").splitlines()[0]
@@ -101,3 +104,82 @@ async def test_on_a_phone_the_card_of_the_end_names_its_alerts_in_fewer_words(op
     for width, named in ((120, "alerts: none open, 1 resolved  esc closes"), (40, "alerts: none open  esc")):
         async with open_app((width, 60), incidents=(over,), phase="finished") as s:
             assert named in s.drawn("#end").splitlines()[0]
+
+
+async def test_what_a_command_does_is_below_the_one_that_enter_takes(open_app):
+    async with open_app(SMALL) as s:
+        await s.press("colon")
+        first, said, second, third, *_ = s.text().splitlines()[2:]
+        assert ("▸ help" in first, "the keys, and what is on the screen" in said) == (True, True)
+        assert [line.split()[1] for line in (second, third)] == ["guide", "back"]
+        await s.press("down")
+        assert "▸ guide" in s.text().splitlines()[3]
+
+
+async def test_the_help_leaves_nothing_of_the_view_below_it(open_app):
+    for size in (SMALL, (80, 24)):
+        async with open_app(size) as s:
+            await s.press("?")
+            top, *rows, bottom, _ = s.text().splitlines()
+            assert (top[:4], bottom[0], len(rows)) == ("╭─ h", "╰", size[1] - 3)
+            assert all(row[0] == "│" for row in rows)
+
+
+async def test_of_what_is_said_of_all_checkpoints_only_whole_clauses_are_shown(open_app):
+    saving = msgspec.structs.replace(SAVES["saving"], interval=85.0, next_in=120.0, next_at=340)
+    async with open_app(SMALL, checkpoints=SAVES["checkpoints"] * 3, saving=saving, events=()) as s:
+        await s.press("6")
+        said = s.drawn("#checkpoint-table").splitlines()[1]
+        assert said.strip("│█ ") == "last good 170, every 85 steps"
+        await s.resize(40, 10)
+        assert "last good 170 " in s.drawn("#checkpoint-table").splitlines()[0]
+
+
+async def test_rows_that_the_list_of_alerts_does_not_need_say_what_to_do(open_app):
+    long = msgspec.structs.replace(SPIKE, title=SPIKE.title + ", and did not recover at once, nor later")
+    async with open_app(SMALL, incidents=(long,)) as s:
+        await s.press("5")
+        shown = s.drawn("#alert-list")
+        assert SPIKE.advice in words(shown.translate(dict.fromkeys(map(ord, "│╰╯─"))))
+        assert "v evidence" in shown.splitlines()[0]
+
+
+async def test_small_charts_are_next_to_the_loss_where_they_show_all_there_is(open_app):
+    three = ("train/loss", "perf/step_time", "perf/tokens_per_sec")
+    for size, metrics, columns in (((80, 24), three, [0, 44, 44]), ((80, 24), (*three, "a"), [0])):
+        async with open_app(size, metrics=metrics, checkpoints=(), elapsed=None) as s:
+            charts = s.view.visible_charts()
+            assert [chart.region.x for chart in charts] == columns
+            assert s.view.query_one("#stats").display == (len(columns) == 1)
+
+
+async def test_on_a_phone_charts_are_below_each_other_over_the_full_width(open_app):
+    async with open_app((60, 64)) as s:
+        charts = s.view.visible_charts()
+        assert [(chart.region.x, chart.region.width) for chart in charts] == [(0, 60)] * 3
+        assert {chart.metrics[0] for chart in charts} == {
+            "train/loss",
+            "train/grad_norm",
+            "train/learning_rate",
+        }
+        shown = s.drawn("#stats")
+        assert ("tok/s" in shown, "grad norm" in shown) == (True, False), shown
+
+
+async def test_in_a_browser_no_touch_at_the_corner_of_a_phone_leaves(open_app, monkeypatch):
+    monkeypatch.setattr("textual.app.App.is_web", True)
+    for width, there in ((65, False), (93, False), (150, True)):
+        async with open_app((width, 40)) as s:
+            assert ("q Quit" in s.drawn("#keys")) is there
+            assert "? Help" in s.drawn("#keys")
+
+
+async def test_on_a_wide_screen_the_help_has_two_columns_that_both_can_be_clicked(open_app):
+    async with open_app((200, 50)) as s:
+        await s.press("?")
+        row, line = next(
+            (y, line) for y, line in enumerate(s.text().splitlines()) if "choose a theme" in line
+        )
+        assert "keys in overview" in s.text()
+        await s.pilot.click(offset=(line.index("choose a theme"), row))
+        await s.until(lambda: "dracula" in s.text())

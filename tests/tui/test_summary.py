@@ -99,11 +99,10 @@ async def test_the_side_does_not_repeat_the_titles_of_charts_and_keeps_to_facts_
         assert "…" not in side
 
 
-async def test_values_of_a_narrow_screen_go_on_in_the_next_row(open_app):
+async def test_values_of_a_narrow_screen_are_whole(open_app):
     async with open_app((80, 24), make=with_single, **GOOD) as s:
         rows = [row.split() for row in s.drawn("#stats").splitlines()]
-        at = rows.index(["best", "val", "loss", "2.125"])
-        assert rows[at + 1] == ["@40,000"]
+        assert ["best", "val", "loss", "2.125", "@40,000"] in rows
         assert "…" not in s.drawn("#stats")
 
 

@@ -11,7 +11,23 @@ from runwatch.cli.author import author
 from runwatch.core.errors import ExitCode, UsageError
 
 
-@click.group("silence")
+class _Silences(click.Group):
+    """Says what is meant where a matcher or a run follows without `add`."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in self.commands and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            matcher = name if "=" in name else f"run={name}"
+            meant = " ".join(get_close_matches(name, self.commands, 1, 0.7)) or f"add {matcher}"
+            raise UsageError("no such command", name, f"did you mean runwatch silence {meant}?")
+        return super().resolve_command(ctx, args)
+
+
+@click.group("silence", cls=_Silences)
 def command() -> None:
     """Send nothing about some alerts for a while.
 

@@ -25,8 +25,8 @@ _SIDE_BY_SIDE = 100
 """Columns from which on the chart is next to the evidence; else below it, where that leaves room."""
 _BARS = 20
 """Rows of the bars of ranks at most, next to a log."""
-_DETAIL = 3
-"""Rows that the evidence needs at least, with its frame."""
+_DETAIL = 5
+"""Rows that the evidence needs at least, with its frame; with fewer, the list says what to do."""
 
 
 class Alerts(PointedScreen, ListScreen):

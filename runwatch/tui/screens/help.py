@@ -19,6 +19,7 @@ from runwatch.tui.actions import Action, Registry
 from runwatch.tui.api import api
 from runwatch.tui.screens.dialog import Dialog
 from runwatch.tui.screens.moves import Moves
+from runwatch.tui.widgets.charts import MARKS
 from runwatch.tui.widgets.keys import DialogKeys
 from runwatch.tui.widgets.paged import PagePanel
 
@@ -26,8 +27,15 @@ if TYPE_CHECKING:
     from textual.widgets import Input
 
 
-_NAMES, _MOST = 14, 12
-"""Cells for the name of a thing, and rows for what it is, more than any takes."""
+_MOST = 12
+"""Rows for what a thing is, more than any takes."""
+_TWO, _BETWEEN = 160, 3
+"""Cells from which there are two columns, and those between them."""
+
+
+def _names(width: int) -> int:
+    """Return the cells for the name of a thing."""
+    return 14 if width >= 50 else 10
 
 
 Line = tuple[Row, Action | None]
@@ -72,28 +80,41 @@ class HelpPanel(PagePanel):
         ][1:]
 
     def content(self, width: int, height: int) -> Content:
-        """Return the part that fits."""
-        lines = self._lines(width)
+        """Return the part that fits, on a wide screen in two columns."""
+        across = 1 + (width >= _TWO)
+        each = (width - _BETWEEN * (across - 1)) // across
+        lines = self._lines(each)
         if wanted := self.wanted.lower().split():
             lines = [
                 line for line in lines if all(word in cells.row_text(line[0]).lower() for word in wanted)
             ]
             lines = lines or [([("no line has these words; esc shows all", "dim")], None)]
         self._acts = [action for _, action in lines]
-        page = self.part([row for row, _ in lines], height)
+        page = self.part([row for row, _ in lines], height * across)
+        self.targets = []
+        if across > 1:
+            begin = each + _BETWEEN + 1
+            for y in range(len(page) - height):
+                self.targets.append((1 + y, begin, width + 1, partial(self._choose, self.at + height + y)))
+            lefts, rights = page[:height], [*page[height:], *[[]] * height]
+            gap = (" " * _BETWEEN, "")
+            page = [[*cells.fit(left, each), gap, *right] for left, right in zip(lefts, rights, strict=False)]
         right: Row = [(f"{self.below} more below", "dim")] if self.below else []
         title: Row = [("help", "title"), *([(f" only {self.wanted!r}", "warn")] if self.wanted else [])]
         return Content(title, page, right)
+
+    def _choose(self, entry: int) -> None:
+        self.post_message(self.Chosen(self, entry))
 
 
 def _sentences(title: str, known: Iterable[words.Sentence], width: int) -> list[Row]:
     """Return things, each with what it is, below a title."""
     out: list[Row] = [[], [(title, "title")]]
     for name, text in known:
-        names = cells.wrapped(name, _NAMES, _MOST)
-        pieces = cells.wrapped(text, max(8, width - _NAMES - 3), _MOST)
+        names = cells.wrapped(name, _names(width), _MOST)
+        pieces = cells.wrapped(text, max(8, width - _names(width) - 3), _MOST)
         for label, piece in zip_longest(names, pieces, fillvalue=""):
-            out.append([(f"  {cells.pad(label, _NAMES)} ", "value"), (piece, "")])
+            out.append([(f"  {cells.pad(label, _names(width))} ", "value"), (piece, "")])
     return out
 
 
@@ -108,31 +129,32 @@ def _keys(title: str, chosen: list[Action], width: int, named: bool = False) -> 
         both = [action, *([second[action.id]] if action.id in second else [])]
         text = "; ".join(each.description for each in both)
         text += f" ({', '.join(sorted(action.views))})" * named
-        for i, piece in enumerate(cells.wrapped(text, max(8, width - _NAMES - 3), _MOST)):
-            label = cells.pad(_named(both) if i == 0 else "", _NAMES)
+        room = _names(width)
+        for i, piece in enumerate(cells.wrapped(text, max(8, width - room - 3), _MOST)):
+            label = cells.pad(_named(both, room) if i == 0 else "", room)
             lines.append(([(f"  {label} ", "key"), (piece, "")], action))
     return lines
 
 
-def _named(actions: Sequence[Action]) -> str:
+def _named(actions: Sequence[Action], room: int) -> str:
     """Return the keys of actions that go together: the first of each, then the second, as far as they fit."""
     ways = list(zip(*(action.first_keys for action in actions), strict=False))
-    shown = [" ".join(way) for way in (chain.from_iterable(ways), *ways)]
-    return next((text for text in shown if cells.width(text) <= _NAMES), shown[0])
+    shown = [" ".join(way) for way in (chain.from_iterable(ways), *ways, actions[0].first_keys[:1])]
+    return next((text for text in shown if cells.width(text) <= room), shown[0])
 
 
 def _signs(glyphs: Glyphs, width: int) -> list[Row]:
     """Return what the glyphs mean."""
     signs = {
-        "on the axis": [f"{v} {k}" for k, v in glyphs.marks.items()],
-        "on top": ["! not finite", f"{glyphs.higher} {glyphs.lower} beyond the range"],
+        "on the axis": [f"{v} {MARKS.get(k, k)}" for k, v in glyphs.marks.items()],
+        "on top": ["! NaN or Inf", f"{glyphs.higher} {glyphs.lower} beyond the range"],
         "alerts": [f"{v} {k}" for k, v in glyphs.severities.items()],
         "states": [f"{v} {k}" for k, v in glyphs.states.items()],
     }
     rows: list[Row] = [[], [("signs", "title")]]
     for where, meanings in signs.items():
-        for i, line in enumerate(cells.joined(meanings, max(8, width - _NAMES - 3), "  ")):
-            rows.append([(f"  {where if i == 0 else '':<{_NAMES}}", "dim"), (line, "")])
+        for i, line in enumerate(cells.joined(meanings, max(8, width - _names(width) - 3), "  ")):
+            rows.append([(f"  {cells.pad(where if i == 0 else '', _names(width))} ", "dim"), (line, "")])
     return rows
 
 
@@ -140,6 +162,7 @@ class Help(Moves, Dialog[None], inherit_bindings=False):
     """The keys, over the view they belong to."""
 
     view: ClassVar[str] = actions.HELP
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (180, "-wide")]  # noqa: RUF012  as Screen has it
 
     def __init__(self, below: str, registry: Registry) -> None:
         super().__init__()

@@ -18,8 +18,8 @@ from runwatch.tui.widgets.rows import Panel
 
 _LEAST = 4
 """Rows of a table, with its frame and heading, that show something."""
-LEAST_CHART = 9
-"""Rows from which a chart is worth its place."""
+LEAST_CHART, _FLAT = 9, 7
+"""Rows from which a chart is worth its place; and where nothing else would have it."""
 
 
 class ListScreen(Moves, RunScreen):
@@ -107,8 +107,8 @@ class Checkpoints(PointedScreen, PageScreen):
     def place(self) -> None:
         """Give the checkpoints the rows they need first, then the stages; a third is left to the events.
 
-        What none of them needs goes to the chart. Without events, or room for them,
-        checkpoints have their rows.
+        What none of them needs goes to the chart, and so do the rows of events where there are none. Without
+        room for them, checkpoints have their rows.
         """
         upper, lower = self.query_one(CheckpointTable), self.query_one(EventTable)
         width, height = self.size.width - 2, self.free - 4
@@ -116,8 +116,8 @@ class Checkpoints(PointedScreen, PageScreen):
         run, chart = self.scene.run, self.query_one(ChartPanel)
         least = min(max(_LEAST, height // 3), lower.needed(width))
         behind = min(_LEAST, stages.needed(width))
-        happened = run is not None and bool(run.events) and height >= 2 * _LEAST
-        lower.display = happened or upper.needed(width) + behind + least <= height
+        happened = run is not None and bool(run.events)
+        lower.display = (happened and height >= 2 * _LEAST) or upper.needed(width) + behind + least <= height
         least *= lower.display
         rows = min(upper.needed(width), max(_LEAST, height - least - behind), height)
         upper.styles.height = rows
@@ -125,8 +125,10 @@ class Checkpoints(PointedScreen, PageScreen):
         behind = min(stages.needed(width), max(behind, height - least - rows))
         stages.styles.height = behind
         validated = [name for name in choose.of_run(run) if name in (metrics.VAL_LOSS, metrics.VAL_BPB)]
-        chart.metrics = tuple((validated or choose.of_run(run))[:1]) if run and run.checkpoints else ()
-        chart.display = bool(chart.metrics) and height - rows - behind - lower.needed(width) >= LEAST_CHART
+        chart.metrics = tuple((validated or choose.of_run(run))[:1])
+        left = height - rows - behind - (lower.needed(width) if happened else 0)
+        chart.display = bool(chart.metrics) and left >= _FLAT
+        lower.display &= happened or not chart.display
         lower.styles.height = lower.needed(width) if chart.display else "1fr"
 
     def table(self) -> PagePanel:

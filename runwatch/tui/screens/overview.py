@@ -20,7 +20,14 @@ from runwatch.tui.widgets.ranks import RankGrid
 from runwatch.tui.widgets.tables import Checkpoints, Stats, Summary, SummaryCard
 from runwatch.watcher import protocol
 
-_MAIN, _MINOR = 2, 3
+_MAIN, _MINOR, _SIDE = 2, 3, 2
+"""Large charts, small ones below them, and small ones next to the only large one."""
+_FOR_SIDE, _FOR_STACK = 23, 44
+"""Rows from which small charts are next to the large one, if they show all there is; and below it."""
+_STATS = 6
+"""Rows of the other metrics below the charts of a phone."""
+_PHONE = 80
+"""Columns below which a high screen is a phone that is held upright."""
 _LEAST = 9
 """Rows of the screen that the card of the end and a comparison leave."""
 _CARD = 6
@@ -55,6 +62,9 @@ class Overview(ChartScreen):
                 with Horizontal(id="main", classes="part"):
                     for i in range(_MAIN):
                         yield ChartPanel(id=f"main-{i}", classes="part")
+                    with Vertical(id="side", classes="part"):
+                        for i in range(_SIDE):
+                            yield ChartPanel(id=f"side-{i}", classes="part")
                     yield Stats(id="stats", classes="part")
                 with Horizontal(id="minor", classes="part"):
                     for i in range(_MINOR):
@@ -94,19 +104,26 @@ class Overview(ChartScreen):
             chosen = next((group for group in wanted if self.pinned in group), (self.pinned,))
             wanted = [chosen, *(group for group in wanted if group != chosen)]
         main = wanted[: 1 if narrow else _MAIN]
-        side = wide and self.query_one(Summary).worth()
+        runs = wide and self.query_one(Summary).worth()
         summary, stats = self.query_one(SummaryCard), self.query_one(Stats)
         summary.said = stats.said = frozenset(dict(outcome.facts(run)) if run and ending else ())
-        says = len(summary.lines) >= _TELLING and tall and not narrow and not side
+        says = len(summary.lines) >= _TELLING and tall and not narrow and not runs
         card_width = self._card_width() if says else 0
         fitting = min(_MINOR, (width - card_width) // _CHART)
         minor = wanted[_MAIN:][:fitting] if tall and not narrow else []
-        for prefix, groups, count in (("main", main, _MAIN), ("minor", minor, _MINOR)):
+        stacked = width < _PHONE and tall
+        side = self._side(wanted[1:], stacked, height)
+        for prefix, groups, count in (
+            ("main", main, _MAIN),
+            ("minor", minor, _MINOR),
+            ("side", side, _SIDE),
+        ):
             for i in range(count):
                 panel = self.query_one(f"#{prefix}-{i}", ChartPanel)
                 panel.metrics = groups[i] if i < len(groups) else ()
                 panel.display = bool(panel.metrics)
-        stacked = width < 60 and tall  # a phone that is held upright
+        stats.charted = frozenset(group[0] for group in (*main[:1], *side))
+        stats.styles.height = min(stats.needed(width), max(_STATS, height // 5)) if stacked else "1fr"
         notices = scene.snapshot.notices if scene.snapshot else ()
         judged = [row for row in scene.incidents() if row.severity != "info"]  # the card has how it ended
         said = not notices and len(judged) == len(scene.firing()) <= 1  # by the bar above
@@ -119,10 +136,11 @@ class Overview(ChartScreen):
             "comparison": bool(comparing),
             "note": not wanted,
             "upper": bool(wanted),
-            "summary": side,
+            "summary": runs,
             "plots": True,
             "main": True,
-            "stats": (stacked or 60 <= width < 100) and len(choose.of_run(run)) > 1,
+            "stats": (stacked or 60 <= width < 100) and stats.worth(),
+            "side": bool(side),
             "minor": bool(minor) or says,
             "card": says,
             "ranks": ranks,
@@ -136,7 +154,6 @@ class Overview(ChartScreen):
             self.query_one(f"#{name}").display = display
         self.query_one("#minor").styles.height = "2fr" if minor else _CARD
         summary.styles.width = card_width if minor else "1fr"
-        stats.charted = main[0] if main else ()
         charted = {name for group in (*main, *minor) for name in group}
         self.query_one(Summary).charted = frozenset(charted | choose.named(charted))
         self._lower_height(tall)
@@ -157,6 +174,13 @@ class Overview(ChartScreen):
         else:
             self.closed = run.id
             self.show()
+
+    def _side(self, others: list[tuple[str, ...]], stacked: bool, height: int) -> list[tuple[str, ...]]:
+        """Return the small charts next to the only large one, or below it on a phone."""
+        if stacked:
+            return others[:_SIDE] if height >= _FOR_STACK else []
+        room = 60 <= self.size.width < 100 and height >= _FOR_SIDE and len(others) <= _SIDE
+        return others if room and not self.query_one(SummaryCard).lines else []
 
     def _card_width(self) -> int:
         """Return how wide the summary next to the small charts is: no wider than its lines need."""

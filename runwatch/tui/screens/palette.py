@@ -21,6 +21,8 @@ from runwatch.tui.widgets.rows import Listed, Panel
 
 _NAMES, _MOST = 30, 4
 """Cells of a name, and rows of what it does, at most."""
+_NARROW = 58
+"""Cells below which what an entry does has no place next to its name."""
 
 
 class PalettePanel(Panel):
@@ -63,6 +65,8 @@ class PalettePanel(Panel):
         """Return an entry in rows: its name, what it does in full, its keys."""
         glyphs = self.scene.glyphs
         keys = cells.settled(entry.keys, glyphs.ascii)
+        if width < _NARROW:
+            return self._in_few_cells(entry, here, keys, width)
         room = max(8, width - wide - cells.width(keys) - 5)
         rows: list[Row] = []
         for i, text in enumerate(cells.wrapped(entry.description, room, _MOST, glyphs.ellipsis) or [""]):
@@ -70,6 +74,19 @@ class PalettePanel(Panel):
             row: Row = [(f"{glyphs.pointer if here and i == 0 else ' '} ", "key"), (label, "title")]
             rows.append([*row, (f" {cells.pad(text, room)} ", "dim"), (f"{keys if i == 0 else ''} ", "key")])
         return [cells.bar(row, width, glyphs.ascii) for row in rows] if here else rows
+
+    def _in_few_cells(self, entry: Entry, here: bool, keys: str, width: int) -> list[Row]:
+        """Return an entry with its name and its keys; below the one that Enter takes, what it does."""
+        glyphs = self.scene.glyphs
+        name = cells.pad(_name(entry), max(1, width - cells.width(keys) - 4), glyphs.ellipsis)
+        head: Row = [(f"{glyphs.pointer if here else ' '} ", "key"), (f"{name} ", "title"), (keys, "key")]
+        if not here:
+            return [head]
+        said = cells.wrapped(entry.description, width - 3, _MOST, glyphs.ellipsis)
+        return [
+            cells.bar(row, width, glyphs.ascii)
+            for row in (head, *([("  ", ""), (text, "dim")] for text in said))
+        ]
 
 
 def _name(entry: Entry) -> str:

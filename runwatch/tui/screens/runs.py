@@ -220,6 +220,6 @@ class Runs(FilterScreen, ListScreen):
         self.show()
 
     def _sort(self, by: int) -> None:
-        known = [name for name in fleet.sortable(self.table.found()) if name != "trend"]
+        known = fleet.sortable(self.table.found())
         self.scene.order = fleet.Order(following(known, self.scene.order.column, by))
         self.show()

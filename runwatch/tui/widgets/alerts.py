@@ -22,9 +22,9 @@ from runwatch.tui.widgets.rows import Listed, Panel, Target
 _TAG, _WHEN = 7, 8
 """Cells for sign and word, and for how long."""
 _END = "finished"
+"""The rule that says how a run ended."""
 _NOTE = 12
 """Rows of one note, more than any takes."""
-"""The rule that says how a run ended."""
 _FEW_RULES = 6
 """Rows in which it is worth listing rules."""
 _FOR_RULES = 90
@@ -40,7 +40,7 @@ def lines(scene: Scene, row: IncidentRow, width: int) -> list[Row]:
         text += f" (+{counted(len(row.symptoms), 'symptom')})"
     text += f" {scene.glyphs.dot} {left}" if (left := scene.silence_left(row.id)) else ""
     tag = f"{sign} {word:<5}" if width >= 40 else f"{sign} "
-    pieces = incident.hung(text, width - _WHEN, len(tag), len(tag), scene.glyphs)
+    pieces = incident.hung(text, width, len(tag) + _WHEN, len(tag), scene.glyphs)
     look = "dim" if row.state == "resolved" else ""
     first = cells.spread([(tag, role), (pieces[0], look)], [(f" {when}", "dim")], width, scene.glyphs.ascii)
     return [first, *([(" " * len(tag), ""), (piece, look)] for piece in pieces[1:])]
@@ -156,16 +156,25 @@ class AlertList(Panel):
         shown = [*shown, *_notes(scene, width)]
         if not rows and _is_judged(scene):
             shown += self._looked_for(width, height - len(shown))
+        right: Row = []
+        if self.hides and chosen is not None:
+            to_do, rest = self._to_do(chosen, width, max(0, height - len(shown)))
+            shown += to_do
+            right = [(api(self.app).registry.by_id["evidence"].shown, "key"), (f" {rest}", "dim")]
         shown = shown[: max(0, height)] + elsewhere
         y = len(shown)
         self.targets = [(y, 1, width + 1, self._runs)] if elsewhere else []
         more: Row = [(f"  {hidden} more below", "dim")] if rows and hidden > 0 else []
-        right: Row = []
-        if self.hides:
-            right = [(api(self.app).registry.by_id["evidence"].shown, "key"), (" what to do", "dim")]
         for state, count in _counted(rows):
             right.append((f"{'   ' if right else ''}{state} {count}", "dim"))
         return Content([("alerts", "title"), *more], shown, right)
+
+    def _to_do(self, row: IncidentRow, width: int, room: int) -> tuple[list[Row], str]:
+        """Return what to do in up to `room` rows, and what the key of the evidence shows then."""
+        text, glyphs = plain.to_do(row), self.scene.glyphs
+        shown = incident.brief(text, width - 2, room, glyphs) if text and room else []
+        rows: list[Row] = [[("  ", ""), (line, "")] for line in shown]
+        return rows, "evidence" if " ".join(shown) == text else "what to do"
 
     def _looked_for(self, width: int, height: int) -> list[Row]:
         """Return what each rule finds, with its name where there is room for that, as far as they fit."""

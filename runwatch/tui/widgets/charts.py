@@ -32,9 +32,9 @@ _A_VALUE = 10
 """Cells next to each of them."""
 _WIDE = 50
 """Cells from which a chart's title has room for more than its name and value."""
-_MARKS = {"incident": "alert", "eval": "evaluation", "spoilt": "bad checkpoint"}
+MARKS = {"incident": "alert", "eval": "evaluation", "spoilt": "bad checkpoint"}
 """What kinds of marks are called, where that is another word."""
-_BRIEF = {**_MARKS, "checkpoint": "ckpt", "eval": "eval", "spoilt": "bad ckpt"}
+_BRIEF = {**MARKS, "checkpoint": "ckpt", "eval": "eval", "spoilt": "bad ckpt"}
 _BRIEFEST = {**_BRIEF, "spoilt": "bad"}
 """The same where there is no room for that."""
 _EDGES = 6
@@ -181,7 +181,7 @@ class ChartPanel(ChartMouse):
             alone = [("! NaN", "bad")]
         most, least, value = bests
         marked = bool(self._plot.marks or self._plot.many) and self.is_attached and self._explains()
-        ways = [(most, _MARKS), (most, _BRIEF), (least, _BRIEF)]
+        ways = [(most, MARKS), (most, _BRIEF), (least, _BRIEF)]
         ways += [(each, _BRIEFEST) for each in (least, value, alone)]
         rows = [
             [*best, *self._signs(names, bool(best))] if marked else best

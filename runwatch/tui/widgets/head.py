@@ -14,7 +14,7 @@ from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.rows import Rows
 
 _GAP: Segment = ("  ", "")
-_PHONE = 60
+_PHONE = 72
 """Columns below which the bar's row has the share done and the ETA, and tabs are short words."""
 _THUMB = 80
 """Columns below which the bar above a tab answers for it: a row of a phone is too low for a thumb."""

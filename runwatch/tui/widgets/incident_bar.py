@@ -14,6 +14,8 @@ _FIXED = 4
 """Rows of head and footer."""
 _BODY = 5
 """Rows that a body needs at least; cause and advice give way to them, the headline does not."""
+_RUNS = 8
+"""Rows that the list of runs needs at least: it says itself of each run that something is wrong."""
 _ENOUGH = 6
 """Rows that nearly all incidents fit in."""
 
@@ -26,11 +28,17 @@ class IncidentBar(Rows):
 
     def fit(self, width: int, height: int) -> int:
         """Take the height that is needed on a screen of this size, and return it."""
-        rows = self._rows(width, max(1, min(max(_ENOUGH, height // 4), height - _FIXED - _BODY)))
+        body = _RUNS if self._view == actions.RUNS else _BODY
+        rows = self._rows(width, max(1, min(max(_ENOUGH, height // 4), height - _FIXED - body)))
         needed = max(0, min(len(rows), height - _FIXED - 1))
         self.styles.height = needed
         self.display = needed > 0
         return needed
+
+    @property
+    def _view(self) -> str:
+        """The view that it is in."""
+        return getattr(self.screen, "view", "")
 
     def draw(self, width: int, height: int) -> list[Row]:
         """Return the most urgent incident, and how many others there are."""
@@ -44,7 +52,7 @@ class IncidentBar(Rows):
         firing = scene.firing()
         if run is None or not (firing or run.phase == "blind"):
             return []
-        if getattr(self.screen, "view", "") == actions.ALERTS and not (run.phase == "blind" and run.reason):
+        if self._view == actions.ALERTS and not (run.phase == "blind" and run.reason):
             return []  # this view says it all
         if run.phase == "blind" and run.reason:
             firing = [row for row in firing if row.rule != "blind"]  # it says the same

@@ -9,10 +9,10 @@ from runwatch.render import cells
 from runwatch.render.cells import Row
 from runwatch.tui import actions
 from runwatch.tui.api import api
-from runwatch.tui.cycle import following
 from runwatch.tui.widgets.rows import Rows, Target
 
-_NARROW = 60
+_NARROW, _TOUCHED = 60, 100
+"""Cells below which no key that leaves is shown; in a browser, where a phone has that many."""
 
 
 Key = tuple[str, str, Callable[[], object]]
@@ -48,7 +48,7 @@ class DialogKeys(Rows):
 
 
 class Keys(Rows):
-    """One row made from the registry of actions. A key can be clicked, that of the views for the next one.
+    """One row made from the registry of actions. A key can be clicked; those of the views are in the tabs.
 
     The one that leads back is at the right edge, in a place of its own: the others do not move.
     """
@@ -72,7 +72,7 @@ class Keys(Rows):
         app = api(self.app)
         live = [app.registry.by_id[action] for action in labels]
         arrows = str.maketrans({"←": "<", "→": ">"} if self.scene.glyphs.ascii else {})
-        if width < _NARROW:  # a touch at the corner of a phone is no wish to leave
+        if width < (_TOUCHED if self.app.is_web else _NARROW):  # a touch at the corner is no wish to leave
             live = [action for action in live if action.id != "quit"]
         back = app.registry.by_id["back"]
         pieces = [
@@ -80,10 +80,7 @@ class Keys(Rows):
             for action in sorted(live, key=lambda action: action.rank)
             if action is not back
         ]
-        if width >= _NARROW and len(pieces) > 1:  # nor is there room for what the tabs do
-            pieces.insert(2, (f"0-{len(actions.VIEWS) - 1}", "View", ""))
-        next_view = following(actions.VIEWS, self._view)
-        keys = [(shown, label, partial(app.action_do, name or next_view)) for shown, label, name in pieces]
+        keys = [(shown, label, partial(app.action_do, name)) for shown, label, name in pieces]
         place = width - cells.width(f"{back.shown} {labels.get(back.id) or back.label}")
         kept = back in live or self._view != actions.RUNS
         row, self.targets = laid_out(keys, place - 2 if kept else width)

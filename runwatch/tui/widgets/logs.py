@@ -17,7 +17,7 @@ from runwatch.tui.search import Search
 from runwatch.tui.widgets.rows import Listed, Panel
 
 NOTHING_FOUND = "nothing found in the lines at hand"
-_NARROW = 60
+_NARROW = 72
 """Cells of a log below which long lines are wrapped."""
 _RULED = frozenset(" ^~=-_*#")
 """What underlines and rules are made of: their rest says nothing."""
@@ -261,7 +261,7 @@ class LogView(Panel):
             whole = text[len(piece)] == " " and piece[-1] not in ":="
             piece = piece[: parts[-1]] if parts and not whole else piece
             out.append(piece)
-            text = text[len(piece) :]
+            text = text[len(piece) :].removeprefix(" ")
         return [*out, cells.clip(text, width, more)]
 
     def _painted(self, text: str) -> Row:

@@ -24,6 +24,8 @@ _TITLE = 22
 """Cells of a frame's title that are kept for what is at its left."""
 _LEAST = 4
 """Rows of checkpoints before which nothing is said of all of them."""
+_SAID = 2
+"""Rows that what is said of all of them takes at most."""
 _HEADED = 4
 """Rows from which one is a heading."""
 _NO_CHECKPOINTS = (
@@ -76,12 +78,20 @@ class CheckpointTable(Table):
                 return found.at
         return None
 
-    def _said(self, width: int) -> tuple[str, list[str]]:
-        """Return what the checkpoints say together, in one place: in the frame, or in rows below it."""
+    def _said(self, width: int, most: int = _SAID) -> tuple[str, list[str]]:
+        """Return what the checkpoints say together, in one place: in the frame, or in rows below it.
+
+        Of what does not fit in `most` rows, the last clauses are left out; without rows all but the first.
+        """
         text = checkpoints.summary(run.saving, run.checkpoints) if (run := self.scene.run) else ""
         if cells.width(text) <= width - _TITLE:
             return text, []
-        return "", cells.wrapped(text, width, 2, self.scene.glyphs.ellipsis)
+        clauses, more = text.split(", "), self.scene.glyphs.ellipsis
+        for count in range(len(clauses), 0, -1):
+            lines = cells.wrapped(", ".join(clauses[:count]), width, _MOST, more)
+            if len(lines) <= most:
+                return "", lines
+        return clauses[0], []
 
     def needed(self, width: int) -> int:
         """Return the height at which all is shown."""
@@ -97,11 +107,9 @@ class CheckpointTable(Table):
         if run is None or not rows:
             self.part([], height)
             return Content(title, self.empty(_NO_CHECKPOINTS, width))
-        framed, lines = self._said(width)
         room = max(0, height - 1 - min(_LEAST, len(rows)))
-        above: list[Row] = [[(line, "value")] for line in lines[:room]]
-        if lines and not above:
-            framed = lines[0].partition(", ")[0]
+        framed, lines = self._said(width, min(room, _SAID))
+        above: list[Row] = [[(line, "value")] for line in lines]
         if height - len(above) > min(_HEADED - 1, len(rows)):
             above.append(checkpoints.heading(run.checkpoints, width))
         page = self.part(rows, height - len(above), len(above))

@@ -45,13 +45,7 @@ class RunTable(Panel):
         return [line for line in self._laid() if isinstance(line, RunRow)]
 
     def _laid(self) -> list[Heading | RunRow]:
-        fit = [
-            row
-            for row in self.scene.runs
-            if self.scene.fits(
-                actions.RUNS, row.name, row.host, states.phase_word(states.phase_of(row)), row.worst
-            )
-        ]
+        fit = [row for row in self.scene.runs if self.scene.fits(actions.RUNS, *fleet.said(row))]
         by = self.grouping if self.grouping in fleet.groupings(fit) else ""
         return fleet.groups(fleet.ordered(fit, self.scene.order), by)
 
@@ -104,6 +98,8 @@ class RunTable(Panel):
             title.append((f"  {len(self.marked)} marked", "value"))
         if self.grouping:
             title.append((f"  by {self.grouping}", "dim"))
+        elif not scene.order.column and count > 1:  # no heading of a column has the arrow
+            title.append(("  worst last" if scene.order.backwards else f"  {fleet.WORST}", "dim"))
         note = max((cells.width(scene.silence_left(row.id)) for row in runs), default=0)
         self._places = fleet.layout(runs, width, glyphs, note)
         self.listed, self.targets = None, []

@@ -30,15 +30,29 @@ class Stats(Rows):
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
-        self.charted: tuple[str, ...] = ()
-        """Metrics of the chart next to it."""
+        self.charted: frozenset[str] = frozenset()
+        """Metrics that have charts next to it, not those that are laid over them."""
         self.said: frozenset[str] = frozenset()
         """Labels of what the card of the end says."""
 
     def _names(self) -> list[str]:
         names = choose.charted(self.scene.run)
         first = [name for name in choose.alarming(self.scene.run) if name in names]
-        return [name for name in dict.fromkeys([*first, *names]) if name not in self.charted[:1]]
+        return [name for name in dict.fromkeys([*first, *names]) if name not in self.charted]
+
+    def worth(self) -> bool:
+        """Return whether there is anything that no chart shows."""
+        return bool(self._names() or (card(self.scene.run) and len(choose.of_run(self.scene.run)) > 1))
+
+    def needed(self, width: int) -> int:
+        """Return how many rows show all of it."""
+        names, said = len(self._names()), len(self._said(width))
+        return (names + 1 if names else 0) + (said + 1 if said else 0)
+
+    def _said(self, width: int) -> list[Row]:
+        """Return the lines of the summary."""
+        lines = [line for line in card(self.scene.run) if line.label not in self.said]
+        return pairs(lines, width - 2, self.scene.glyphs.ellipsis)
 
     def _label(self, width: int) -> int:
         """Return the cells that names get: what the longest needs, as far as a trend still fits."""
@@ -58,8 +72,7 @@ class Stats(Rows):
         """Return a heading, a row per metric, spaced out when there is room, and lines of the summary."""
         scene, trend, label = self.scene, self._trend(width), self._label(width)
         names = self._names()
-        lines = [line for line in card(scene.run) if line.label not in self.said]
-        said = pairs(lines, width - 2, scene.glyphs.ellipsis)
+        said = self._said(width)
         rows: list[Row] = [[(f" {'metric':<{label}} {'last':>{_VALUE}} trend", "dim")]] if names else []
         spaced = 2 * len(names) + 2 + len(said) <= height
         shown = names[: max(0, height - 1)]
