@@ -8,7 +8,8 @@ engine's first picture, or for a moment at most.
 from __future__ import annotations
 
 from codecs import IncrementalDecoder, getincrementaldecoder
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TextIO, cast
 
@@ -33,6 +34,7 @@ class HeldDriver(LinuxDriver):
 
     _kept = ""
     _released = False
+    _gathering = False
 
     def __init__(self, app: App[Any], **options: Any) -> None:
         super().__init__(app, **options)
@@ -41,17 +43,28 @@ class HeldDriver(LinuxDriver):
 
     def write(self, data: str) -> None:
         """Write to the terminal, or keep it for later."""
-        if self._released:
-            super().write(data)
-        else:
-            self._kept += data
+        self._kept += data
+        self._write_kept()
 
     def release(self) -> None:
         """Write what was kept; from now on everything goes through."""
-        if not self._released:
-            self._released = True
-            super().write(self._kept)
-            self._kept = ""
+        self._released = True
+        self._write_kept()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write in one piece what a block writes: each piece wakes the thread that writes it."""
+        self._gathering = True
+        try:
+            yield
+        finally:
+            self._gathering = False
+            self._write_kept()
+
+    def _write_kept(self) -> None:
+        if self._kept and self._released and not self._gathering:
+            kept, self._kept = self._kept, ""
+            super().write(kept)
 
     def _sigcont_application(self, *_: object) -> None:
         """Come back from a stop by Ctrl-Z.
