@@ -137,6 +137,11 @@ class Canvas:
                     signs[cell], shown[cell] = table[mask], layer
         return signs, shown
 
+    @property
+    def layers(self) -> list[tuple[str, list[bytearray]]]:
+        """The dots of all layers, in their rows of cells, the lowest layer first."""
+        return list(self._layers.items())
+
     def inked(self, index: int) -> list[tuple[str, bytearray]]:
         """Return the dots of a row of cells in each layer, the top row being 0."""
         return [(layer, rows[index]) for layer, rows in self._layers.items()]

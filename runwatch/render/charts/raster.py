@@ -30,9 +30,6 @@ class Raster:
     ) -> None:  # fmt: skip
         """`before` has rows of a chart that was shown before."""
         self.canvas, self._glyphs = canvas, options.glyphs
-        self._band = band.by_rows(spread)
-        self._thin = band.covered(spread, canvas.drawn)
-        self._points = canvas.points(SERIES[1:])
         places = options.axis
         cursor = None if options.cursor is None else places.at(options.cursor)
         self._cursor = window.cell(cursor) if cursor is not None and window.holds(cursor) else None
@@ -54,8 +51,20 @@ class Raster:
         for table in tables:
             self._mark_edges(table, scale.high, floor, window, grounds)
         self._grounds = {cell: ground for cell, ground in enumerate(grounds) if ground}
+        self._whole = (
+            canvas.layers, spread, self._best, self._bad, self._above, self._below, self._grounds,
+            self._cursor, self._glyphs,
+        )  # fmt: skip
+        self._made_of: list[tuple[object, ...]]
+        self.rows: list[Row]
+        if before is not None and before._whole == self._whole:
+            self._made_of, self.rows = before._made_of, before.rows
+            return
+        self._band = band.by_rows(spread)
+        self._thin = band.covered(spread, canvas.drawn)
+        self._points = canvas.points(SERIES[1:])
         self._made_of = [self._parts(y) for y in range(canvas.height)]
-        self.rows: list[Row] = [
+        self.rows = [
             before.rows[y] if before is not None and before.made_of(y, made_of) else self._row(y)
             for y, made_of in enumerate(self._made_of)
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeVar
+from typing import ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.screen import Screen
@@ -89,7 +89,7 @@ class RunScreen(Screen[None], Ground, inherit_bindings=False):
         """Return its widgets of a kind; a view makes them once, and a search costs a tenth of a frame."""
         if kind not in self._parts or not self.is_mounted:
             self._parts[kind] = list(self.query(kind))
-        return [part for part in self._parts[kind] if isinstance(part, kind)]
+        return cast(list[_Part], self._parts[kind])
 
     def show(self) -> None:
         """Draw the scene; panels that did not change paint nothing."""
