@@ -46,6 +46,11 @@ class _Drawing:
     warm: Heat
     glyphs: Glyphs
 
+    @property
+    def unknown(self) -> bool:
+        """Whether the level of a rank is not known."""
+        return None in self.levels or any(map(math.isnan, self.levels))  # type: ignore[arg-type]
+
     def cells(self, values: Sequence[float | None], each: int = 1) -> Row:
         """Return `each` cells for each level."""
         signs, roles = [_sign(x, self.span, self.glyphs) for x in values], list(map(self.warm, values))
@@ -108,7 +113,7 @@ def rank_at(rows: Sequence[RankRow], width: int, height: int, measure: str, x: i
         at, place = (y * across + line) * _TOGETHER, (place - numbered) // each
         inside = line < across and 0 <= place < _TOGETHER and at + place < len(rows)
         return drawing.ranks[at + place] if inside else None
-    numbered, group, across = _strip_shape(drawing)
+    numbered, group, across = _strip_shape(drawing, numbered)
     place = x - numbered
     several = drawing.ranks[(y * across + place) * group :][:group] if 0 <= place < across else ()
     return ranks.worst(several, measure)[0] if several else None
@@ -128,9 +133,10 @@ def _drawing(
     levels = ranks.levels(ordered, measure, top)
     free = height - 1 if height > 1 else 1
     warm = ranks.heats(ordered, measure)
-    differ = len(set(map(warm, levels))) > 1  # bars that are all alike say no more where they are higher
-    tall = tall and differ and free - 2 >= _TALL and bars_fit(ordered, width)
-    span = _span(levels, measure, max(row.total or top for row in ordered), tall)
+    tall = tall and free - 2 >= _TALL and bars_fit(ordered, width)
+    # Bars that are all alike say no more where they are higher.
+    tall = tall and len(set(map(warm, levels))) > 1
+    span = _span(ranks.known(ordered, measure, top), measure, ranks.whole(ordered, top), tall)
     return _Drawing(ordered, levels, width, free, span, warm, glyphs)
 
 
@@ -144,10 +150,10 @@ def _bar_width(rows: Sequence[RankRow], width: int) -> int:
     return min(_WIDEST, width // max(1, len(rows))) - 1
 
 
-def _span(levels: Sequence[float | None], measure: str, whole: int, tall: bool) -> Span:
-    """Return what the levels are drawn between; `whole` steps are all of the progress."""
-    known = [x for x in levels if x is not None and math.isfinite(x)] or [0.0]
-    low, high = min(known), max(known)
+def _span(levels: Sequence[float], measure: str, whole: int, tall: bool) -> Span:
+    """Return what sorted levels are drawn between; `whole` steps are all of the progress."""
+    known = levels or [0.0]
+    low, high = known[0], known[-1]
     if measure == "age":
         return measure, 0.0, high
     if measure == "gpu":
@@ -156,7 +162,7 @@ def _span(levels: Sequence[float | None], measure: str, whole: int, tall: bool) 
         return measure, min(low, high - (ranks.NEAR / whole if whole > 0 else 1.0)), high
     if tall and 0 <= low < high < math.inf:
         return measure, 0.0, high
-    usual = sorted(known)[len(known) // 2]
+    usual = known[len(known) // 2]
     room = _LEAST[measure] * abs(usual)
     low = low if usual / 2 - low / 2 > room / 10 else usual
     return measure, low, max(high, low + room)
@@ -209,9 +215,10 @@ def _bars(drawing: _Drawing, each: int, high: int, y: int) -> Row:
 
 def _strip(drawing: _Drawing) -> tuple[list[Row], int]:
     """Return numbered lines with one cell per rank or per group of neighbors, and how many are a group."""
-    if found := _apart(drawing, _numbered(drawing)):
+    numbered = _numbered(drawing)
+    if found := _apart(drawing, numbered):
         return found, 1
-    numbered, group, across = _strip_shape(drawing)
+    numbered, group, across = _strip_shape(drawing, numbered)
     shown = drawing.joined(drawing.levels, group)
     rows: list[Row] = []
     for start in range(0, len(shown), across):
@@ -227,9 +234,8 @@ def _numbered(drawing: _Drawing) -> int:
     return 1 + max(map(len, map(_number, drawing.ranks if several else drawing.ranks[-1:])))
 
 
-def _strip_shape(drawing: _Drawing) -> tuple[int, int, int]:
+def _strip_shape(drawing: _Drawing, numbered: int) -> tuple[int, int, int]:
     """Return the cells for a number, how many ranks have a cell together, and how many cells make a line."""
-    numbered = _numbered(drawing)
     if numbered > drawing.width // 3:
         numbered = 0
     room = max(1, drawing.width - numbered)
@@ -355,7 +361,7 @@ def _scale(drawing: _Drawing, each: int, top: int) -> Row:
             "loss": (numbers.value(LOSS, low), numbers.value(LOSS, high)),
         }[measure]
     row: Row = [(f"{signs[0]} {first}  {signs[-1]} {last}", "dim")]
-    if any(x is None or math.isnan(x) for x in drawing.levels):
+    if drawing.unknown:
         row.append(("  ? no data", "dim"))
     if each > 1:
         said = f"  one cell = worst of {each} ranks"
