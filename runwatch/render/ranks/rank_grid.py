@@ -17,6 +17,7 @@ from runwatch.core.metrics import LOSS, STEP_TIME
 from runwatch.core.snapshot import RankRow
 from runwatch.render import cells, numbers
 from runwatch.render.cells import Row
+from runwatch.render.charts import heat
 from runwatch.render.charts.heat import Heat
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.ranks import rank_groups, ranks
@@ -53,10 +54,17 @@ class _Drawing:
 
     def cells(self, values: Sequence[float | None], each: int = 1) -> Row:
         """Return `each` cells for each level."""
-        signs, roles = [_sign(x, self.span, self.glyphs) for x in values], list(map(self.warm, values))
+        signs, roles = _signs(values, self.span, self.glyphs), self._roles(values)
         if each > 1:
             signs, roles = ([part for part in parts for _ in range(each)] for parts in (signs, roles))
         return cells.runs(signs, roles)
+
+    def _roles(self, values: Sequence[float | None]) -> list[str]:
+        """Return the heat of each level: of most rows even the worst is as it should be."""
+        known = None not in values and math.isfinite(sum(values))  # type: ignore[arg-type]
+        if known and self.warm(_worst(values, self.span[0])) == heat.ROLES[0]:
+            return [heat.ROLES[0]] * len(values)
+        return list(map(self.warm, values))
 
     def joined(self, values: Sequence[float | None], each: int) -> list[float | None]:
         """Return the worst level of every `each` neighbors."""
@@ -136,7 +144,8 @@ def _drawing(
     tall = tall and free - 2 >= _TALL and bars_fit(ordered, width)
     # Bars that are all alike say no more where they are higher.
     tall = tall and len(set(map(warm, levels))) > 1
-    span = _span(ranks.known(ordered, measure, top), measure, ranks.whole(ordered, top), tall)
+    whole = ranks.whole(ordered, top) if measure == "progress" else 0
+    span = _span(ranks.known(ordered, measure, top), measure, whole, tall)
     return _Drawing(ordered, levels, width, free, span, warm, glyphs)
 
 
@@ -321,10 +330,9 @@ def _across(count: int, room: int, lines: int) -> int:
 
 
 def _worst(levels: Sequence[float | None], measure: str) -> float | None:
-    known = [x for x in levels if x is not None]
-    if not known:
-        return None
-    return min(known) if measure in ranks.LEAST_IS_WORST else max(known)
+    known = levels if None not in levels else [x for x in levels if x is not None]
+    worst = min if measure in ranks.LEAST_IS_WORST else max
+    return worst(known, default=None)  # type: ignore[type-var]
 
 
 def _part(x: float | None, span: Span) -> float | None:
@@ -337,6 +345,16 @@ def _part(x: float | None, span: Span) -> float | None:
     extent = high / 2 - low / 2  # halves, because the whole may overflow
     part = (x / 2 - low / 2) / extent if extent > 0 else 1.0
     return max(0.0, min(1.0, part)) if math.isfinite(part) else float(x > 0)
+
+
+def _signs(values: Sequence[float | None], span: Span, glyphs: Glyphs) -> list[str]:
+    """Return the sign of each level, at once where all are known."""
+    _, low, high = span
+    extent, base, most = high / 2 - low / 2, low / 2, len(glyphs.levels) - 1
+    if None in values or extent <= 0 or not math.isfinite(extent * sum(values)):  # type: ignore[arg-type]
+        return [_sign(x, span, glyphs) for x in values]
+    parts = [(x / 2 - base) / extent for x in values if x is not None]
+    return [glyphs.levels[int(min(1.0, max(0.0, part)) * most + 0.5)] for part in parts]
 
 
 def _sign(x: float | None, span: Span, glyphs: Glyphs) -> str:

@@ -26,6 +26,8 @@ MEASURES = ("progress", "step time", "loss", "age", "gpu")
 LEAST_IS_WORST = frozenset({"progress", "gpu"})
 NEAR = 7
 """Steps that ranks are apart anyway, as each prints when it gets there."""
+_PACE = 1.5
+"""Steps that the slowest ranks are behind in any case."""
 _SLOW = 1.15
 """Times the median step at which a rank is called slow."""
 
@@ -165,7 +167,9 @@ def _badness(ranks: Sequence[RankRow], measure: str) -> list[float]:
         order = order if sign > 0 else [-x for x in reversed(order)]
         hot = bisect_left(order, True, key=lambda x: judge(sign * x) != heat.ROLES[0])
         least = order[hot] if hot < len(order) else math.inf
-    fine = -sys.float_info.max
+    fine, unknown = -sys.float_info.max, len(order) < len(found)
+    if least == math.inf and not unknown:
+        return [fine] * len(found)
     bad = [-math.inf if x is None or math.isnan(x) else sign * x for x in found]
     return [x if x >= least or x == -math.inf else fine for x in bad]
 
@@ -255,11 +259,16 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
     """
     top = furthest(ranks)
     parts = levels(ranks, "progress", top)
-    best = max(known(ranks, "progress", top), default=0.0)
+    done = known(ranks, "progress", top) or [0.0]
+    best = done[-1]
+    apart = (best - done[0]) * whole(ranks, top) > _PACE
     lags = {
         row.rank: part
         for row, part in zip(ranks, parts, strict=True)
-        if part is not None and part < best and _apart((best - part) * (row.total or top), row.done or 0)
+        if apart
+        and part is not None
+        and part < best
+        and _apart((best - part) * (row.total or top), row.done or 0)
     }
     behind = [row for row in worst(ranks) if row.rank in lags] if lags else []
     longest = max(filter(None, levels(ranks, "age", 0)), default=0.0)
@@ -288,7 +297,7 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
 
 def _apart(lag: float, done: int) -> bool:
     """Return whether ranks that have done so many steps are further apart than they are anyway."""
-    return lag > NEAR or (lag > 1.5 and lag > 0.1 * done)
+    return lag > NEAR or (lag > _PACE and lag > 0.1 * done)
 
 
 def _through(row: RankRow) -> bool:
