@@ -68,6 +68,8 @@ class _Drawing:
 
     def joined(self, values: Sequence[float | None], each: int) -> list[float | None]:
         """Return the worst level of every `each` neighbors."""
+        if each == 1:
+            return list(values)
         return [_worst(values[i : i + each], self.span[0]) for i in range(0, len(values), each)]
 
 
@@ -239,7 +241,7 @@ def _strip(drawing: _Drawing) -> tuple[list[Row], int]:
 
 def _numbered(drawing: _Drawing) -> int:
     """Return the cells for the number before a line, and the gap behind it."""
-    several = any(row.host for row in drawing.ranks)
+    several = ranks.of_several_nodes(drawing.ranks)
     return 1 + max(map(len, map(_number, drawing.ranks if several else drawing.ranks[-1:])))
 
 

@@ -41,6 +41,8 @@ _FIELDS: dict[str, Callable[[RankRow], float | None]] = {
 
 
 _done: Callable[[RankRow], int | None] = attrgetter("done")
+_total: Callable[[RankRow], int | None] = attrgetter("total")
+_host: Callable[[RankRow], str] = attrgetter("host")
 
 
 class _Newest:
@@ -99,7 +101,9 @@ def known(ranks: Sequence[RankRow], measure: str, furthest: int) -> list[float]:
 @_once
 def whole(ranks: Sequence[RankRow], furthest: int) -> int:
     """Return the most steps that any rank has to do."""
-    return max((row.total or furthest for row in ranks), default=0)
+    totals = list(map(_total, ranks))
+    most = max(filter(None, totals), default=0)
+    return most if all(totals) else max(most, furthest)
 
 
 def level(row: RankRow, measure: str, furthest: int) -> float | None:
@@ -232,6 +236,12 @@ def label(rank: int) -> str:
     """Return a rank's name: `r7`, or `n1.r7` where a log has its node."""
     node, place = divmod(rank, NODE)
     return f"n{node}.r{place}" if node else f"r{place}"
+
+
+@_once
+def of_several_nodes(ranks: Sequence[RankRow]) -> bool:
+    """Return whether nodes are named, because ranks of several are shown together."""
+    return any(map(_host, ranks))
 
 
 def name(row: RankRow) -> str:
