@@ -7,8 +7,8 @@ small Textual app that shows the same with textual-plot and a DataTable. `wandb 
 measured on a live run, next to ours (benchmarks/screen_leet.py).
 
 The screens are run in turn, three times each, and the medians are shown: what a process costs that works for
-some milliseconds and sleeps depends on the clock and the caches of a processor that is idle in between. The row
-of fixed work shows how much on this machine.
+some milliseconds and sleeps depends on the clock and the caches of a processor that is idle in between. The
+row of fixed work shows how much on this machine.
 
 Cases: usual, ranks, history, first, long, leet.
 """
