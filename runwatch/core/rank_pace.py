@@ -24,7 +24,8 @@ _NEWEST = 4 * BUCKET
 
 def usual(seconds: Sequence[float]) -> float:
     """Return what the step times of ranks are compared with; 0 for fewer than two that are above 0."""
-    known = sorted(each for each in seconds if 0 < each < math.inf)
+    plain = bool(seconds) and min(seconds) > 0 and math.isfinite(sum(seconds))
+    known = sorted(seconds if plain else (each for each in seconds if 0 < each < math.inf))
     if len(known) < 2:
         return 0.0
     middle = len(known) // 2

@@ -113,7 +113,9 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
         """Write changes in fewer bytes than Textual would."""
         if isinstance(renderable, ChopsUpdate):
             renderable = paint.Update(renderable)
-        super()._display(screen, renderable)
+        driver = self._driver
+        with driver.together() if isinstance(driver, deferred.HeldDriver) else contextlib.nullcontext():
+            super()._display(screen, renderable)
 
     # What comes from the engine
 

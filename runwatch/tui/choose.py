@@ -95,12 +95,13 @@ def alarming(run: RunView | None) -> list[str]:
     A slow rank shows in the step time, unless that is of a rank that does not wait for it. A loss that is
     not finite is what all others lead to, and comes first.
     """
-    if run is None:
+    firing = states.firing(run) if run is not None else []
+    if run is None or not firing:
         return []
     pace = next((item.value for item in run.latest if item.metric == metrics.STEP_TIME), None)
     unseen = ranks.usual_step(run.ranks) > 0 and not ranks.slows(run.ranks, pace)
     slowed = "" if unseen else metrics.STEP_TIME
-    found = [item.metric or (slowed if item.rank is not None else "") for item in states.firing(run)]
+    found = [item.metric or (slowed if item.rank is not None else "") for item in firing]
     have = set(of_run(run))
     lost = [item.metric for item in run.latest if item.metric == metrics.LOSS and item.value is None]
     return [name for name in dict.fromkeys([*(lost if any(found) else ()), *found]) if name in have]

@@ -13,8 +13,9 @@ from runwatch.core.snapshot import Columns, Mark
 from runwatch.render import cells
 from runwatch.render.charts import axis, band
 from runwatch.render.charts.canvas import Canvas
-from runwatch.render.charts.chart import Options, Shade, nearest, plot
+from runwatch.render.charts.chart import Plot, nearest, plot
 from runwatch.render.charts.extremes import Best, Cut
+from runwatch.render.charts.options import Options, Shade
 from runwatch.render.charts.smooth import smooth
 from runwatch.render.glyphs import ASCII, UNICODE
 
@@ -82,14 +83,12 @@ def any_columns(draw):
             ),
             max_size=3,
         ),
-        scale=st.one_of(
-            st.none(), st.builds(axis.Scale, st.floats(1e-9, 0.5), st.floats(1, 1e9), st.booleans())
-        ),
     ),
+    st.one_of(st.none(), st.builds(axis.Scale, st.floats(1e-9, 0.5), st.floats(1, 1e9), st.booleans())),
 )
-def test_any_series_at_any_size(series, width, height, options):
+def test_any_series_at_any_size(series, width, height, options, scale):
     marks = [Mark("incident", 3), Mark("eval", 10**6), Mark("unknown", 5)]
-    rows = text(chart(series, width, height, marks, options))
+    rows = text(plot(series, width, height, marks, options, Plot([], scale=scale)).rows)
     assert len(rows) == height
     assert all(wcswidth(row) == width for row in rows)
     if options.glyphs.ascii:
@@ -349,14 +348,24 @@ def test_the_newest_values_are_in_the_range_however_far_they_are():
 
 
 def test_the_range_before_stays_while_it_suits():
-    before = plot([columns([0.0, 10.0])], 40, 9).scale
-    assert plot([columns([0.0, 8.5])], 40, 9, (), Options(scale=before)).scale == before
-    assert plot([columns([0.0, 8.5])], 40, 9).scale != before
-    assert plot([columns([0.0, 4.0])], 40, 9, (), Options(scale=before)).scale.high <= 8
-    assert plot([columns([0.0, 12.0])], 40, 9, (), Options(scale=before)).scale.high >= 12
-    moved = plot([columns([2.0, 12.0])], 40, 9, (), Options(scale=before)).scale
+    before = plot([columns([0.0, 10.0])], 40, 9)
+    assert plot([columns([0.0, 8.5])], 40, 9, before=before).scale == before.scale
+    assert plot([columns([0.0, 8.5])], 40, 9).scale != before.scale
+    assert plot([columns([0.0, 4.0, 4.0])], 40, 9, before=before).scale.high <= 8
+    assert plot([columns([0.0, 12.0])], 40, 9, before=before).scale.high >= 12
+    moved = plot([columns([2.0, 12.0])], 40, 9, before=before).scale
     assert moved.low <= 0
     assert moved.high >= 12
+
+
+def test_a_newest_value_that_comes_back_leaves_the_range_until_a_newer_one_comes():
+    before = plot([columns([1.0, 2.0, 10.0])], 40, 9)
+    back = plot([columns([1.0, 2.0, 1.0])], 40, 9, before=before)
+    assert back.scale == before.scale
+    wider = plot([columns([1.0, 2.0, 40.0])], 40, 9, before=back)
+    assert wider.scale.high >= 40
+    assert plot([columns([1.0, 2.0, 1.0])], 40, 9, before=wider).scale == wider.scale
+    assert plot([columns([1.0, 2.0, 1.0, 2.0])], 40, 9, before=wider).scale.high < 4
 
 
 def test_the_best_value_has_a_star_where_it_is_known_which_is_better():

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.core.snapshot import Columns, Mark
-from runwatch.render.charts.chart import Options, Shade
-from runwatch.render.charts.still import Asked, picture
+from runwatch.render.charts.chart import Plot, plot
+from runwatch.render.charts.options import Options, Shade
+from runwatch.render.charts.still import Asked, Picture, picture
+from runwatch.render.glyphs import ASCII, UNICODE
 
 STEPS = 80
 
@@ -26,6 +28,12 @@ def curve(newest: float = 2.6, lowest: float = 2.0) -> Columns:
 def asked(columns: Columns, **changed) -> Asked:
     """The loss in a chart of 56 by 13 cells."""
     return replace(Asked([columns], 56, 13, (), Options(smoothing=0.6)), **changed)
+
+
+def drawn_again(what: Asked, before: Picture) -> Picture:
+    """All of a chart, drawn with the ranges of another one."""
+    ranges = Plot([], scale=before.plot.scale, window=before.plot.window, newest=before.plot.newest)
+    return Picture(what, plot(what.series, what.width, what.height, what.marks, what.options, ranges))
 
 
 FIRST = picture(asked(curve()))
@@ -48,7 +56,7 @@ def test_small_moves_add_up_to_one_that_is_seen():
     for i in range(100):
         shown = picture(asked(curve(2.6 + 0.01 * i)), shown)
         seen.add(id(shown))
-        fresh = picture(asked(curve(2.6 + 0.01 * i)), scale=shown.plot.scale)
+        fresh = drawn_again(asked(curve(2.6 + 0.01 * i)), shown)
         assert sum(a != b for a, b in zip(shown.plot.rows, fresh.plot.rows, strict=True)) <= 3
     assert 3 < len(seen) < 60
 
@@ -106,7 +114,42 @@ def test_what_a_kept_picture_says_in_numbers_is_current(values, changed):
     later = asked(columns([changed.get(i, pair) for i, pair in enumerate(values)]))
     kept = picture(later, first)
     if kept is first:
-        fresh = picture(later, scale=first.plot.scale)
+        fresh = drawn_again(later, first)
         assert (kept.plot.best, kept.plot.above, kept.plot.below) == (
             fresh.plot.best, fresh.plot.above, fresh.plot.below,
         )  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(ANY, ANY), min_size=1, max_size=40),
+    st.lists(
+        st.tuples(
+            st.dictionaries(st.integers(-4, 39), st.tuples(ANY, ANY), max_size=2),
+            st.sampled_from([Options(smoothing=0.6), Options(), Options(smoothing=0.6, cursor=3.0)]),
+            st.integers(0, 2),
+        ),
+        min_size=1,
+        max_size=5,
+    ),
+    st.sampled_from([UNICODE, ASCII]),
+)
+def test_what_is_drawn_on_top_of_a_picture_is_what_is_drawn_from_scratch(values, later, glyphs):
+    def columns(pairs, metric="train/loss"):
+        x = tuple(float(i) for i in range(len(pairs)))
+        low, high = (tuple(pair[i] for pair in pairs) for i in (0, 1))
+        return Columns(metric, x, low, high, low, low, (0,) * len(x))
+
+    shown = picture(asked(columns(values), options=Options(smoothing=0.6, glyphs=glyphs)))
+    for changed, options, more in later:
+        for i, pair in changed.items():
+            if -len(values) <= i < len(values):
+                values[i] = pair
+        values += values[:more]
+        series = [columns(values), columns(values[::2], "val/loss")][: 1 + more]
+        next_one = asked(series[0], series=series, options=replace(options, glyphs=glyphs))
+        fresh = drawn_again(next_one, shown)
+        seen = picture(next_one, shown)
+        if seen is not shown:
+            assert seen.plot.rows == fresh.plot.rows
+        shown = seen

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.core.snapshot import Columns, Mark
-from runwatch.render.charts.chart import Options, plot
+from runwatch.render.charts.chart import plot
+from runwatch.render.charts.options import Options
 
 from .test_chart import chart, columns, text
 
@@ -23,10 +24,10 @@ def test_labels_of_a_logarithmic_axis_are_four_and_distinct(power, decades, heig
 
 @pytest.mark.parametrize("values", [(3.1e5, 4.2e5), (1.7, 2.4), (0.0, 10.0)])
 def test_a_range_of_another_number_of_rows_does_not_stay(values):
-    before = plot([columns(values)], 60, 14).scale
+    before = plot([columns(values)], 60, 14)
     marks = [Mark("eval", 5)]  # take a row of their own
     fresh = plot([columns(values)], 60, 14, marks)
-    assert plot([columns(values)], 60, 14, marks, Options(scale=before)).rows == fresh.rows
+    assert plot([columns(values)], 60, 14, marks, before=before).rows == fresh.rows
 
 
 def test_values_that_are_not_finite_without_others_between_have_no_holes():

@@ -40,8 +40,8 @@ async def test_each_cell_of_a_view_has_its_role(open_app, golden):
             rows = roles(s.view)
             golden(f"roles-{view}", "\n".join(f"{y:2}: {row}" for y, row in enumerate(rows)))
             for part in s.view.query(Rows):  # what is painted is what the role says
-                for row, strip in zip(part._drawn, part._strips, strict=True):
-                    styles = [segment.style for segment in strip if segment.text]
+                for y, row in enumerate(part._drawn):
+                    styles = [segment.style for segment in part.render_line(y) if segment.text]
                     assert styles == [part._style(role) for text, role in row if text][: len(styles)]
 
 

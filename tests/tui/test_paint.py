@@ -12,6 +12,8 @@ from textual.strip import Strip
 from runwatch.render import cells
 from runwatch.tui import paint
 
+from .fake_engine import SPIKE
+
 STYLES = {
     "": Style.parse("white on black"),
     "value": Style.parse("#56b4e9 on black"),
@@ -94,3 +96,32 @@ async def test_only_cells_that_changed_are_painted(open_app, monkeypatch):
             for x, sign in enumerate(line):
                 if sign != before[y][x]:
                     assert any(row == y and begin <= x < end for row, begin, end in spans), (y, x)
+
+
+async def test_a_terminal_shows_what_the_view_has_whatever_lies_over_it_meanwhile(open_app, monkeypatch):
+    terminal = pyte.Screen(120, 40)
+    stream = pyte.Stream(terminal)
+    console = Console(color_system="truecolor", force_terminal=True)
+
+    def write(_, update):
+        if update is not None:
+            kinds.add(type(update))
+            stream.feed(update.render_segments(console))
+
+    async with open_app((120, 40), ranks=64) as s:
+        kinds, direct = set(), set()
+        monkeypatch.setattr(s.app, "_display", write)
+        s.app.refresh()
+        s.view.refresh()
+        step = 41_230
+        for keys in ((), (), ("question_mark",), ("escape",), ("tab",), ("4",), (), ("1",), ()):
+            await s.press(*keys)
+            kinds.clear()
+            step += 700
+            await s.push(step=step, incidents=(SPIKE,) if step % 3 else ())
+            shown = [line.rstrip() for line in terminal.display]
+            assert "\n".join(shown).rstrip() == s.text().rstrip(), keys
+            direct |= {keys} if paint.Cells in kinds else set()
+        assert direct == {(), ("escape",), ("tab",), ("4",), ("1",)}, (
+            "what lies over a view is not written over"
+        )

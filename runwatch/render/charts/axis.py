@@ -100,9 +100,11 @@ def scale(
     that a steady number looks steady. Values far beyond the body of the data are
     cut off, so that they do not flatten the rest; never those among `newest`.
     """
-    data = sorted(bounded(x) for x in values)
+    data = sorted(values)
     if not data:
         return Scale(0.0, 1.0)
+    if not are_bounded((data[0], data[-1])):
+        data = list(map(bounded, data))
     if log and (logarithmic := _log_scale(data)) is not None:
         return logarithmic
     low, high = _body(data, newest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import pairwise
 
 from runwatch.render.cells import ON
@@ -135,18 +135,19 @@ def by_rows(columns: Sequence[Span | None]) -> dict[int, list[Part]]:
     return out
 
 
-def covered(columns: Sequence[Span | None], drawn: Sequence[bytes]) -> set[int]:
+def covered(columns: Sequence[Span | None], drawn: Callable[[], Sequence[bytes]]) -> set[int]:
     """Return the cells in which the band is as thin as the line that is drawn over it.
 
-    `drawn`: the rows of cells, the bottom row first; a cell where nothing is drawn is 0.
+    `drawn` returns the rows of cells, the bottom row first; a cell where nothing is drawn is 0.
     """
     thin = [
         (cell, span) for cell, span in enumerate(columns) if span is not None and span[1] - span[0] < _THIN
     ]
+    rows = drawn() if thin else ()
     return {
         cell
         for cell, (low, high) in thin
-        if any(row[cell] for row in drawn[max(0, int(low // PARTS)) : int(high // PARTS) + 1])
+        if any(row[cell] for row in rows[max(0, int(low // PARTS)) : int(high // PARTS) + 1])
     }
 
 

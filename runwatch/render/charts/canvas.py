@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from operator import or_
+from operator import ne, or_
 
 _BRAILLE = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 _ASCII = ((0x01, 0x02, 0x04),)
@@ -19,6 +19,8 @@ def _masks(dots: Sequence[Sequence[int]]) -> list[list[list[int]]]:
     return [[[sum(bits[a : b + 1]) for b in range(len(bits))] for a in range(len(bits))] for bits in dots]
 
 
+_Point = tuple[int, int] | None
+"""The column and the height of a dot; None is a gap in a line."""
 _BRAILLE_MASKS, _ASCII_MASKS = _masks(_BRAILLE), _masks(_ASCII)
 _APART = 8
 """Cells between two signs of a curve."""
@@ -49,6 +51,8 @@ class Canvas:
         self._layers: dict[str, list[bytearray]] = {
             layer: [bytearray(width) for _ in range(height)] for layer in layers
         }
+        self._lines: dict[str, list[_Point]] = {}
+        """The line of each layer; of one that was drawn on twice nothing."""
 
     def column(self, layer: str, x: int, low: int, high: int) -> None:
         """Set the dots of one dot column from `low` to `high`, both included."""
@@ -78,6 +82,49 @@ class Canvas:
             self.column(layer, x0 + x, before if before < y else y, y if before < y else before)
             before = y
 
+    def polyline(
+        self, layer: str, at: Sequence[int], heights: Sequence[float | None], before: Canvas | None = None
+    ) -> None:
+        """Draw a line through points: their columns of dots, and their heights in dots; None is a gap.
+
+        Of a line that the canvas `before` has, only the end that differs is drawn.
+        """
+        points = [
+            None if height is None else (dot, round(height)) for dot, height in zip(at, heights, strict=True)
+        ]
+        begin = 0
+        if layer in self._lines:
+            self._lines[layer] = []
+        else:
+            self._lines[layer] = points
+            if before is not None and before._size() == self._size():
+                begin = self._take_over(layer, points, before)
+        last = points[begin - 1] if begin else None
+        for here in points[begin:]:
+            if here is not None:
+                self.line(layer, last or here, here)
+            last = here
+
+    def _size(self) -> tuple[int, int, bool]:
+        return self.width, self.height, self._ascii
+
+    def _take_over(self, layer: str, points: list[_Point], before: Canvas) -> int:
+        """Copy what another canvas has of a line; return from which point on it is to be drawn."""
+        was = before._lines.get(layer)
+        if not was:
+            return 0
+        same = next(
+            (i for i, differ in enumerate(map(ne, was, points)) if differ), min(len(was), len(points))
+        )
+        ends = [point[0] for tail in (was, points) for point in tail[max(0, same - 1) :] if point is not None]
+        cell = min(ends, default=0) // len(self._bits)
+        if same == 0 or cell <= 0:
+            return 0
+        blank = bytes(self.width - cell)
+        self._layers[layer] = [row[:cell] + blank for row in before._layers[layer]]
+        edge = cell * len(self._bits)
+        return next((i for i, point in enumerate(points) if point is not None and point[0] >= edge), same)
+
     def row(self, index: int) -> tuple[list[str], list[str]]:
         """Return the signs and roles of a row of cells, the top row being 0."""
         signs, shown = [" "] * self.width, [""] * self.width
@@ -89,6 +136,15 @@ class Canvas:
                 if mask and signs[cell] == " ":
                     signs[cell], shown[cell] = table[mask], layer
         return signs, shown
+
+    @property
+    def layers(self) -> list[tuple[str, list[bytearray]]]:
+        """The dots of all layers, in their rows of cells, the lowest layer first."""
+        return list(self._layers.items())
+
+    def inked(self, index: int) -> list[tuple[str, bytearray]]:
+        """Return the dots of a row of cells in each layer, the top row being 0."""
+        return [(layer, rows[index]) for layer, rows in self._layers.items()]
 
     def drawn(self) -> list[bytes]:
         """Return the rows of cells, the bottom row first: a cell without a dot is 0."""

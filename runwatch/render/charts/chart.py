@@ -19,65 +19,30 @@ from functools import lru_cache
 
 from runwatch.core.snapshot import Columns, Mark
 from runwatch.render import cells
-from runwatch.render.cells import ON, Row
+from runwatch.render.cells import Row
 from runwatch.render.charts import axis, band, foot, xaxis
 from runwatch.render.charts.axis import Scale
 from runwatch.render.charts.canvas import Canvas, rows_of_dots
 from runwatch.render.charts.extremes import NOTHING, Best, Cut, Point, best_value, cut_off
+from runwatch.render.charts.options import Options
+from runwatch.render.charts.raster import SERIES, Raster
 from runwatch.render.charts.smooth import smooth
 from runwatch.render.charts.xaxis import Window
-from runwatch.render.glyphs import UNICODE, Glyphs
 
 _RUNS = ("raw", "fourth", "third", "second", "smooth")
 """Layers of the canvas, lowest first: the run that is shown lies over those it is compared with."""
 _METRICS = ("raw", "smooth", "fourth", "third", "second")
 """The same where the series are metrics of one run: few evaluations lie over the curve of training."""
-_SERIES = ("smooth", "second", "third", "fourth")
-MOST = len(_SERIES)
+MOST = len(SERIES)
 """Series that one chart can hold."""
 _USUAL_GUTTER = 5
 _FOR_MARKS = 6
 """Rows of a chart that has one for marks."""
 _SUITS = 0.5
 """The part of a y range that must be needed for its ends to stay where they were before."""
+_USUAL = Options()
 _NEWEST = 3
 """Points at the end of a series of which the middle one is always in the range."""
-
-
-@dataclass(frozen=True)
-class Shade:
-    """A stretch of steps with another background."""
-
-    first: float
-    last: float
-    role: str
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a chart is drawn."""
-
-    glyphs: Glyphs = UNICODE
-    smoothing: float = 0.0
-    log: bool = False
-    first: float | None = None
-    """Step at the left edge; None is the first there is."""
-    last: float | None = None
-    cursor: float | None = None
-    """Step of the hairline."""
-    least: float = 0.0
-    """Smallest y range, as a fraction of the largest value."""
-    unit: tuple[float, str] = (1.0, "")
-    """What values on the y axis are multiplied by to be read, and what is written behind them."""
-    log_x: bool = False
-    axis: xaxis.Axis = xaxis.STEPS
-    """What the x axis shows; `first`, `last`, `cursor`, shades and marks are steps all the same."""
-    others: Sequence[xaxis.Axis] = ()
-    """The axes of all series but the first, where they differ: other runs have another pace."""
-    shades: Sequence[Shade] = ()
-    """Later ones lie over earlier ones."""
-    scale: Scale | None = None
-    """The y range that was shown before: it stays as long as it suits the data."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +66,10 @@ class Plot:
     """The kinds of marks that are shown, and their roles."""
     many: Mapping[str, int] = field(default_factory=dict)
     """The kinds of which there are too many to show, and how many."""
+    newest: tuple[float, ...] = ()
+    """The newest step of each series."""
+    raster: Raster | None = field(default=None, compare=False)
+    """The cells of the plot."""
 
     def step(self, cell: int) -> float | None:
         """Return the step at a cell of the chart; None where there is no plot."""
@@ -125,9 +94,14 @@ def plot(
     width: int,
     height: int,
     marks: Sequence[Mark] = (),
-    options: Options = Options(),
+    options: Options = _USUAL,
+    before: Plot | None = None,
 ) -> Plot:
-    """Return `height` rows of `width` cells; the first of `series` is the main one."""
+    """Return `height` rows of `width` cells; the first of `series` is the main one.
+
+    `before` is the chart that was shown before: its ranges stay as long as they suit the data, and what
+    did not change is not drawn again.
+    """
     if width <= 0 or height <= 0:
         return Plot([[] for _ in range(max(0, height))])
     glyphs = options.glyphs
@@ -136,7 +110,9 @@ def plot(
     axes += [options.axis] * (MOST - len(axes))
     ends = limits(series, options)
     tables = [_points(columns, ends, x) for columns, x in zip(series, axes, strict=False)]
-    scale = _scale(tables, options, height - under)
+    before = before or _NO_PLOT
+    newest = tuple(columns.x[-1] for columns in series if columns.x)
+    scale = _scale(tables, options, height - under, before.scale, newest != before.newest)
     labels, minor = _labels(scale, height - under, options.unit, rows_of_dots(glyphs.ascii))
     gutter = max((len(label) for label in labels.values()), default=1)
     if gutter + 2 > width:
@@ -146,14 +122,17 @@ def plot(
     canvas = Canvas(max(1, width - gutter - 1), height - under, layers, glyphs.ascii)
     log = options.log_x and ends[0] > 0
     window = Window(*ends, columns=canvas.columns, cells=canvas.width, log=log)
+    if before.window is not None and before.window.serves(window, _marked(marks, options)):
+        window = before.window  # else each step would move some dots of all the curve
     best = best_value(series, tables)
-    spread = _draw(canvas, window, scale, tables, options.smoothing)
-    picture = _Picture(canvas, window, scale, options, spread, tables, best)
+    drawn = before.raster.canvas if before.raster is not None else None
+    spread = _draw(canvas, window, scale, tables, options.smoothing, drawn)
+    raster = Raster(canvas, window, scale, options, spread, tables, best, before.raster)
     rows = []
     for y in range(canvas.height):
         label = labels.get(y, "")
         stem = glyphs.tick if label or y in minor else glyphs.vertical
-        rows.append([(label.rjust(gutter) + stem, "axis"), *picture.row(y)])
+        rows.append([(label.rjust(gutter) + stem, "axis"), *raster.rows[y]])
     placed, many = foot.shown(marks, window, options.axis, glyphs) if under else ([], {})
     if under:
         on_rule = placed if under == 1 else ()
@@ -172,10 +151,15 @@ def plot(
         canvas.rows,
         *cut_off(tables, scale),
         best=replace(best, step=options.axis.step(best.step)) if best is not None else None,
-        bad=picture.bad,
+        bad=raster.bad,
         marks=foot.kinds(placed, glyphs),
         many=many,
+        newest=newest,
+        raster=raster,
     )
+
+
+_NO_PLOT = Plot([])
 
 
 def _finite(values: Sequence[float | None]) -> Sequence[float | None]:
@@ -197,6 +181,9 @@ def _points(columns: Columns, window: tuple[float, float], places: xaxis.Axis) -
         for values in (columns.low, columns.high, columns.nonfinite)
     )
     means = _finite(columns.mean)
+    reached = _finite(columns.x)
+    if places.steps:
+        reached = [None if x is None else axis.bounded(places.at(x)) for x in reached]
     return [
         (
             place,
@@ -205,10 +192,10 @@ def _points(columns: Columns, window: tuple[float, float], places: xaxis.Axis) -
             mean,
             bool(bad and bad > 0) or (mean is None and printed is not None),
         )
-        for x, printed, mean, low, high, bad in zip(
-            columns.x, columns.mean, means, _finite(lows), _finite(highs), bads, strict=False
+        for place, printed, mean, low, high, bad in zip(
+            reached, columns.mean, means, _finite(lows), _finite(highs), bads, strict=False
         )
-        if math.isfinite(x) and first <= (place := axis.bounded(places.at(x))) <= last
+        if place is not None and first <= place <= last
     ]
 
 
@@ -227,21 +214,27 @@ def limits(series: Sequence[Columns], options: Options) -> tuple[float, float]:
     return 0.0, 1.0
 
 
-def _scale(tables: Sequence[Sequence[Point]], options: Options, rows: int) -> Scale:
-    """Return the y range: that of before while it suits, else one whose labels are whole rows apart."""
+def _scale(
+    tables: Sequence[Sequence[Point]], options: Options, rows: int, before: Scale | None, narrower: bool
+) -> Scale:
+    """Return the y range: that of before while it suits, else one whose labels are whole rows apart.
+
+    It becomes `narrower` only with a new point: the newest one changes with each picture, and a range that
+    follows it back and forth cannot be read.
+    """
     finite = [y for table in tables for point in table for y in point[1:3] if y is not None]
     newest = []
     for table in tables:
         means = [point[3] for point in table[-_NEWEST:] if point[3] is not None]
         newest += [statistics.median_low(means)] if means else []
-    needed, before = axis.scale(finite, options.log, options.least, newest), options.scale
+    needed = axis.scale(finite, options.log, options.least, newest)
     deep = rows_of_dots(options.glyphs.ascii)
     if before is not None and before.log == needed.log and axis.fits_rows(before, rows, deep):
         holds = before.low <= needed.low and needed.high <= before.high
-        if holds and before.part(needed) >= _SUITS:
+        if holds and (not narrower or before.part(needed) >= _SUITS):
             return before
         both = Scale(min(before.low, needed.low), max(before.high, needed.high), needed.log)
-        needed = both if both.part(needed) >= _SUITS else needed
+        needed = both if not narrower or both.part(needed) >= _SUITS else needed
     if needed.log:
         return needed
     factor, _ = _unit(needed, options.unit)
@@ -284,13 +277,21 @@ def _labels(
     return {row(y): label + letter for y, label in ticks.labels}, {row(y) for y in ticks.minor}
 
 
+def _marked(marks: Sequence[Mark], options: Options) -> list[float]:
+    """Return the places of all that is marked on the x axis."""
+    steps = [*(mark.step for mark in marks), *(shade.first for shade in options.shades)]
+    steps += [options.cursor] if options.cursor is not None else []
+    return [options.axis.at(step) for step in steps]
+
+
 def _draw(
-    canvas: Canvas, window: Window, scale: Scale, tables: Sequence[Sequence[Point]], smoothing: float
-) -> list[band.Span | None]:
+    canvas: Canvas, window: Window, scale: Scale, tables: Sequence[Sequence[Point]], smoothing: float,
+    before: Canvas | None,
+) -> list[band.Span | None]:  # fmt: skip
     """Draw all series, the main one last; return the band behind it, where it has one."""
     spread: list[band.Span | None] = []
     for index, table in reversed(list(enumerate(tables))):
-        layer = _SERIES[index]
+        layer = SERIES[index]
         at = window.dots([point[0] for point in table])
         lines = [point[3] for point in table]
         if index == 0:
@@ -303,112 +304,14 @@ def _draw(
                 _single(canvas, at, table, scale, layer if smoothing <= 0 else "raw")
             if smoothing > 0:
                 lines = smooth(lines, smoothing)
-        _polyline(canvas, layer, at, scale.positions(lines, canvas.rows - 1))
+        canvas.polyline(layer, at, scale.positions(lines, canvas.rows - 1), before)
     return spread
 
 
 def _single(canvas: Canvas, at: Sequence[int], table: Sequence[Point], scale: Scale, layer: str) -> None:
     """Draw values one by one: a line through them, and what few of them are several."""
     top = canvas.rows - 1
-    _polyline(canvas, layer, at, scale.positions([point[3] for point in table], top))
+    canvas.polyline(layer, at, scale.positions([point[3] for point in table], top))
     for dot, (_, low, high, _, _) in zip(at, table, strict=True):
         if low is not None and high is not None and low < high:
             canvas.column(layer, dot, round(scale.position(low) * top), round(scale.position(high) * top))
-
-
-def _polyline(canvas: Canvas, layer: str, at: Sequence[int], heights: Sequence[float | None]) -> None:
-    """Draw a line through points: their columns of dots, and their heights in dots."""
-    before: tuple[int, int] | None = None
-    for dot, height in zip(at, heights, strict=True):
-        if height is None:
-            before = None
-            continue
-        here = (dot, round(height))
-        canvas.line(layer, before or here, here)
-        before = here
-
-
-class _Picture:
-    """The rows of the plot, from what is drawn and what lies before and behind it."""
-
-    def __init__(
-        self, canvas: Canvas, window: Window, scale: Scale, options: Options,
-        spread: list[band.Span | None], tables: Sequence[Sequence[Point]], best: Best | None,
-    ) -> None:  # fmt: skip
-        self._canvas, self._glyphs = canvas, options.glyphs
-        self._band = band.by_rows(spread)
-        self._thin = band.covered(spread, canvas.drawn())
-        self._points = canvas.points(_SERIES[1:])
-        places = options.axis
-        cursor = None if options.cursor is None else places.at(options.cursor)
-        self._cursor = window.cell(cursor) if cursor is not None and window.holds(cursor) else None
-        self._best = None
-        if best is not None and scale.low <= best.value <= scale.high:
-            dot = round(scale.position(best.value) * (canvas.rows - 1))
-            row = canvas.height - 1 - dot * canvas.height // canvas.rows
-            self._best = (row, window.cell(best.step))
-        self._bad: set[int] = set()
-        self._above: set[int] = set()
-        self._below: set[int] = set()
-        grounds = [""] * window.cells
-        for shade in options.shades:
-            first, last = places.at(shade.first), places.at(shade.last)
-            if first <= window.last and last >= window.first:
-                for cell in range(window.cell(first), window.cell(last) + 1):
-                    grounds[cell] = shade.role
-        floor = -math.inf if scale.log else scale.low
-        for table in tables:
-            before: int | None = None
-            for x, low, high, _, bad in table:
-                above = high is not None and high > scale.high
-                below = low is not None and low < floor
-                if not (bad or above or below):
-                    before = None
-                    continue
-                here = window.cell(x)
-                if bad:  # up to the one before that is, where there is nothing in between
-                    for cell in range(here if before is None else before, here + 1):
-                        self._bad.add(cell)
-                        grounds[cell] = "shade-crit"
-                elif above:
-                    self._above.add(here)
-                if below:
-                    self._below.add(here)
-                before = here if bad else None
-        self._grounds = {cell: ground for cell, ground in enumerate(grounds) if ground}
-
-    @property
-    def bad(self) -> bool:
-        """Whether a column has a value that is not finite."""
-        return bool(self._bad)
-
-    def row(self, y: int) -> Row:
-        """Return a row of the plot, the top one being 0."""
-        glyphs, height = self._glyphs, self._canvas.height
-        signs, roles = self._canvas.row(y)
-        for cell, role in self._points.get(y, {}).items():
-            signs[cell], roles[cell] = glyphs.points[_SERIES.index(role) - 1], role
-        if (behind := self._band.get(height - 1 - y)) is not None:
-            band.fill(signs, roles, behind, glyphs, self._thin)
-        if self._cursor is not None and (signs[self._cursor] == " " or roles[self._cursor] == band.FULL):
-            _put(signs, roles, self._cursor, glyphs.cursor, "cursor")
-        if self._best is not None and self._best[0] == y:
-            _put(signs, roles, self._best[1], glyphs.best, "best")
-        if y == 0:
-            for cell in self._above:
-                signs[cell], roles[cell] = glyphs.higher, "raw"
-            for cell in self._bad:
-                signs[cell], roles[cell] = "!", "bad"
-        if y == height - 1:
-            for cell in self._below:
-                signs[cell], roles[cell] = glyphs.lower, "raw"
-        for cell, ground in self._grounds.items():
-            if not cells.ground(roles[cell]):
-                roles[cell] += ON + ground
-        return cells.runs(signs, roles)
-
-
-def _put(signs: list[str], roles: list[str], cell: int, sign: str, role: str) -> None:
-    """Put a sign over what is there; the background stays."""
-    behind = cells.ground(roles[cell])
-    signs[cell], roles[cell] = sign, role + (ON + behind if behind else "")

@@ -26,12 +26,11 @@ _SILENCE = (SILENT / 2, SILENT, 2.5 * SILENT, 5 * SILENT)
 _CELSIUS = (75.0, 83.0, 88.0, 93.0)
 
 
-def among(measure: str, values: Sequence[float | None], near: float = 0.0) -> Heat:
-    """Return how to judge values of a measure among these; differences up to `near` are none.
+def among(measure: str, known: Sequence[float], near: float = 0.0) -> Heat:
+    """Return how to judge values of a measure among these finite ones; differences up to `near` are none.
 
     Of a measure that is not known to be bad in one direction nothing is said.
     """
-    known = [x for x in values if x is not None and math.isfinite(x)]
     if not known or measure not in {*_SHARES, "age"}:
         return _neutral
     if measure == "age":

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from runwatch.core.snapshot import Columns, Mark
 from runwatch.render.charts import chart
-from runwatch.render.charts.axis import Scale
-from runwatch.render.charts.chart import Options, Plot
-from runwatch.render.charts.xaxis import Axis, Window
+from runwatch.render.charts.chart import Plot
+from runwatch.render.charts.options import Options
+from runwatch.render.charts.xaxis import Axis
 
-_LATE = 0.5
-"""Dots by which the right edge may be late."""
 _Dot = Callable[[float], object]
 
 
@@ -47,7 +45,7 @@ class Picture:
             return False
         if mine.options != asked.options or mine.marks != asked.marks:
             return False
-        if not _holds(window, *chart.limits(asked.series, asked.options)):
+        if not window.reaches(*chart.limits(asked.series, asked.options)):
             return False
         axes = [asked.options.axis, *asked.options.others]
         axes += [asked.options.axis] * (len(asked.series) - len(axes))
@@ -75,23 +73,14 @@ class Picture:
         )
 
 
-def picture(asked: Asked, before: Picture | None = None, scale: Scale | None = None) -> Picture:
-    """Return the picture of before if it shows what is asked, else a new one.
-
-    `scale` is the y range that was shown before; it stays as long as it suits the data.
-    """
+def picture(asked: Asked, before: Picture | None = None) -> Picture:
+    """Return the picture of before if it shows what is asked, else a new one."""
     if before is not None and before.shows(asked):
         return before
-    options = replace(asked.options, scale=scale)
-    return Picture(asked, chart.plot(asked.series, asked.width, asked.height, asked.marks, options))
-
-
-def _holds(window: Window, first: float, last: float) -> bool:
-    """Return whether a window still ends where it should, to half a dot."""
-    if window.log or last < window.last:
-        return (first, last) == (window.first, window.last)
-    dots = (last - window.last) * (window.columns - 1)
-    return first == window.first and dots <= _LATE * (window.last - window.first)
+    plot = before.plot if before is not None else None
+    return Picture(
+        asked, chart.plot(asked.series, asked.width, asked.height, asked.marks, asked.options, plot)
+    )
 
 
 def _same(

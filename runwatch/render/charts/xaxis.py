@@ -75,6 +75,19 @@ class Window:
     log: bool = False
     """Whether places are on a logarithmic axis; then both ends are above 0."""
 
+    def reaches(self, first: float, last: float) -> bool:
+        """Return whether this still has the ends that it should have, the right one to half a dot."""
+        if self.log or last < self.last:
+            return (first, last) == (self.first, self.last)
+        dots = (last - self.last) * (self.columns - 1)
+        return first == self.first and dots <= _LATE * (self.last - self.first)
+
+    def serves(self, later: Window, marked: Sequence[float] = ()) -> bool:
+        """Return whether this can still be shown in place of a later one, where these places are marked."""
+        size = self.columns, self.cells, self.log
+        alike = size == (later.columns, later.cells, later.log) and self.reaches(later.first, later.last)
+        return alike and not any(self.last < place <= later.last for place in marked)
+
     def dot(self, x: float) -> int:
         """Return the column of dots of a place."""
         return round(self._part(x) * (self.columns - 1))
@@ -84,7 +97,7 @@ class Window:
         if self.log or self.last <= self.first:
             return [self.dot(x) for x in places]
         first, extent, most = self.first, self.last - self.first, self.columns - 1
-        return [round((x - first) / extent * most) for x in places]
+        return [min(most, round((x - first) / extent * most)) for x in places]
 
     def cell(self, x: float) -> int:
         """Return the cell of a place."""
@@ -126,6 +139,8 @@ def of_time(extent: float) -> tuple[float, str]:
     return next((unit for unit in UNITS if extent >= 2 * unit[0]), UNITS[-1])
 
 
+_LATE = 0.5
+"""Dots by which the right edge may be late."""
 UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "m"), (1.0, "s"))
 """Units of time, the longest first: seconds and letter."""
 STEPS = Axis()

@@ -17,6 +17,7 @@ from runwatch.core.metrics import LOSS, STEP_TIME
 from runwatch.core.snapshot import RankRow
 from runwatch.render import cells, numbers
 from runwatch.render.cells import Row
+from runwatch.render.charts import heat
 from runwatch.render.charts.heat import Heat
 from runwatch.render.glyphs import UNICODE, Glyphs
 from runwatch.render.ranks import rank_groups, ranks
@@ -46,15 +47,29 @@ class _Drawing:
     warm: Heat
     glyphs: Glyphs
 
+    @property
+    def unknown(self) -> bool:
+        """Whether the level of a rank is not known."""
+        return None in self.levels or any(map(math.isnan, self.levels))  # type: ignore[arg-type]
+
     def cells(self, values: Sequence[float | None], each: int = 1) -> Row:
         """Return `each` cells for each level."""
-        signs, roles = [_sign(x, self.span, self.glyphs) for x in values], list(map(self.warm, values))
+        signs, roles = _signs(values, self.span, self.glyphs), self._roles(values)
         if each > 1:
             signs, roles = ([part for part in parts for _ in range(each)] for parts in (signs, roles))
         return cells.runs(signs, roles)
 
+    def _roles(self, values: Sequence[float | None]) -> list[str]:
+        """Return the heat of each level: of most rows even the worst is as it should be."""
+        known = None not in values and math.isfinite(sum(values))  # type: ignore[arg-type]
+        if known and self.warm(_worst(values, self.span[0])) == heat.ROLES[0]:
+            return [heat.ROLES[0]] * len(values)
+        return list(map(self.warm, values))
+
     def joined(self, values: Sequence[float | None], each: int) -> list[float | None]:
         """Return the worst level of every `each` neighbors."""
+        if each == 1:
+            return list(values)
         return [_worst(values[i : i + each], self.span[0]) for i in range(0, len(values), each)]
 
 
@@ -108,7 +123,7 @@ def rank_at(rows: Sequence[RankRow], width: int, height: int, measure: str, x: i
         at, place = (y * across + line) * _TOGETHER, (place - numbered) // each
         inside = line < across and 0 <= place < _TOGETHER and at + place < len(rows)
         return drawing.ranks[at + place] if inside else None
-    numbered, group, across = _strip_shape(drawing)
+    numbered, group, across = _strip_shape(drawing, numbered)
     place = x - numbered
     several = drawing.ranks[(y * across + place) * group :][:group] if 0 <= place < across else ()
     return ranks.worst(several, measure)[0] if several else None
@@ -128,9 +143,11 @@ def _drawing(
     levels = ranks.levels(ordered, measure, top)
     free = height - 1 if height > 1 else 1
     warm = ranks.heats(ordered, measure)
-    differ = len(set(map(warm, levels))) > 1  # bars that are all alike say no more where they are higher
-    tall = tall and differ and free - 2 >= _TALL and bars_fit(ordered, width)
-    span = _span(levels, measure, max(row.total or top for row in ordered), tall)
+    tall = tall and free - 2 >= _TALL and bars_fit(ordered, width)
+    # Bars that are all alike say no more where they are higher.
+    tall = tall and len(set(map(warm, levels))) > 1
+    whole = ranks.whole(ordered, top) if measure == "progress" else 0
+    span = _span(ranks.known(ordered, measure, top), measure, whole, tall)
     return _Drawing(ordered, levels, width, free, span, warm, glyphs)
 
 
@@ -144,10 +161,10 @@ def _bar_width(rows: Sequence[RankRow], width: int) -> int:
     return min(_WIDEST, width // max(1, len(rows))) - 1
 
 
-def _span(levels: Sequence[float | None], measure: str, whole: int, tall: bool) -> Span:
-    """Return what the levels are drawn between; `whole` steps are all of the progress."""
-    known = [x for x in levels if x is not None and math.isfinite(x)] or [0.0]
-    low, high = min(known), max(known)
+def _span(levels: Sequence[float], measure: str, whole: int, tall: bool) -> Span:
+    """Return what sorted levels are drawn between; `whole` steps are all of the progress."""
+    known = levels or [0.0]
+    low, high = known[0], known[-1]
     if measure == "age":
         return measure, 0.0, high
     if measure == "gpu":
@@ -156,7 +173,7 @@ def _span(levels: Sequence[float | None], measure: str, whole: int, tall: bool) 
         return measure, min(low, high - (ranks.NEAR / whole if whole > 0 else 1.0)), high
     if tall and 0 <= low < high < math.inf:
         return measure, 0.0, high
-    usual = sorted(known)[len(known) // 2]
+    usual = known[len(known) // 2]
     room = _LEAST[measure] * abs(usual)
     low = low if usual / 2 - low / 2 > room / 10 else usual
     return measure, low, max(high, low + room)
@@ -209,9 +226,10 @@ def _bars(drawing: _Drawing, each: int, high: int, y: int) -> Row:
 
 def _strip(drawing: _Drawing) -> tuple[list[Row], int]:
     """Return numbered lines with one cell per rank or per group of neighbors, and how many are a group."""
-    if found := _apart(drawing, _numbered(drawing)):
+    numbered = _numbered(drawing)
+    if found := _apart(drawing, numbered):
         return found, 1
-    numbered, group, across = _strip_shape(drawing)
+    numbered, group, across = _strip_shape(drawing, numbered)
     shown = drawing.joined(drawing.levels, group)
     rows: list[Row] = []
     for start in range(0, len(shown), across):
@@ -223,13 +241,12 @@ def _strip(drawing: _Drawing) -> tuple[list[Row], int]:
 
 def _numbered(drawing: _Drawing) -> int:
     """Return the cells for the number before a line, and the gap behind it."""
-    several = any(row.host for row in drawing.ranks)
+    several = ranks.of_several_nodes(drawing.ranks)
     return 1 + max(map(len, map(_number, drawing.ranks if several else drawing.ranks[-1:])))
 
 
-def _strip_shape(drawing: _Drawing) -> tuple[int, int, int]:
+def _strip_shape(drawing: _Drawing, numbered: int) -> tuple[int, int, int]:
     """Return the cells for a number, how many ranks have a cell together, and how many cells make a line."""
-    numbered = _numbered(drawing)
     if numbered > drawing.width // 3:
         numbered = 0
     room = max(1, drawing.width - numbered)
@@ -315,10 +332,9 @@ def _across(count: int, room: int, lines: int) -> int:
 
 
 def _worst(levels: Sequence[float | None], measure: str) -> float | None:
-    known = [x for x in levels if x is not None]
-    if not known:
-        return None
-    return min(known) if measure in ranks.LEAST_IS_WORST else max(known)
+    known = levels if None not in levels else [x for x in levels if x is not None]
+    worst = min if measure in ranks.LEAST_IS_WORST else max
+    return worst(known, default=None)  # type: ignore[type-var]
 
 
 def _part(x: float | None, span: Span) -> float | None:
@@ -331,6 +347,16 @@ def _part(x: float | None, span: Span) -> float | None:
     extent = high / 2 - low / 2  # halves, because the whole may overflow
     part = (x / 2 - low / 2) / extent if extent > 0 else 1.0
     return max(0.0, min(1.0, part)) if math.isfinite(part) else float(x > 0)
+
+
+def _signs(values: Sequence[float | None], span: Span, glyphs: Glyphs) -> list[str]:
+    """Return the sign of each level, at once where all are known."""
+    _, low, high = span
+    extent, base, most = high / 2 - low / 2, low / 2, len(glyphs.levels) - 1
+    if None in values or extent <= 0 or not math.isfinite(extent * sum(values)):  # type: ignore[arg-type]
+        return [_sign(x, span, glyphs) for x in values]
+    parts = [(x / 2 - base) / extent for x in values if x is not None]
+    return [glyphs.levels[int(min(1.0, max(0.0, part)) * most + 0.5)] for part in parts]
 
 
 def _sign(x: float | None, span: Span, glyphs: Glyphs) -> str:
@@ -355,7 +381,7 @@ def _scale(drawing: _Drawing, each: int, top: int) -> Row:
             "loss": (numbers.value(LOSS, low), numbers.value(LOSS, high)),
         }[measure]
     row: Row = [(f"{signs[0]} {first}  {signs[-1]} {last}", "dim")]
-    if any(x is None or math.isnan(x) for x in drawing.levels):
+    if drawing.unknown:
         row.append(("  ? no data", "dim"))
     if each > 1:
         said = f"  one cell = worst of {each} ranks"

@@ -26,6 +26,8 @@ MEASURES = ("progress", "step time", "loss", "age", "gpu")
 LEAST_IS_WORST = frozenset({"progress", "gpu"})
 NEAR = 7
 """Steps that ranks are apart anyway, as each prints when it gets there."""
+_PACE = 1.5
+"""Steps that the slowest ranks are behind in any case."""
 _SLOW = 1.15
 """Times the median step at which a rank is called slow."""
 
@@ -39,6 +41,8 @@ _FIELDS: dict[str, Callable[[RankRow], float | None]] = {
 
 
 _done: Callable[[RankRow], int | None] = attrgetter("done")
+_total: Callable[[RankRow], int | None] = attrgetter("total")
+_host: Callable[[RankRow], str] = attrgetter("host")
 
 
 class _Newest:
@@ -87,6 +91,21 @@ def levels(ranks: Sequence[RankRow], measure: str, furthest: int) -> list[float 
     return [part if part is None or 0 <= part <= 1 else min(1.0, max(0.0, part)) for part in parts]
 
 
+@_once
+def known(ranks: Sequence[RankRow], measure: str, furthest: int) -> list[float]:
+    """Return the levels that are finite, in their order."""
+    found = [x for x in levels(ranks, measure, furthest) if x is not None]
+    return sorted(found if math.isfinite(sum(found)) else filter(math.isfinite, found))
+
+
+@_once
+def whole(ranks: Sequence[RankRow], furthest: int) -> int:
+    """Return the most steps that any rank has to do."""
+    totals = list(map(_total, ranks))
+    most = max(filter(None, totals), default=0)
+    return most if all(totals) else max(most, furthest)
+
+
 def level(row: RankRow, measure: str, furthest: int) -> float | None:
     """Return what is drawn for one rank."""
     return levels([row], measure, furthest)[0]  # a tuple would take the place of all ranks in what is known
@@ -95,8 +114,9 @@ def level(row: RankRow, measure: str, furthest: int) -> float | None:
 @_once
 def measures(ranks: Sequence[RankRow]) -> list[str]:
     """Return what is known of any of these ranks, at least the progress."""
-    known = {name for name, read in _FIELDS.items() if any(x is not None for x in map(read, ranks))}
-    return [name for name in MEASURES if name in known or name == "progress"]
+    return [
+        name for name in MEASURES if name == "progress" or levels(ranks, name, 0).count(None) < len(ranks)
+    ]
 
 
 @_once
@@ -105,12 +125,12 @@ def best_measure(ranks: Sequence[RankRow]) -> str:
 
     Of ranks that printed nothing only their GPUs are known.
     """
-    known = measures(ranks)
-    if "gpu" in known and not any(row.done is not None for row in ranks):
+    measured = measures(ranks)
+    if "gpu" in measured and not any(row.done is not None for row in ranks):
         return "gpu"
     done = [x for x in map(_done, ranks) if x is not None]
     lag = max(done, default=0) - min(done, default=0)
-    return "progress" if _apart(lag, max(done, default=0)) or "step time" not in known else "step time"
+    return "progress" if _apart(lag, max(done, default=0)) or "step time" not in measured else "step time"
 
 
 @_once
@@ -127,7 +147,9 @@ def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
     """
     first, second = _badness(ranks, measure), _badness(ranks, "age" if measure == "progress" else "progress")
     # Sorting by one list of numbers after the other is several times quicker than by tuples of them.
-    at = sorted(range(len(ranks)), key=[row.rank for row in ranks].__getitem__)
+    at = list(range(len(ranks)))
+    if ordered(ranks) is not ranks:
+        at.sort(key=[row.rank for row in ranks].__getitem__)
     for keys in (second, first):
         at.sort(key=keys.__getitem__, reverse=True)
     rows = [ranks[place] for place in at]
@@ -140,16 +162,20 @@ def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
 
 def _badness(ranks: Sequence[RankRow], measure: str) -> list[float]:
     """Return how bad each rank is: a larger number is worse; what is not known is lowest."""
-    judge = heats(ranks, measure)
-    sign = -1.0 if measure in LEAST_IS_WORST else 1.0
-    found = levels(ranks, measure, furthest(ranks) if measure == "progress" else 0)
-    bad = [-math.inf if x is None or math.isnan(x) else sign * x for x in found]
+    judge, sign = heats(ranks, measure), -1.0 if measure in LEAST_IS_WORST else 1.0
+    top = furthest(ranks) if measure == "progress" else 0
+    found, order = levels(ranks, measure, top), known(ranks, measure, top)
     if measure == "loss":  # of which nobody knows what it should be
-        return bad
-    known = sorted({x for x in bad if x > -math.inf})
-    # What is worse is hotter.
-    hot = known[bisect_left(known, True, key=lambda x: judge(sign * x) != heat.ROLES[0]) :]
-    return [x if x == -math.inf or (hot and x >= hot[0]) else -sys.float_info.max for x in bad]
+        least = -math.inf
+    else:  # what is worse is hotter
+        order = order if sign > 0 else [-x for x in reversed(order)]
+        hot = bisect_left(order, True, key=lambda x: judge(sign * x) != heat.ROLES[0])
+        least = order[hot] if hot < len(order) else math.inf
+    fine, unknown = -sys.float_info.max, len(order) < len(found)
+    if least == math.inf and not unknown:
+        return [fine] * len(found)
+    bad = [-math.inf if x is None or math.isnan(x) else sign * x for x in found]
+    return [x if x >= least or x == -math.inf else fine for x in bad]
 
 
 _KEYS: dict[str, Callable[[RankRow], float | None]] = {
@@ -212,6 +238,12 @@ def label(rank: int) -> str:
     return f"n{node}.r{place}" if node else f"r{place}"
 
 
+@_once
+def of_several_nodes(ranks: Sequence[RankRow]) -> bool:
+    """Return whether nodes are named, because ranks of several are shown together."""
+    return any(map(_host, ranks))
+
+
 def name(row: RankRow) -> str:
     """Return the name of one of these ranks: with its node, where ranks of several nodes are shown."""
     return f"{row.host}.r{row.rank % NODE}" if row.host else label(row.rank)
@@ -221,9 +253,8 @@ def name(row: RankRow) -> str:
 def heats(ranks: Sequence[RankRow], measure: str) -> Heat:
     """Return how to judge what is drawn for a rank among these."""
     top = furthest(ranks) if measure == "progress" else 0
-    known = levels(ranks, measure, top)
-    whole = max((row.total or top for row in ranks), default=0) if measure == "progress" else 0
-    return heat.among(measure, known, NEAR / whole if whole > 0 else 0.0)
+    steps = whole(ranks, top) if measure == "progress" else 0
+    return heat.among(measure, known(ranks, measure, top), NEAR / steps if steps > 0 else 0.0)
 
 
 def plain(role: str) -> str:
@@ -237,20 +268,25 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
     Each with its heat. When the run is over, silence is no news.
     """
     top = furthest(ranks)
-    parts = dict(zip((row.rank for row in ranks), levels(ranks, "progress", top), strict=True))
-    best = max((part for part in parts.values() if part is not None), default=0.0)
+    parts = levels(ranks, "progress", top)
+    done = known(ranks, "progress", top) or [0.0]
+    best = done[-1]
+    apart = (best - done[0]) * whole(ranks, top) > _PACE
     lags = {
-        row.rank
-        for row in ranks
-        if (part := parts[row.rank]) is not None
+        row.rank: part
+        for row, part in zip(ranks, parts, strict=True)
+        if apart
+        and part is not None
         and part < best
         and _apart((best - part) * (row.total or top), row.done or 0)
     }
     behind = [row for row in worst(ranks) if row.rank in lags] if lags else []
-    mute = {row.rank for row in ranks if (row.age or 0) >= SILENT and not over and not _through(row)}
+    longest = max(filter(None, levels(ranks, "age", 0)), default=0.0)
+    quiet = ranks if longest >= SILENT and not over else ()
+    mute = {row.rank for row in quiet if (row.age or 0) >= SILENT and not _through(row)}
     silent = [row for row in worst(ranks, "age") if row.rank in mute] if mute else []
     late = slow(ranks)
-    named = lags | {row.rank for row in late}
+    named = {*lags, *(row.rank for row in late)}
     spoilt = [(describe(row, "loss"), "crit") for row in ranks if row.loss_text]
     out = spoilt if len(spoilt) < len(ranks) else []  # of all of them the run's own loss is enough
     asked = {"progress": behind, "step time": late, "age": behind or silent}
@@ -258,7 +294,7 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
     out += [
         (
             describe(row) + (f", {describe(row, 'age').partition(' ')[2]}" if row.rank in mute else ""),
-            max(judge["progress"](parts[row.rank]), judge["age"](row.age) if row.rank in mute else ""),
+            max(judge["progress"](lags[row.rank]), judge["age"](row.age) if row.rank in mute else ""),
         )
         for row in behind
     ]
@@ -271,7 +307,7 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
 
 def _apart(lag: float, done: int) -> bool:
     """Return whether ranks that have done so many steps are further apart than they are anyway."""
-    return lag > NEAR or (lag > 1.5 and lag > 0.1 * done)
+    return lag > NEAR or (lag > _PACE and lag > 0.1 * done)
 
 
 def _through(row: RankRow) -> bool:
@@ -299,7 +335,7 @@ def slows(ranks: Sequence[RankRow], step_time: float | None) -> bool:
 @_once
 def usual_step(ranks: Sequence[RankRow]) -> float:
     """Return what the ranks' step times are compared with; 0 if fewer than two are known."""
-    return rank_pace.usual([row.step_time for row in ranks if row.step_time is not None])
+    return rank_pace.usual(known(ranks, "step time", 0))
 
 
 def _slow(row: RankRow, usual: float) -> str:

@@ -9,7 +9,8 @@ from itertools import zip_longest
 from runwatch.core.snapshot import Columns
 from runwatch.core.text import plain
 from runwatch.render import cells
-from runwatch.render.charts.chart import Options, plot
+from runwatch.render.charts.chart import plot
+from runwatch.render.charts.options import Options
 from runwatch.render.glyphs import Glyphs
 from runwatch.render.table import table as aligned
 from runwatch.reports.document import (

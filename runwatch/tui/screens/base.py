@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeVar
+from typing import ClassVar, TypeVar, cast
 
 from textual.app import ComposeResult
 from textual.screen import Screen
@@ -10,7 +10,7 @@ from textual.screen import Screen
 from runwatch.core.metrics import LEARNING_RATE
 from runwatch.render import plain
 from runwatch.render.charts import xaxis
-from runwatch.tui import actions
+from runwatch.tui import actions, paint
 from runwatch.tui.api import AppApi, api
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.boxes import Ground
@@ -20,7 +20,7 @@ from runwatch.tui.widgets.incident_bar import IncidentBar
 from runwatch.tui.widgets.keys import Keys
 from runwatch.tui.widgets.logs import LogPanel
 from runwatch.tui.widgets.replay_bar import ReplayBar
-from runwatch.tui.widgets.rows import ROLES, Rows
+from runwatch.tui.widgets.rows import ROLES, Rows, Span
 from runwatch.tui.widgets.small import LEAST, TooSmall
 from runwatch.watcher import protocol
 
@@ -56,6 +56,8 @@ class RunScreen(Screen[None], Ground, inherit_bindings=False):
     def __init__(self) -> None:
         super().__init__()
         self._parts: dict[type[Rows], list[Rows]] = {}
+        self._shown: list[Rows] = []
+        """The widgets of the newest picture."""
 
     def compose(self) -> ComposeResult:
         """Lay out header, body and footer."""
@@ -87,24 +89,36 @@ class RunScreen(Screen[None], Ground, inherit_bindings=False):
         """Return its widgets of a kind; a view makes them once, and a search costs a tenth of a frame."""
         if kind not in self._parts or not self.is_mounted:
             self._parts[kind] = list(self.query(kind))
-        return [part for part in self._parts[kind] if isinstance(part, kind)]
+        return cast(list[_Part], self._parts[kind])
 
     def show(self) -> None:
         """Draw the scene; panels that did not change paint nothing."""
         alive = self.is_mounted and self.is_attached and self.app.is_running
         if not alive or not any(hint.is_attached for hint in self.parts(Hint)):
             return  # its panels are being made or are gone, or it was opened at the end and has none
-        with self.app.batch_update():
-            width, height = self.size
-            hint = self.query_one(Hint).fit(height)
-            played = self.query_one(ReplayBar).fit()
-            self.free = height - self.query_one(IncidentBar).fit(width, height) - hint - played
-            self.place()
-            for part in self.parts(Rows):
-                if part.display:
-                    part.redraw()
-        # Panels that just appeared get their size with the next layout; only then is it known what they need.
-        self.call_after_refresh(self.runwatch.subscribe)
+        width, height = self.size
+        hint = self.query_one(Hint).fit(height)
+        played = self.query_one(ReplayBar).fit()
+        self.free = height - self.query_one(IncidentBar).fit(width, height) - hint - played
+        self.place()
+        shown = [part for part in self.parts(Rows) if part.display]
+        self._paint({part: spans for part in shown if (spans := part.renew())})
+        if shown == self._shown:
+            self.runwatch.subscribe()
+        else:  # panels that just appeared get their size with the next layout: what they need is known then
+            self._shown = shown
+            self.call_after_refresh(self.runwatch.subscribe)
+
+    def _paint(self, changed: dict[Rows, list[Span]]) -> None:
+        """Write what changed to the terminal; with something over it Textual knows what is seen."""
+        alone = self.app.screen is self and not any(small.display for small in self.parts(TooSmall))
+        if alone and not self.app._batch_count:
+            cells = [stretch for part, spans in changed.items() for stretch in part.stretches(spans)]
+            if cells:
+                self.app._display(self, paint.Cells(cells))  # type: ignore[arg-type]  # as Textual itself does
+        else:
+            for part, spans in changed.items():
+                part.repaint(spans)
 
     def wanted(self) -> protocol.View:
         """Return what to ask the engine for."""

@@ -11,8 +11,8 @@ from runwatch.core.snapshot import Columns
 from runwatch.render import cells, numbers, summary
 from runwatch.render.cells import Row
 from runwatch.render.charts import axis, chart, still, xaxis
-from runwatch.render.charts.chart import Shade
 from runwatch.render.charts.extremes import Cut
+from runwatch.render.charts.options import Options, Shade
 from runwatch.render.panel import Content
 from runwatch.tui.widgets.chart_mouse import NOTHING, ChartMouse
 from runwatch.tui.widgets.rows import centered
@@ -66,7 +66,7 @@ class ChartPanel(ChartMouse):
 
     def content(self, width: int, height: int) -> Content:
         """Return the chart at this size."""
-        scene, before, self._outer = self.scene, self._plot.scale, width + 2
+        scene, self._outer = self.scene, width + 2
         self._plot = NOTHING
         if not self.metrics:
             return Content([], centered("no metric", width, height))
@@ -82,8 +82,8 @@ class ChartPanel(ChartMouse):
         shown = [columns.x[:2] for columns in series]  # other buckets are another picture
         range_of = (run, self.metrics, scene.compare, scene.window, scene.right, scene.log_x, height, *shown)
         if range_of != self._range_of:
-            self._range_of, self._picture, before = range_of, None, None
-        options = chart.Options(
+            self._range_of, self._picture = range_of, None
+        options = Options(
             glyphs=scene.glyphs,
             smoothing=self._smoothing(),
             log=scene.log_y,
@@ -99,7 +99,7 @@ class ChartPanel(ChartMouse):
         )
         marks = scene.run.marks if scene.run and scene.marks else ()
         asked = still.Asked(series, width, height, marks, options)
-        self._picture = still.picture(asked, self._picture, before)
+        self._picture = still.picture(asked, self._picture)
         self._plot = self._picture.plot
         return Content(self._title(), self._plot.rows, right, self._legend())
 

@@ -162,13 +162,14 @@ def _views(scene: Scene, view: str, width: int) -> tuple[Tabs, Row]:
     """Return the tabs of the views, and their row; why nothing comes any more, or a note, is next to them."""
     text, role = _news(scene)
     wanted = cells.width(cells.settled(text)) + 2 if role == "crit" else 0
-    sets = [_tabs(scene, view, names, digits) for names, digits in (
-        (_LONG, True), (_SHORT, True), (_BRIEF, True), (_BRIEF, False), ({}, True),
-    )]  # fmt: skip
-    if role == "crit":  # what to do about it goes before the digits of views
-        sets.append([(view, [(f"[{actions.VIEWS.index(view)}]{_LONG[view]}", "title")])])
-    tabs = next((tabs for tabs in sets if _free(tabs, width) >= wanted), sets[-1])
-    free = _free(tabs, width)
+    for names, digits in ((_LONG, True), (_SHORT, True), (_BRIEF, True), (_BRIEF, False), ({}, True)):
+        tabs = _tabs(scene, view, names, digits)
+        if (free := _free(tabs, width)) >= wanted:
+            break
+    else:
+        if role == "crit":  # what to do about it goes before the digits of views
+            tabs = [(view, [(f"[{actions.VIEWS.index(view)}]{_LONG[view]}", "title")])]
+            free = _free(tabs, width)
     row: Row = [segment for _, tab in tabs for segment in (*tab, (" ", ""))]
     if role == "crit" or (role == "warn" and free >= _NOTE):
         text = _whole(text, role, free - 2, scene.glyphs.ellipsis)

@@ -10,9 +10,12 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events, messages
 from textual.color import Color
-from textual.geometry import Region
+from textual.dom import NoScreen
+from textual.errors import NoWidget
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.renderables.tint import Tint
+from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -37,6 +40,9 @@ _FAULT = "fault of this panel"
 """The title of a panel that could not be drawn."""
 Target = tuple[int, int, int, Callable[[], object]]
 """What a click does: the row, its first cell and the end, and what is called."""
+Span = tuple[int, int, int]
+"""Cells of a widget: the row, the first one and the end."""
+_NO_SIZE = Size(0, 0)
 
 
 class Rows(Widget):
@@ -49,7 +55,8 @@ class Rows(Widget):
         self._drawn: list[Row] = []
         """The same, each as wide as the widget."""
         self._width = 0
-        self._strips: list[Strip] = []
+        self._strips: list[Strip | None] = []
+        """The same as Textual wants them; None where it has not asked."""
         self._palette: dict[str, Style] = {}
         self._faded = False
         """Colors have changed since it was painted."""
@@ -69,11 +76,29 @@ class Rows(Widget):
         """Return the metrics this widget shows and the columns it has for each."""
         return []
 
+    @property
+    def size(self) -> Size:
+        """The part of the screen that it has; none while it is hidden. Rows have no border to subtract."""
+        try:
+            return self._home.find_widget(self).region.size
+        except (NoScreen, NoWidget):
+            return _NO_SIZE
+
+    @cached_property
+    def _home(self) -> Screen[object]:
+        """The screen that it is on: Textual walks up to it each time."""
+        return self.screen
+
     def redraw(self) -> None:
-        """Draw again and paint the rows that changed. A widget that is not laid out waits for its size."""
+        """Draw again and let Textual paint the cells that changed."""
+        if self.is_attached and (spans := self.renew()):
+            self.repaint(spans)
+
+    def renew(self) -> list[Span]:
+        """Draw again; return which cells changed. A widget that is not laid out waits for its size."""
         width, height = self.size
-        if not (width and height and self.is_attached):
-            return
+        if not (width and height):
+            return []
         ascii_only = self.scene.glyphs.ascii
         try:
             drawn = self.draw(width, height)
@@ -81,30 +106,44 @@ class Rows(Widget):
             self.log.error(error)
             drawn = [[(f"cannot show this: {type(error).__name__}: {error}", "bad")]]
         asked = [*drawn[:height], *[[]] * (height - len(drawn))]
+        spans: list[Span] = []
         if (height, width) != (len(self._asked), self._width):
             self._drawn = [cells.fit(row, width, ascii_only) for row in asked]
-            self._strips = [self._strip(row, width) for row in self._drawn]
-            regions = [Region(0, 0, width, height)]
+            self._strips = [None] * height
+            spans = [(y, 0, width) for y in range(height)]
         else:
-            regions = []
             for y, row in enumerate(asked):
                 if row == self._asked[y]:
                     continue
                 before, after = self._drawn[y], cells.fit(row, width, ascii_only)
                 if before != after:
-                    self._drawn[y], self._strips[y] = after, self._strip(after, width)
-                    regions += [Region(x, y, end - x, 1) for x, end in paint.changes(before, after)]
+                    self._drawn[y], self._strips[y] = after, None
+                    spans += [(y, x, end) for x, end in paint.changes(before, after)]
         self._asked, self._width = asked, width
-        if (
-            regions
-        ):  # Straight to the screen. `refresh` would first wake each widget: a tenth of a frame's CPU.
-            self._repaint_regions.update(regions)
-            self.screen.post_message(messages.Update(self))
+        return spans
 
-    def _strip(self, row: Row, width: int) -> Strip:
-        return Strip(
-            [Segment(text, self._palette.get(role) or self._style(role)) for text, role in row], width
-        )
+    def repaint(self, spans: list[Span]) -> None:
+        """Let Textual paint these cells.
+
+        Straight to the screen: `refresh` would first wake each widget, a tenth of a frame's CPU.
+        """
+        self._repaint_regions.update(Region(x, y, end - x, 1) for y, x, end in spans)
+        self.screen.post_message(messages.Update(self))
+
+    def stretches(self, spans: list[Span]) -> list[paint.Stretch]:
+        """Return what is drawn in these cells, and where on the screen, for who paints without Textual."""
+        left, top = self._home.find_widget(self).region.offset
+        return [
+            (
+                top + y,
+                left + x,
+                [(text, self._look(role)) for text, role in paint.crop(self._drawn[y], x, end)],
+            )
+            for y, x, end in spans
+        ]
+
+    def _look(self, role: str) -> Style:
+        return self._palette.get(role) or self._style(role)
 
     def _style(self, role: str) -> Style:
         """Return the style of a role as the terminal shows it, and keep it."""
@@ -127,9 +166,12 @@ class Rows(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Return one painted row."""
-        if y < len(self._strips):
-            return self._strips[y]
-        return Strip.blank(self.size.width, self.rich_style)
+        if y >= len(self._strips):
+            return Strip.blank(self.size.width, self.rich_style)
+        if (strip := self._strips[y]) is None:
+            segments = [Segment(text, self._look(role)) for text, role in self._drawn[y]]
+            strip = self._strips[y] = Strip(segments, self._width)
+        return strip
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return painted rows as they are: of all that styles may add, rows have at most a tint.
@@ -163,7 +205,7 @@ class Rows(Widget):
         """Paint what is drawn in new colors."""
         self._faded = False
         self._palette.clear()
-        self._strips = [self._strip(row, self._width) for row in self._drawn]
+        self._strips = [None] * len(self._drawn)
         self.refresh()
 
     def click(self, x: int, y: int) -> bool:
