@@ -160,3 +160,12 @@ def test_a_counter_of_batches_grows_and_is_no_echo():
 def test_what_is_no_echo_is_the_very_batch():
     batch = Batch(0, 1, (table(printed(1, 1, 1, 1)), table(printed(1, 1), kind=EVAL)))
     assert Echoes().without(batch) is batch
+
+
+@pytest.mark.parametrize("cut", range(1, 19))
+def test_records_whose_step_is_nan_hide_no_echoes_wherever_a_batch_ends(cut):
+    records = printed(*[3] * 6)
+    records[7:7] = [(float("nan"), 1.0)]
+    echoes = Echoes()
+    parts = [echoes.without(Batch(0, 1, (table(part),))) for part in (records[:cut], records[cut:])]
+    assert sum(each.rows for part in parts for each in part.tables) == left(table(records)) < len(records)

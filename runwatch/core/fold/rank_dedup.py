@@ -180,20 +180,26 @@ class Echoes:
                 self._shapes.clear()
             self._shapes[key] = _Shape(len(metrics))
         shape, matrix = self._shapes[key], table.matrix()
-        step = matrix[table.names.index("step")]
-        if np.isnan(step).any():
-            return None
         timed = ["time"] if "time" in table.names else []
+        step = matrix[table.names.index("step")]
+        placed = np.flatnonzero(~np.isnan(step))  # what has no step is no echo, and says nothing of others
         others = matrix[[table.names.index(name) for name in (*metrics, *timed)]]
         found = np.zeros(table.rows, bool)
-        turns = np.append(np.flatnonzero(step[1:] <= step[:-1]) + 1, table.rows)
-        at = alone = 0
-        while at < table.rows:
-            alone = alone + 1 if at and step[at] > step[at - 1] else 0
-            if alone > 3 and not shape.width:  # up to the next turn each step is printed once
-                at = int(turns[np.searchsorted(turns, at, "right")]) - 1
-                shape.skip(float(step[at]), tuple(others[:, at].tolist()))
-            else:
-                found[at] = shape.echoes(float(step[at]), tuple(others[:, at].tolist()))
-            at += 1
+        found[placed] = _found(shape, step[placed], others[:, placed])
         return found
+
+
+def _found(shape: _Shape, step: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which records are echoes: `step` (n,), `others` (metrics, n)."""
+    found = np.zeros(len(step), bool)
+    turns = np.append(np.flatnonzero(step[1:] <= step[:-1]) + 1, len(step))
+    at = alone = 0
+    while at < len(step):
+        alone = alone + 1 if at and step[at] > step[at - 1] else 0
+        if alone > 3 and not shape.width:  # up to the next turn each step is printed once
+            at = int(turns[np.searchsorted(turns, at, "right")]) - 1
+            shape.skip(float(step[at]), tuple(others[:, at].tolist()))
+        else:
+            found[at] = shape.echoes(float(step[at]), tuple(others[:, at].tolist()))
+        at += 1
+    return found

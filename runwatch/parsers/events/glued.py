@@ -11,7 +11,6 @@ import numpy as np
 
 from runwatch.core.batch import Event
 from runwatch.core.text import decode
-from runwatch.parsers.framing.search import finds
 
 _SCHEDULER = b"slurmstepd: error: *** "
 _SHELL = {
@@ -48,8 +47,10 @@ def glued(text: bytes, end: int, start: int, line: int, known: Collection[int]) 
 
 def _behind(text: bytes, end: int) -> Iterator[tuple[int, str]]:
     """Yield where such words are, and their kind. One look at ends of lines is quicker than six searches."""
-    for at in finds(text, _SCHEDULER, 0, end):
+    at = text.find(_SCHEDULER, 0, end)
+    while at >= 0:
         yield at, "scheduler"
+        at = text.find(_SCHEDULER, at + 1, end)
     body = np.frombuffer(text, np.uint8, end)
     stops = np.flatnonzero(body == ord("\n"))
     for stop in stops[_LAST[body[stops - 1]]].tolist():
