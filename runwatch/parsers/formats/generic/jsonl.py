@@ -7,7 +7,16 @@ from dataclasses import replace
 from typing import Any
 
 from runwatch.core.batch import BY_LAUNCH, EVAL
-from runwatch.core.metrics import GRAD_NORM, LOSS, SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, VAL_LOSS
+from runwatch.core.metrics import (
+    EPOCH,
+    GRAD_NORM,
+    LEARNING_RATE,
+    LOSS,
+    SAMPLES_PER_SEC,
+    STEP_TIME,
+    TOKENS_PER_SEC,
+    VAL_LOSS,
+)
 from runwatch.parsers.api import Format, Matcher
 from runwatch.parsers.body.matchers import training
 from runwatch.parsers.structured.json_lines import JsonLine
@@ -34,7 +43,7 @@ LLAMAFACTORY = _format(
 )
 
 # The validation line of both counts other things than the training lines (its own batches, or epochs).
-_OPENMMLAB = {"time": STEP_TIME}
+_OPENMMLAB = {"lr": LEARNING_RATE, "time": STEP_TIME, "grad_norm": GRAD_NORM}
 MMLOG = _format(
     "mm-log-json",
     "OpenMMLab 1.x (mmcv) .log.json",
@@ -45,7 +54,7 @@ MMLOG = _format(
         needs=frozenset({"epoch", "iter"}),
         train=ANYTHING,
         modes=("mode",),
-        aliases=_OPENMMLAB,
+        aliases={**_OPENMMLAB, "epoch": EPOCH},
         eval_step=False,
     ),
     prefix=b'{"mode": "',
@@ -118,6 +127,8 @@ RLLIB = _format(
         aliases={
             "time_this_iter_s": STEP_TIME,
             "info/learner/grad_gnorm": GRAD_NORM,
+            "info/learner/cur_lr": LEARNING_RATE,
+            "info/learner/default_policy/learner_stats/cur_lr": LEARNING_RATE,
             "info/learner/default_policy/learner_stats/grad_gnorm": GRAD_NORM,
         },
         skip=re.compile(  # counts of parameters are NaN from the second iteration on
@@ -183,6 +194,7 @@ MLPERF = _format(
         held_out=False,
         otherwise=EVAL,
         modes=(),
+        aliases={"eval_accuracy": "val/accuracy"},
         eval_aliases={"tracked_throughput": SAMPLES_PER_SEC, "train_loss": LOSS},
         skip=re.compile("run_stop"),
         eval_step=False,
@@ -221,6 +233,7 @@ STYLEGAN = _format(
         train=re.compile("^Progress/tick$"),
         held_out=False,
         modes=(),
+        aliases={"Loss/loss": LOSS},  # EDM's; a GAN has two
     ),
     reshape=_ticked,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from runwatch.core.metrics import LEARNING_RATE, STEP_TIME
+from runwatch.core.metrics import LEARNING_RATE, LOSS, STEP_TIME, VAL_LOSS
 from runwatch.parsers.api import Format
 from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, FRAMES, STEPS
 from runwatch.parsers.structured.keyed_records import Schema
@@ -26,6 +26,8 @@ def _format(name: str, title: str, example: str, schema: Schema, separator: byte
     return Format(name, title, example, (Columns(schema, separator),))
 
 
+_OPTIMIZERS = ("AdamW", "Adam", "SGD", "RMSprop", "Adagrad", "FusedAdam", "DeepSpeedCPUAdam", "Lion", "LAMB")
+
 LIGHTNING = _format(
     "lightning-metrics-csv",
     "PyTorch Lightning's metrics.csv",
@@ -37,6 +39,7 @@ LIGHTNING = _format(
         train=re.compile(r"loss|acc|train|val|lr", re.IGNORECASE),
         held_out=False,
         mixed=True,  # each callback writes rows of its own
+        aliases={"loss_step": LOSS, **{f"lr-{name}": LEARNING_RATE for name in _OPTIMIZERS}},
     ),
 )
 
@@ -104,7 +107,7 @@ YOLO = _format(
         needs=frozenset({"epoch"}),
         lacks=frozenset({"step"}),
         train=re.compile(r"^train/.*loss"),
-        aliases={"time": "time/elapsed", "x/lr0": LEARNING_RATE},
+        aliases={"time": "time/elapsed", "lr/pg0": LEARNING_RATE, "x/lr0": LEARNING_RATE},
     ),
 )
 
@@ -112,7 +115,13 @@ FLAIR = _format(
     "flair-loss-tsv",
     "Flair's loss.tsv",
     "EPOCH\tTIMESTAMP\tBADEPOCHS\tLEARNING_RATE\tTRAIN_LOSS\tDEV_LOSS",
-    Schema("flair", steps=("EPOCH",), needs=frozenset({"EPOCH", "TRAIN_LOSS"}), train=re.compile("^TRAIN_")),
+    Schema(
+        "flair",
+        steps=("EPOCH",),
+        needs=frozenset({"EPOCH", "TRAIN_LOSS"}),
+        train=re.compile("^TRAIN_"),
+        aliases={"DEV_LOSS": VAL_LOSS},
+    ),
     b"\t",
 )
 
