@@ -494,3 +494,8 @@ def test_of_64_bars_that_which_was_updated_least_is_forgotten_and_begins_again()
     draw((1.0, 200.0))
     draw((7.0, 100.0), (8.0, 100.0), (9.0, 100.0))
     assert bars.of_training() == (7, 9, 100)
+
+
+def test_64_steps_from_which_training_continued_are_remembered():
+    run = run_of(block(range(70), restarts=[100 * n for n in range(70)]))
+    assert list(run.restarts) == [*range(6, 70)]
