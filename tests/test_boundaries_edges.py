@@ -105,6 +105,8 @@ CASES = {
     # the kind of its lines
     "lines of another kind that go back": ([*trained(1, 2, 3), *trained(1, 2, pattern="b")], [3, 2], 0),
     "lines of another kind that go on": ([*trained(1, 2), *trained(3, 4, pattern="b")], [4], 0),
+    "a restart before lines of another kind": (
+        [*trained(1, 2, 3), *trained(2), *trained(3, 4, pattern="b")], [6], 1),
     "and go back later": ([*trained(1, 2), *trained(3, 4, 1, pattern="b")], [5], 1),
     # stages
     "a stage of training": ([*trained(1, 2, 3), said("stage"), *trained(1, 2)], [3, 2], 0),

@@ -267,6 +267,7 @@ def test_what_is_kept_is_bounded():
 
 
 def test_a_stage_keeps_so_many_headers_and_results():
+    assert (MAX_HEADERS, MAX_RESULTS) == (16, 64)
     stage = Stage()
     stage.observe(block(events=[event("stage", n, name=f"s{n}") for n in range(MAX_HEADERS + 4)]), first=True)
     assert [header.name for header in stage.announced] == [f"s{n}" for n in range(4, MAX_HEADERS + 4)]

@@ -169,3 +169,23 @@ def test_the_last_lines_begin_with_a_whole_one(log, tail) -> None:
         (0, b"one\ntwo\nsix\n"),
         (0, b"one\ntwo\nsix\n"),
     ]
+
+
+def test_what_was_unread_of_a_copy_that_the_next_one_overwrites_is_lost(log) -> None:
+    tail, copy, now = Tail(str(log), block=4), log.with_name(f"{log.name}.1"), 10**18
+
+    def write(path, data: bytes) -> None:
+        nonlocal now
+        now += 10**9
+        path.write_bytes(data)
+        os.utime(path, ns=(now, now))
+
+    write(log, b"one\ntwo\nsix\n")
+    assert tail.poll().data == b"one\n"
+    for path, data in ((copy, b"one\ntwo\nsix\n"), (log, b"new\n")):
+        write(path, data)
+    assert tail.poll().data == b"two\n"
+    for path, data in ((copy, b"new\n"), (log, b"end\n")):
+        write(path, data)
+    assert pieces(tail) == [(b"new\n", Mark.COPIED, 4), (b"end\n", Mark.COPIED, 0)]
+    tail.close()
