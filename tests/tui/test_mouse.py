@@ -127,7 +127,7 @@ async def test_below_the_checkpoints_is_the_curve_that_they_are_chosen_by(open_a
         await s.pilot.click("#checkpoint-chart", offset=(30, 5), times=2)
         await s.settle()
         assert s.view.view == actions.OVERVIEW
-        await s.resize(80, 24)
+        await s.resize(80, 16)
         await s.press("6")
         assert not chart.display, "tables first"
 

@@ -35,7 +35,7 @@ _TWO, _BETWEEN = 160, 3
 
 def _names(width: int) -> int:
     """Return the cells for the name of a thing."""
-    return 14 if width >= 50 else 10
+    return 14 if width >= 50 else 11
 
 
 Line = tuple[Row, Action | None]
