@@ -193,7 +193,7 @@ def test_scores_that_are_glued_to_the_part_of_the_data():
     assert parsed.column("val/f1").tolist() == [0.5] * N
 
 
-def test_what_stands_before_a_message_is_no_metric():
+def test_what_precedes_a_message_is_no_metric():
     lines = epochs("Sat, 03 Nov 2018 16:40:57 train.py[line:227] INFO epoch {e} loss {loss}")
     names = {name for kind, _, of in read(lines).tables for name in of if kind == TRAIN}
     assert names == {"offset", "line", "step", "train/loss"} | ({"time"} & names)
