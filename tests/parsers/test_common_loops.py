@@ -102,6 +102,15 @@ def test_lines_that_only_show_how_far_training_is_are_its_progress(lines, steps)
     assert parsed.column("step").tolist() == steps
 
 
+def test_a_pace_is_no_score_of_a_heading():
+    block = "[Episode {n}] Avg delay: {n}.5 s | Avg energy: 4{n}.25 J\n Algo mappo updates {n}/90 episodes, "
+    block += "total num timesteps {n}00/9000, FPS 38.\n  average reward: -{n}.25"
+    parsed = read([block.format(n=n) for n in range(1, N + 1)])
+    assert parsed.column("step").tolist() == [100 * n for n in range(1, N + 1)]
+    assert set(parsed.column("total").tolist()) == {9000.0}
+    assert parsed.column("average reward", EVAL).tolist() == [-n - 0.25 for n in range(1, N + 1)]
+
+
 def test_few_lines_that_only_show_a_place_are_no_training():
     assert read([f"current episode: {n}" for n in range(1, 6)]).format is None
 
@@ -184,7 +193,7 @@ def test_scores_that_are_glued_to_the_part_of_the_data():
     assert parsed.column("val/f1").tolist() == [0.5] * N
 
 
-def test_what_stands_before_a_message_is_no_metric():
+def test_what_precedes_a_message_is_no_metric():
     lines = epochs("Sat, 03 Nov 2018 16:40:57 train.py[line:227] INFO epoch {e} loss {loss}")
     names = {name for kind, _, of in read(lines).tables for name in of if kind == TRAIN}
     assert names == {"offset", "line", "step", "train/loss"} | ({"time"} & names)

@@ -24,8 +24,10 @@ class _Bar:
     updates: int = 0
     outer: bool = False
     """Whether it continued after another bar was drawn: that one was of an evaluation."""
-    quick: bool = True
-    """Whether no step was seen to take long."""
+    quick: bool = False
+    """Whether its steps took next to no time, as far as it was seen to move."""
+    slow: bool = False
+    """Whether one of them took longer."""
 
 
 @dataclass(slots=True)
@@ -55,7 +57,7 @@ class Bars:
         drawn = (bars.step, bars.total, bars.seconds, over)
         for step, total, took, behind in zip(*(column.tolist() for column in drawn), strict=True):
             if not (math.isnan(step) or math.isnan(total)):
-                self._draw(step, total, quick=took < _QUICK, over=behind)
+                self._draw(step, total, took, over=behind)
         totals, counts = np.unique(train.total[~np.isnan(train.total)], return_counts=True)
         for total, count in zip(totals.tolist(), counts.tolist(), strict=True):
             if total in self._records or len(self._records) < _MAX_BARS:
@@ -65,11 +67,8 @@ class Bars:
         if len(train):
             self._trained, self._newest_total = float(train.offset[-1]), float(train.total[-1])
 
-    def _draw(self, step: float, total: float, *, quick: bool, over: bool) -> None:
-        """Take one bar. `quick`: its steps take next to no time.
-
-        `over`: the run has ended; a bar that begins again there is of the next one.
-        """
+    def _draw(self, step: float, total: float, took: float, *, over: bool) -> None:
+        """Take one bar. `over`: the run has ended; a bar that begins again there is of the next one."""
         bar = self._bars.get(total)
         if bar is None:
             if len(self._bars) >= _MAX_BARS:
@@ -78,7 +77,8 @@ class Bars:
         elif over and step < bar.last:
             return
         bar.outer |= total != self._drawn_total and 0 < bar.last <= step and bar.last < total
-        bar.quick &= quick or step == 0
+        bar.quick |= took < _QUICK
+        bar.slow |= took >= _QUICK
         bar.last, self._drawn_total = int(step), total
         bar.updates += 1
 
@@ -87,7 +87,7 @@ class Bars:
         if not self._bars or not (self._fills or math.isinf(self._trained)):
             return None
         records = self._records
-        bars = {total: bar for total, bar in self._bars.items() if self._fills or not bar.quick}
+        bars = {total: bar for total, bar in self._bars.items() if self._fills or bar.slow or not bar.quick}
         if not bars:
             return None
         total, bar = max(

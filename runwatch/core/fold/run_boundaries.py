@@ -170,9 +170,7 @@ class RunBoundaries:
         epoch, before = train.epoch[index], train.epoch[index - 1] if index else self._epoch
         by_epoch = pattern.endswith((BY_EPOCH, BY_ROUND)) or epoch < before
         left, stride = self._course(train, index)
-        skips = (
-            endless and by_epoch and 1 < stride >= step
-        )  # one began at 0, this at the first multiple of 10
+        skips = endless and by_epoch and 1 < stride >= step  # the first began at 0, this one at 10
         if (step > self._first and not skips) or self._ended == _CRASHED:
             return False
         by_fit = pattern.endswith(BY_FIT)

@@ -78,17 +78,17 @@ class RowMaker(Shared):
             values.setdefault(name, value)
         return Row(self.layout(kind, tuple(values)), number, list(values.values()))
 
-    def layout(self, kind: str, printed: tuple[str, ...], beside: tuple[str, ...] = ()) -> Layout:
+    def layout(self, kind: str, printed: tuple[str, ...], others: tuple[str, ...] = ()) -> Layout:
         """Return the layout of rows of these printed names, each of which occurs once.
 
-        `beside` are those of the same record that are in another row.
+        `others` are those of the same record that are in another row.
         """
-        return self._layouts[kind, printed, beside]
+        return self._layouts[kind, printed, others]
 
     def _make(self, key: tuple[str, tuple[str, ...], tuple[str, ...]]) -> Layout:
-        kind, printed, beside = key
+        kind, printed, others = key
         places = {name: name for name in printed if name in META_COLUMNS}
-        known = columns((*printed, *beside), {**places, **self._aliases})[: len(printed)]
+        known = columns((*printed, *others), {**places, **self._aliases})[: len(printed)]
         # a value that is not printed in our unit keeps its name: rows hold the numbers as they are printed
         ours = [unit.share or unit == Unit() for unit in map(unit_of, known, repeat(""), printed)]
         names = [name if is_ours else text for name, is_ours, text in zip(known, ours, printed, strict=True)]

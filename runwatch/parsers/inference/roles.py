@@ -42,9 +42,15 @@ _COUNT_SUFFIXES = (b"", b"k", b"K", b"M")
 _INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
 _INDEX = frozenset(b"id idx index num number no i n in out".split())
 """Words behind the word that says what is counted: `batch_idx`, `step number`."""
-_CLASSES = RUNS | frozenset(
-    b"class cls category label layer head gpu rank worker thread device node port pid "
-    b"memory mem ram vram correct predicted size sps fps ips tps wps ups qps speed throughput".split()
+_PACES = frozenset(b"sps fps ips tps wps ups qps".split())
+"""Rates by their initials."""
+_CLASSES = (
+    RUNS
+    | _PACES
+    | frozenset(
+        b"class cls category label layer head gpu rank worker thread device node port pid "
+        b"memory mem ram vram correct predicted size speed throughput".split()
+    )
 )
 """Words of names whose numbers count no time: runs, classes, amounts and rates."""
 _NO_COUNT = frozenset(b"patience improve improved improvement stopping stop early wait waiting max".split())
@@ -104,7 +110,7 @@ def is_time(field: Field) -> bool:
 def is_pace(field: Field) -> bool:
     """Whether a number is a time or a rate: `took 12.4s`, `image/sec 10.1`."""
     rate = meaning(languages.spelled(field.name)).role == "rate" or field.suffix in RATES
-    return rate or is_time(field)
+    return rate or is_time(field) or not _PACES.isdisjoint(words(field.name))
 
 
 def named_by(family: bytes) -> bytes:

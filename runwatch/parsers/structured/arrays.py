@@ -73,5 +73,5 @@ def _row(match: Match, number: int) -> Row:
 
 
 def _value(text: bytes) -> Record | None:
-    """Return the object that a text of JSON or Python is; None if it is none."""
+    """Return the object that a text of JSON or Python is; None for other texts."""
     return load(_HELD.sub(rb"\1", text).replace(b"'", b'"'))
