@@ -165,10 +165,10 @@ _SPREAD = frozenset(
 ).union(("trainer-state", "arrays", "json"))
 """Patterns whose records take numbers from several lines."""
 _COMPUTED = frozenset({("tqdm", "train/epoch"), ("tqdm", "perf/step_time")}).union(
-    {("deepxde", LOSS), ("deepxde", "val/loss")}
+    {("deepxde", LOSS), ("deepxde", "val/loss"), ("cuda-convnet", "train/epoch")}
 )
 """Of bars: an epoch that they do not show is counted, and a time may be that between two redraws. Of
-DeepXDE: a loss is the sum of the terms that are printed."""
+DeepXDE: a loss is the sum of the terms that are printed. Of cuda-convnet: `3.20` is an epoch and a batch."""
 
 
 def _summed(names: tuple[str, ...], row: list[float]) -> float | None:

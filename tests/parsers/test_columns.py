@@ -301,7 +301,9 @@ def test_a_loss_by_another_name(head):
     assert parsed.column("train/loss").tolist() == [5 / i for i in range(1, 30)]
 
 
-@pytest.mark.parametrize("head", ["day,step,total,distance", "id,iteration,total,cost", "a,epoch,total,data"])
+@pytest.mark.parametrize(
+    "head", ["day,step,total,distance", "id,iteration,total,price", "a,epoch,total,data"]
+)
 def test_other_totals_are_no_losses(head):
     rows = "".join(f"x,{i},{5 / i},0.5\n" for i in range(1, 30))
     assert parse(f"{head}\n{rows}".encode()).format is None

@@ -5,9 +5,8 @@ The scheduler does, and a shell that says which signal ended a program: `loss: 0
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
-
-import numpy as np
 
 from runwatch.core.batch import Event
 from runwatch.core.text import decode
@@ -24,8 +23,11 @@ _SHELL = {
 """What ends a line, behind a record or a bar."""
 _CLOSES = b"0123456789]"
 """Characters with which a record or a bar ends."""
-_LAST = np.isin(np.arange(256), [words[-1] for words in _SHELL])
-"""Whether a byte may be the last one of these, (256,)."""
+_LAST = bytes({words[-1] for words in _SHELL})
+"""Characters with which these end."""
+_END = re.compile(b"[%s]\\n" % _LAST)
+_MANY = 1 << 18
+"""Bytes from which on numpy is worth its import."""
 KINDS = frozenset({"scheduler", *_SHELL.values()})
 """Of the events that may be behind a line."""
 
@@ -51,10 +53,20 @@ def _behind(text: bytes, end: int) -> Iterator[tuple[int, str]]:
     while at >= 0:
         yield at, "scheduler"
         at = text.find(_SCHEDULER, at + 1, end)
-    body = np.frombuffer(text, np.uint8, end)
-    stops = np.flatnonzero(body == ord("\n"))
-    for stop in stops[_LAST[body[stops - 1]]].tolist():
+    for stop in _stops(text, end):
         for words, kind in _SHELL.items():
             at = stop - len(words)
             if at > 0 and text[at - 1] in _CLOSES and text.startswith(words, at):
                 yield at, kind
+
+
+def _stops(text: bytes, end: int) -> list[int]:
+    """Return where lines end behind a character with which such words do."""
+    if end < _MANY:
+        return [found.end() - 1 for found in _END.finditer(text, 0, end)]
+    import numpy as np
+
+    body = np.frombuffer(text, np.uint8, end)
+    stops = np.flatnonzero(body == ord("\n"))
+    found: list[int] = stops[np.isin(body[stops - 1], list(_LAST))].tolist()
+    return found

@@ -125,7 +125,7 @@ def _apart(word: bytes) -> tuple[bytes, ...]:
 
 def apart(word: str) -> list[str]:
     """Return a word of a name in English, or the two of which it is made: `valloss` -> val, loss."""
-    return [part.decode() for part in _apart(word.encode())]
+    return [part.decode() for part in _apart(word.encode("utf-8", "replace"))]
 
 
 def without_split(tokens: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:

@@ -12,7 +12,7 @@ FORMAT = Format(
     example="3.20... logprob:  0.648860, 0.351562 (0.651 sec)",
     matchers=(
         LinePattern(
-            "train",
+            "cuda-convnet",
             TRAIN,
             rb"(?P<epoch>\d+)\.(?P<step_in_epoch>\d+)\.\.\. logprob: {1,4}(?P<logprob>), (?P<error>)"
             rb"(?: \((?P<sec>) sec\))?",
