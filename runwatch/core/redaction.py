@@ -43,8 +43,10 @@ _NAMED = re.compile(  # of a long name its end is enough
 )
 _FLAGGED = re.compile(rf"(?i)((?<!\S)--?[\w-]{{0,40}}?(?:{_NAMES})\s{{1,3}})(?!-)(?=\S){_VALUE}")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-f]{32,64}|[0-9A-F]{32,64})(?![0-9A-Za-z])")
-_HEX_AFTER = re.compile(
-    r"(?i)(\b[\w-]{0,40}(?:key|token|secret|login|password)\b[^\n]{0,16}?(?<![0-9a-z]))([0-9a-f]{32,64})(?![0-9a-z])"
+_DIGITS = r"(?i:(?<![0-9a-z])[0-9a-f]{32,64}(?![0-9a-z]))"
+_HEX_AFTER = re.compile(  # what follows near a key is one, too: the mark of a key is such a word
+    rf"(?i)(\b[\w-]{{0,40}}(?:key|token|secret|login|password)\b[^\n]{{0,16}}?)"
+    rf"({_DIGITS}(?:[^\n]{{0,15}}?{_DIGITS})*)"
 )
 _NUMBER = re.compile(r"[\"']?[-+]?\d[\d.,_]*(?:e[-+]?\d+)?[a-z%]{0,3}[\"']?", re.IGNORECASE)
 _EMPTY = re.compile(r"[\"']?(?:none|null|true|false|\**|…|\.\.\.)[\"']?", re.IGNORECASE)
@@ -81,7 +83,7 @@ def redact(said: str) -> str:
     said = _BASIC.sub(_basic, said)
     said = _NAMED.sub(_named, said)
     said = _FLAGGED.sub(_named, said)
-    return _HEX_AFTER.sub(rf"\1{MARK}", said)
+    return _HEX_AFTER.sub(lambda found: found[1] + re.sub(_DIGITS, MARK, found[2]), said)
 
 
 def quoted(answer: str, secrets: Iterable[str], limit: int) -> str:
