@@ -109,7 +109,8 @@ the figures.""",
         "The screen",
         "screen",
         """A terminal of 120x40 with 4 charts, 64 ranks, 20 steps and two frames a second; CPU as a part of
-one core. The baseline is a small app that shows the same with textual-plot and a DataTable.""",
+one core, the median of three runs. The baseline is a small app that shows the same with textual-plot
+and a DataTable.""",
         (
             "screen, CPU of a core",
             "screen, output",

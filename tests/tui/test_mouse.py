@@ -308,7 +308,7 @@ async def test_each_cell_of_a_grid_shows_the_rank_that_a_click_on_it_opens(open_
         grid, table = s.view.query_one("#rank-grid"), s.view.query_one("#rank-table")
         seen = []
         for y in range(1, grid.size.height - 1):
-            for x in range(1, width - 1):
+            for x in range(1, width - 1, 1 if count <= 512 else 3):
                 row = grid._rank_at(x - 1, y - 1)
                 seen += [] if row is None else [row.rank]
         assert set(seen) == set(range(count)) if count <= 512 else len(set(seen)) > 200
