@@ -50,6 +50,8 @@ BY_ROUND = " by round"
 """Ends the pattern of training records whose step begins again with another model only, as boosting does."""
 BY_FIT = " by fit"
 """Ends the pattern of training records whose step begins again with each call that trains a model further."""
+BAR_OF_RUN = "bar of the run"
+"""Pattern of bars that say that they are of the whole training: their total is planned."""
 BY_LAUNCH = " by launch"
 """Ends the pattern of training records in a file of one run, to which each of its launches adds."""
 

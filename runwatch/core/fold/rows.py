@@ -41,9 +41,9 @@ class Rows:
     pattern: NDArray[np.str_]
 
     @classmethod
-    def of(cls, batch: Batch, kind: str) -> Rows:
-        """Return the records of one kind."""
-        tables = [table for table in batch.tables if table.kind == kind]
+    def of(cls, batch: Batch, kind: str, pattern: str = "") -> Rows:
+        """Return the records of one kind, and those of a pattern."""
+        tables = [t for t in batch.tables if t.kind == kind or (pattern and t.pattern == pattern)]
         offset, line, seconds = (column_of(tables, name) for name in ("offset", "line", STEP_TIME))
         step, total, per = (counts(column_of(tables, name)) for name in ("step", "total", EPOCH_STEPS))
         time, epoch, loss = column_of(tables, "time"), column_of(tables, EPOCH), _losses_of(tables)

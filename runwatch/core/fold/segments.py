@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from runwatch.core.batch import BAR, BY_EPOCH, EVAL, PLAN, SYSTEM, TRAIN, Batch
+from runwatch.core.batch import BAR, BAR_OF_RUN, BY_EPOCH, EVAL, PLAN, SYSTEM, TRAIN, Batch
 from runwatch.core.block import Block, Samples
 from runwatch.core.ending import ENDS
 from runwatch.core.fold.bar_steps import BarSteps
@@ -70,7 +70,8 @@ class Splitter:
             self._shows_total = False
         trained, step = self._boundaries.trained, self._boundaries.step
         batch, early = self._early.placed(self._duplicates.without(self._echoes.without(batch)), trained)
-        bars, train, evals, plans = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL, PLAN))
+        bars, train, evals = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL))
+        plans = Rows.of(batch, PLAN, BAR_OF_RUN)
         train, stepless = self._bar_steps.fill(batch, train, bars)
         begins, restarts = self._boundaries.find(batch, train, evals)
         events = list(self._plan.place(batch.events, train.offset, trained=trained))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
-from runwatch.core.batch import BAR, EPOCH_STEPS, EVAL, META_COLUMNS, TRAIN
+from runwatch.core.batch import BAR, BAR_OF_RUN, EPOCH_STEPS, EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import EPOCH, LOSS, STEP_TIME, VAL_LOSS, Unit
 from runwatch.core.text import decode
 from runwatch.parsers.api import Epochs, Known, Layout, Match, Matcher, Summed
@@ -44,8 +44,9 @@ _PLACE = re.compile(rb"'(?:global_)?step(?:/max_steps)?': ?'(\d+)/(\d+)'(?=[,}])
 """Step and total in one text of a dict, as ms-swift prints them."""
 _BAR = re.compile(
     rb"\s*(?:(?:(?!val|eval|test)[A-Za-z]\w{0,19}[:=] ?[-+]?\d+\.\d+[;,]? ?){1,8}:? *"  # values
-    rb"|(?i:training progress): {0,3})?"
-    rb"\d+%(?:\|[^|]*\|\s*| )(\d+)/(\d+) \[[\d:]+<[\d:?]+,\s*(?:(" + NUMBER + rb")(s/it|it/s)|\?it/s)"
+    rb"|(?P<run>(?i:training progress): {0,3}))?"
+    rb"\d+%(?:\|[^|]*\|\s*| )(?P<n>\d+)/(?P<total>\d+) \[[\d:]+<[\d:?]+,\s*"
+    rb"(?:(?P<rate>" + NUMBER + rb")(?P<unit>s/it|it/s)|\?it/s)"
 )
 _NAME = 100  # longest metric name kept
 _OURS = frozenset({"offset", "line", "time"})
@@ -340,16 +341,20 @@ class BarPattern(Matcher):
     (`2.56M/160M`) are bytes.
     """
 
-    _COUNT = Layout(BAR, "tqdm", ("step", "total"), (Unit(), Unit()))
-    _SECONDS = Layout(BAR, "tqdm", ("step", "total", STEP_TIME), (Unit(), Unit(), Unit()))
-    _RATE = Layout(BAR, "tqdm", ("step", "total", STEP_TIME), (Unit(), Unit(), Unit(invert=True)))
-
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return step, total and, if shown, the seconds a step takes or the steps a second."""
         found = _BAR.match(line, start)
         if found is None:
             return None
-        if found[3] is None:
-            return Match(self._COUNT, (found.span(1), found.span(2)))
-        layout = self._SECONDS if found[4] == b"s/it" else self._RATE
-        return Match(layout, (found.span(1), found.span(2), found.span(3)))
+        parts = ("n", "total") if found["rate"] is None else ("n", "total", "rate")
+        layout = _drawn(found["unit"], found["run"] is not None)
+        return Match(layout, tuple(found.span(part) for part in parts))
+
+
+@lru_cache
+def _drawn(unit: bytes | None, of_run: bool) -> Layout:
+    """Return what a bar shows whose rate has this unit, if it has one."""
+    pattern, took = BAR_OF_RUN if of_run else "tqdm", Unit(invert=unit == b"it/s")
+    if unit is None:
+        return Layout(BAR, pattern, ("step", "total"), (Unit(), Unit()))
+    return Layout(BAR, pattern, ("step", "total", STEP_TIME), (Unit(), Unit(), took))

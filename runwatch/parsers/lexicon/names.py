@@ -193,7 +193,7 @@ def of_validation(printed: str) -> str | None:
     if found is None:
         ends = _ENDS.fullmatch(printed)
         score = b"" if ends is None else ends[1].encode(errors="replace")
-        if (glued := apart(printed.lower()))[:-1] == ["val"]:
+        if printed.isascii() and (glued := apart(printed.lower()))[:-1] == ["val"]:
             return f"val/{glued[1]}"
         return f"val/{ends[1]}" if ends and is_quality(score) and not split_of(score) else None
     rest = printed[found.end() :]

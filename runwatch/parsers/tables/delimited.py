@@ -324,10 +324,10 @@ class Columns(Matcher):
         placed = schema.counts or schema.step_key(keys)
         trains = any(map(schema.is_training, keys))
         if schema.guesses:
+            counted = named[0] == placed  # then a `cost` is one of training
             found = [meaning(name) for name in named]
-            trains |= (
-                any(LOSS in (each.metric, each.unless) for each in found) or LOSS in _meant(named).values()
-            )
+            trains |= any(LOSS in (each.metric, counted and each.unless) for each in found)
+            trains |= LOSS in _meant(named).values()
             trains |= OneMetric.of(schema, names) is not None
         if not placed or not schema.needs <= keys or not trains:
             return ()
