@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import chain
 
-from runwatch.parsers.events import plans, sizes, stages
+from runwatch.parsers.events import endings, plans, sizes, stages
 from runwatch.parsers.events.signs import grouped
 
 _TRIGGERS = (
@@ -26,7 +26,8 @@ _TRIGGERS = (
         rb"raining\b",
         rb"rain\] d",
         b"retry",
-        rb"rly ?[sS]top",
+        rb"rain (?:is )?(?:done|over|finished|complete)",
+        rb"rly[ _-]?[sS]top",
     ),
     (
         b"direct cause",
@@ -41,7 +42,7 @@ _TRIGGERS = (
         b"handle: <",
         b"Signaling",
         b"panicked",
-        b"EARLY STOP",
+        b"topping early",
         b"ping_early",
         b"Exiting from",
         b"stopped early",
@@ -67,6 +68,7 @@ _TRIGGERS = (
         b"Aborted",
         b"ion halted",
         b"forrtl: ",
+        b"Windows fatal",
         b"Exception in th",
         b"panic: ",
         b"Assertion ",
@@ -78,7 +80,7 @@ _TRIGGERS = (
         b"ailed to run",
     ),
     (rb"ved\b", b"ving[ :]", b"valuat", b"validat", b"vice-side"),
-    (b"ALLOC_F", b"ARLY STOP", b"AUTOTUNE", b"CANCELLED", b"CUDA ERR", b"Checkpoint", b"Compil"),
+    (b"ALLOC_F", rb"ARLY[ _-]?STOP", b"AUTOTUNE", b"CANCELLED", b"CUDA ERR", b"Checkpoint", b"Compil"),
     (
         b"Check failed",
         b"rrupted",
@@ -96,7 +98,22 @@ _TRIGGERS = (
     (b"Root Cause", b"Running", b"Run summary", b"SIG", b"Saving", b"Service", b"Segmentation"),
     (b"Slow Down", b"Spot ", b"Stale", b"Start", b"Stop", b"TERM_", b"Temporary fail", b"Terminated"),
     (b"Too Many", b"Total inf", b"Traceback", b"Training", rb"Trainer\.fit", b"Validation ", b"Watchdog"),
-    (b"XLA", b"Xid", b"zsh: ", b"srun: ", b"Segfault", b"Bus error", b"te called", b"all time", b"alltime"),
+    (
+        rb"^C",
+        b"Abnormal term",
+        b"Normal term",
+        b"bject repr ",
+        b"Error Message S",
+        b"XLA",
+        b"Xid",
+        b"zsh: ",
+        b"srun: ",
+        b"Segfault",
+        b"Bus error",
+        b"te called",
+        b"all time",
+        b"alltime",
+    ),
     (
         b": nan",
         b"=nan",
@@ -132,7 +149,8 @@ _TRIGGERS = (
         rb"[DONE\] ",
         b"After Train",
     ),
-    (b"\xe8\xae\xad\xe7\xbb\x83",),
+    endings.OVER_NEEDLES,
+    (*endings.EARLY_NEEDLES[4:],),
     (b"Run finished", b"Run complete", b"time limit", b"Wrote", b"Writing", b"segmentation", b"Validating"),
 )
 """Every event holds one of these. They begin with a byte that is rare in text, and with three plain ones."""

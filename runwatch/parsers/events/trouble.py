@@ -53,6 +53,8 @@ TROUBLE = Signs(
     sign(
         "segfault",
         rb"Segmentation fault(?! (?!in\b|at\b)[a-z])|SIGSEGV|Fatal Python error|\(core dumped\)",
+        rb"^Windows fatal exception: (?!code 0x)\S",  # handled ones have codes
+        rb"\(0\) Abnormal termination \(signal (?:4|6|7|8|11)\)",  # HTCondor
         rb"^zsh: (?:segmentation fault|bus error|illegal hardware instruction) |!!! Segfault",
         rb"^\*\*\* SIG(?:BUS|FPE|ILL|ABRT) \(@0x",  # glog
         rb"FatalError: `(?!Termination)[^`]{5,60}` is detected",  # paddle's words for signals
@@ -63,6 +65,8 @@ TROUBLE = Signs(
             b"Segfault",
             b"SIG",
             b"Fatal Python",
+            b"Windows fatal",
+            b"Abnormal term",
             b"core dumped",
             b"zsh: ",
             b"Bus error",
@@ -75,7 +79,8 @@ TROUBLE = Signs(
         rb"^\s*Killed(?:: 9)?\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
         rb"^zsh: killed {2,}\S|^\[\d+\][+-]? +(?:\d+ )?[Kk]illed {2,}\S",
         rb"killed by signal: Killed|\bSIGKILL\b|exited on signal 9 \(Killed\)|with exit code 137\b",
-        needles=(b"illed", b"SIG", b"zsh: ", b"code"),
+        rb"\(0\) Abnormal termination \(signal 9\)",  # HTCondor
+        needles=(b"illed", b"SIG", b"zsh: ", b"code", b"Abnormal term"),
     ),
     sign(
         "elastic",
@@ -88,6 +93,7 @@ TROUBLE = Signs(
         rb"`conda run .{1,300}` failed\.",
         rb"^MPI_ABORT was invoked",
         rb"^Execution halted\s*$",  # R
+        rb"\(1\) Normal termination \(return value -?[1-9]",  # HTCondor
         needles=(
             b"FailedError",
             b"code",
@@ -99,6 +105,7 @@ TROUBLE = Signs(
             b"`conda run ",
             b"MPI_ABORT",
             b"ion halted",
+            b"Normal term",
         ),
     ),
     sign(
@@ -118,6 +125,8 @@ TROUBLE = Signs(
         + rb" (?:was )?(?:received|caught|detected)\b",
         rb"(?:[Rr]eceived|[Gg]ot|[Cc]aught|called with) signal:? (?:2|10|12|15)\b",
         rb"FatalError: `Termination signal`",  # paddle's words
+        rb"^(?:\^C)+\s*$",  # a terminal's echo
+        rb"\(0\) Abnormal termination \(signal (?:1|2|10|12|15)\)",  # HTCondor
         rb"^Aborted!\s*$|\bCtrl-c pressed\b",  # click's, and those of a tracker's agent
         rb"\b[Ii]nterrupted by (?:the )?user\b|\b[Tt]raining (?:was )?interrupted\b",
         rb"^\*\*\* SIG"
@@ -145,6 +154,8 @@ TROUBLE = Signs(
             b"job time l",
             b"Job time l",
             b"SLURM time",
+            b"^C",
+            b"Abnormal term",
         ),
     ),
     sign(
@@ -153,6 +164,8 @@ TROUBLE = Signs(
         rb"^MemoryError\s*$|No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc",
         rb"(?:^F\d{4} |: F )\S.{0,200}?\] Check failed",  # glog, and TensorFlow
         rb"^\[[^\]]{8,40}\] Error: (?!Aborted from)",  # Marian
+        rb"^Error Message Summary:\s*$",  # Paddle
+        rb"^object repr {5}: \w*(?:Error|Exception)\(",  # Python, which has lost its error stream
         rb"^Error executing job with overrides: |\bError (?:instantiating|locating target) \S",  # Hydra
         rb"^forrtl: (?:severe|error) \(\d+\): |^Fortran runtime error: ",
         rb"^ERROR: (?:LoadError: |[A-Z]\w*(?:Error|Exception)\b)",  # Julia
@@ -183,6 +196,8 @@ TROUBLE = Signs(
             b"Check fa",
             b"] Error: ",
             b"rror executing",
+            b"Error Message S",
+            b"bject repr ",
             b"rror instant",
             b"rror locating",
             b"rror using ",
