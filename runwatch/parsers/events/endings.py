@@ -25,7 +25,8 @@ _NOW = (
 _AT = rb"(?:at|in|on) (?:the )?(?:[Ee]poch|[Ss]tep|[Ii]ter(?:ation)?|[Rr]ound|[Uu]pdate)\b"
 EARLY = (
     _STOP + rb"(?::? ?(?:is |was |has been |criteri(?:on|a) |condition )*"
-    rb"(?:triggered|activated|reached|met)\b(?! (?:if|when)\b)| (?:at|after|conditioned) |:? " + _AT + rb"|\.* ?@ ?\d)",
+    rb"(?:triggered|activated|reached|met)\b(?! (?:if|when)\b)| (?:at|after|conditioned) |:? " + _AT
+    + rb"|\.* ?@ ?\d)",
     rb"\d: early stopping|[Tt]raining stopped early|Exiting from training early|Signaling Trainer to stop",
     rb"Stopping training early|[Ee]arly stopping, best iteration is",
     # alone, or with its reason, or with what was best

@@ -89,7 +89,7 @@ _SHOWN = 20
 """Lines of a traceback that are kept, the newest."""
 _MAX_OPEN = 64
 _BESIDE = 60
-"""So many lines may be between a head that is folded and its first frame: PowerShell shows the command there."""
+"""So many may be between a head that is folded and its first frame, where PowerShell shows the command."""
 _APART = 512
 """So many records may be between two lines of a tagged traceback."""
 _STRAY = 3
@@ -261,16 +261,20 @@ class Tracebacks:
                 del open_.frames[1]  # the first says where it began, the newest where it failed
             return True, None
         if _RAISED.match(text) and not (open_.goes_on and not _NAMED.match(text)):
-            folds = open_.folds(text)
-            if folds or text.rstrip()[-1:] == b":":
-                open_.raised, open_.offset, open_.line = text if folds else text.rstrip() + b" ", offset, line
-                open_.joins = folds
-                return True, None
-            return True, self._end(tag, text, offset, line)
+            return True, self._raise(tag, open_, text, offset, line)
         open_.stray += 1
         open_.offset, open_.goes_on = offset, open_.folds(text)
         near = open_.frames and not open_.width
         return False, self._end(tag) if open_.stray > (_STRAY if near else _MIXED) else None
+
+    def _raise(self, tag: bytes, open_: _Open, text: bytes, offset: int, line: int) -> Ended | None:
+        """Take what was raised; return the traceback unless more is on the next lines."""
+        folds = open_.folds(text)
+        if folds or text.rstrip()[-1:] == b":":
+            open_.raised, open_.offset, open_.line = text if folds else text.rstrip() + b" ", offset, line
+            open_.joins = folds
+            return None
+        return self._end(tag, text, offset, line)
 
     def _complete_head(self, tag: bytes, open_: _Open, text: bytes) -> bool:
         """Return whether a line is of a head that is folded, or between it and the first frame."""

@@ -101,7 +101,6 @@ _TRIGGERS = (
     (
         rb"^C",
         b"Abnormal term",
-        b"Normal term",
         b"bject repr ",
         b"Error Message S",
         b"XLA",

@@ -93,7 +93,6 @@ TROUBLE = Signs(
         rb"`conda run .{1,300}` failed\.",
         rb"^MPI_ABORT was invoked",
         rb"^Execution halted\s*$",  # R
-        rb"\(1\) Normal termination \(return value -?[1-9]",  # HTCondor
         needles=(
             b"FailedError",
             b"code",
@@ -105,7 +104,6 @@ TROUBLE = Signs(
             b"`conda run ",
             b"MPI_ABORT",
             b"ion halted",
-            b"Normal term",
         ),
     ),
     sign(

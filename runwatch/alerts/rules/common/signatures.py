@@ -229,8 +229,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         "the program ended itself with an error, and its log does not say why",
         "Look at the last lines of its log, and at what else it writes to.",
         kinds="elastic error",
-        pattern=r"^runwatch: the command exited|^(?!rank ).* \(pid \d+\) ended with exit code \d+$"
-        r"|\bNormal termination \(return value",
+        pattern=r"^runwatch: the command exited|^(?!rank ).* \(pid \d+\) ended with exit code \d+$",
     ),
     _signature(
         "user",
