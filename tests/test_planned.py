@@ -102,6 +102,8 @@ def test_configurations_next_to_the_log():
     }
     assert planned_steps({"max_steps": "none"}) is None
     assert planned_epochs({"trainer/max_epochs": "10", "max_steps": "-1"}) == (10, "max_epochs")
+    assert planned_epochs({"max_epoch": "20", "reached/max_epochs": "10"}) == (10, "max_epochs")
+    assert planned_epochs({"checkpoint/epochs": "20", "epochs": "10"}) == (10, "epochs")
 
 
 def drawn(line: str, end: str, epochs: float, per: int = 50) -> str:

@@ -51,6 +51,32 @@ def test_what_killed_it_is_looked_for_before_memory_is_blamed():
     assert found.advice.startswith("Lower data loader workers")
 
 
+@pytest.mark.parametrize(
+    ("frames", "behind", "title"),
+    [
+        ({}, 30, "an error was caught, and nothing was trained since: SyntaxError: bad"),
+        ({}, 3, "crashed: SyntaxError: bad"),
+        ({"frames": "at x"}, 30, "crashed: SyntaxError: bad"),
+    ],
+)
+def test_what_compiles_files_continues_behind_one_that_it_cannot_read(frames, behind, title):
+    rule = Crash()
+    error = event("traceback", 10, "SyntaxError: bad", data=frames)
+    rule.observe(only(SETTINGS, error))
+    (found,) = rule.tick(quiet(9, live=False, lines={"": error.line + behind}))
+    assert found.title == title
+
+
+@pytest.mark.parametrize(
+    "wrapper", ["Error Message Summary: ", "Error executing job with overrides: ['a=[3]'] "]
+)
+def test_a_title_begins_with_the_cause(wrapper):
+    rule = Crash()
+    rule.observe(only(SETTINGS, event("error", 10, wrapper + "NotFoundError: no such file")))
+    (found,) = rule.tick(quiet(9))
+    assert found.title == "crashed: NotFoundError: no such file"
+
+
 def test_a_handled_exception_clears_after_three_rows():
     rule = Crash()
     found = list(rule.observe(rows(0, 100, events=[event("traceback", 5050)])))

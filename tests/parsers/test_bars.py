@@ -161,7 +161,11 @@ def test_a_message_behind_a_bar_is_read():
     )
     text += drawn.format(90) + "`Trainer.fit` stopped: `max_epochs=1` reached.\n"
     parsed = parse(text.encode())
-    assert [(event.kind, event.step) for event in parsed.events] == [("checkpoint", 2), ("finished", None)]
+    assert [(event.kind, event.step) for event in parsed.events] == [
+        ("checkpoint", 2),
+        ("finished", None),
+        ("facts", None),
+    ]
     assert parsed.column("step").tolist() == [1, 2, 90]
 
 
@@ -173,7 +177,7 @@ def test_the_last_step_counts_when_the_end_is_reported_and_is_not_counted_again(
     parser, live = LogParser(), Parsed()
     live.add(parser.feed(text.encode()))
     assert live.column("step").tolist() == list(range(1, 91))
-    assert [event.kind for event in live.events] == ["finished"]
+    assert [event.kind for event in live.events] == ["finished", "facts"]
     live.add(parser.feed(drawn.format(90, "2.90").encode() + b"\n"))
     live.add(parser.flush())
     assert live.column("step").tolist() == list(range(1, 91))

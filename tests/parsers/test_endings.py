@@ -99,3 +99,84 @@ def test_timm_shows_its_end():
         b"*** Best metric: 100.0 (epoch 2)\n--result\n[\n"
     )
     assert [event.kind for event in parse(text).events] == ["over"]
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [
+        (b"Early stop at epoch 31", "early_stop"),
+        (b"12:00:01 Early Stopping at Epoch 31", "early_stop"),
+        (b"INFO - Early stopping: acc has not improved for 7 evaluations (7/7)", "early_stop"),
+        (b"Early-stopping due to a flat curve", "early_stop"),
+        (b"early stopping, best acc: 0.5", "early_stop"),
+        (b">>> Early stopping (patience=7)", "early_stop"),
+        (b"Early stopping is triggered", "early_stop"),
+        (b"Stopping early!", "early_stop"),
+        (b"No improvement for 7 epochs -> early stopping", "early_stop"),
+        (b"dev_f1 didn't improve for 7 epochs, terminating the run.", "early_stop"),
+        (b"Patience exhausted. Stopping training now", "early_stop"),
+        (b"Stopped training: no further improvement", "early_stop"),
+        ("连续 7 轮没有提升，触发早停".encode(), "early_stop"),
+        ("Parada antecipada na época 31".encode(), "early_stop"),
+        (b"Done with the training.", "over"),
+        (b"Train is over", "over"),
+        (b"train finished!", "over"),
+        (b"Training over.", "over"),
+        (b"Training job has been completed successfully", "over"),
+        (b"Entrenamiento finalizado en 12 s", "over"),
+        ("Treinamento concluído!".encode(), "over"),
+        ("=== Entraînement terminé ===".encode(), "over"),
+        (b"Training abgeschlossen", "over"),
+        ("Обучение завершено.".encode(), "over"),
+        ("모델 학습이 완료되었습니다".encode(), "over"),
+        ("学習完了".encode(), "over"),
+    ],
+)
+def test_sentences_that_show_an_end(line, kind):
+    assert [(event.kind, event.line) for event in parse(b"noise\n" + line + b"\n").events] == [(kind, 2)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Early stopping patience: 10",
+        b"Early stopping: no improvement (3/10)",
+        b"Early stopping: no improvement, 3 out of 10",
+        b"Early stopping criterion: loss",
+        b"Early stopping triggered if the loss does not fall",
+        b"Early stopping on val_loss, patience 10",
+        b"Early stopping counter: 5",
+        b"no improvement for 3 epochs",
+        b"No improvement for 3 epochs, reducing the learning rate",
+        b"No improvement, stop counter 3",
+        b"Patience reached, halving lr",
+        b"Stop training if there is no improvement",
+        b"Will stop training after 10 epochs without improvement",
+        b"val_loss did not improve from 0.5",
+        "早停耐心值: 10".encode(),
+        b"Parada temprana: 10",
+        b"Training over the whole set",
+        b"train finished, now testing",
+        b"Epoch 3: Train done.",
+        b"Finish training epoch 3",
+        "Época 3: entrenamiento completado".encode(),
+        b"Pre-Training abgeschlossen",
+        "эпоха 3: обучение завершено".encode(),
+    ],
+)
+def test_sentences_that_show_none(line):
+    assert [event.kind for event in parse(line + b"\n").events if event.kind != "facts"] == []
+
+
+def test_a_limit_that_is_reached_is_a_fact():
+    ended, fact = parse(b"noise\n`Trainer.fit` stopped: `max_steps=30` reached.\n").events
+    assert (ended.kind, fact.kind, fact.data) == ("finished", "facts", {"reached/max_steps": "30"})
+    (event,) = parse(b"noise\n`Trainer.fit` stopped: `max_time` reached.\n").events
+    assert event.kind == "finished"
+
+
+@pytest.mark.parametrize("rows", [3, 900])
+def test_an_interrupt_echoed_behind_a_line_is_found(rows):
+    text = b"".join(b"epoch %d loss %.4f\n" % (i, 2 / i) for i in range(1, rows))
+    for echo in (b"epoch %d loss 0.01^C\n" % rows, b"^C\n"):
+        assert [event.kind for event in parse(text + echo).events] == ["signal"]

@@ -99,7 +99,7 @@ from .logs import parse
             "compile",
         ),
         (b"AUTOTUNE mm(4096x4096, 4096x4096)", "compile"),
-        (b"`Trainer.fit` stopped: `max_epochs=3` reached.", "finished"),
+        (b"`Trainer.fit` stopped: `max_time` reached.", "finished"),
         (
             "Validation ━━━╺━ 9/10  0:00:00 • 0:00:01 30.5it/s      `Trainer.fit` stopped: ".encode(),
             "finished",
@@ -245,6 +245,13 @@ from .logs import parse
         (b"Command terminated by signal 9", "elastic"),
         (b"ERROR: Job failed: exit code 1", "elastic"),
         (b"ERROR conda.cli.main_run:execute(49): `conda run python train.py` failed. (See above)", "elastic"),
+        (b"Windows fatal exception: stack overflow", "segfault"),
+        (b"object repr     : KeyError('acme')", "error"),
+        (b"\t(0) Abnormal termination (signal 9)", "killed"),
+        (b"\t(0) Abnormal termination (signal 11)", "segfault"),
+        (b"\t(0) Abnormal termination (signal 15)", "signal"),
+        (b"^C", "signal"),
+        (b"^C^C", "signal"),
     ],
 )
 def test_showing_lines(line, kind):
@@ -325,6 +332,9 @@ def test_showing_lines(line, kind):
         b"ERROR: pip's dependency resolver does not take everything into account",
         b"no syntax error in the config",
         b"CUDA out of memory, reducing the batch size",
+        b"object repr     : <Tensor object>",
+        b"(1) Normal termination (return value 0)",
+        b"loss C",
     ],
 )
 def test_harmless_words(line):
@@ -468,12 +478,23 @@ def test_what_a_message_announces_with_a_colon_is_on_the_next_lines():
     panic = b"thread 'main' panicked at src/tensor.rs:1447:13:\nshapes differ:\n  [2, 3] and [3, 3]\nbye\n"
     cuda = b"[CUDA ERROR] at file train.cu:754:\nmisaligned address\n"
     hydra = b"Error executing job with overrides: ['lr=3']\nacme.errors.NoKey: Key 'lrr' is missing\n\nbye\n"
+    target = b"Error executing job with overrides: []\nError in call to target 'acme.Net':\nKeyError('lrr')\nkey: net\n"
+    matlab = b"Error using acme.layer (line 3)\nNo space in the array.\nError in train\n"
+    paddle = (
+        b"Error Message Summary:\n------------\nNotFoundError: \n\nNo such file.\n  [Hint: read it]\n\nbye\n"
+    )
     for text, title in (
         (panic, "thread 'main' panicked at src/tensor.rs:1447:13: shapes differ: [2, 3] and [3, 3]"),
         (cuda, "[CUDA ERROR] at file train.cu:754: misaligned address"),
         (panic.split(b"\n")[0], "thread 'main' panicked at src/tensor.rs:1447:13:"),
         (hydra, "Error executing job with overrides: ['lr=3'] acme.errors.NoKey: Key 'lrr' is missing"),
         (cuda.replace(b"misaligned address", b"Segmentation fault"), "[CUDA ERROR] at file train.cu:754:"),
+        (
+            target,
+            "Error executing job with overrides: [] Error in call to target 'acme.Net': KeyError('lrr')",
+        ),
+        (matlab, "Error using acme.layer (line 3) No space in the array."),
+        (paddle, "Error Message Summary: NotFoundError: No such file. [Hint: read it]"),
     ):
         for size in (1, 20, 4096):
             parser = StreamParser(catalogue())

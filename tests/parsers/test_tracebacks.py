@@ -373,6 +373,41 @@ def test_a_folded_traceback_is_one_event_with_all_that_was_raised(between):
     assert event.title == "ValueError: too short"
 
 
+NARROW = (
+    "python : Traceback \n"
+    "(most recent call \n"
+    "last):\n"
+    "In Zeile:1 Zeichen:1\n"
+    "    + CategoryInfo     \n"
+    "     : NotSpecified: (T\n"
+    "   raceback) \n"
+    '  File "C:\\work\\Ru\n'
+    'n.py", line 40, in \n'
+    "<module>\n"
+    "    from acme.mod\n"
+    "el.layers import \n"
+    "Layer\n"
+    "{raised}"
+)
+"""The same at a width of 19."""
+
+
+@pytest.mark.parametrize("cut", ["Traceback \n", "Traceback (most \n", "Traceback (most recent \n"])
+def test_a_traceback_whose_head_is_folded_is_one_event(cut):
+    head = cut + "Traceback (most recent call last):\n".removeprefix(cut[:-1])
+    text = NARROW.replace("Traceback \n(most recent call \nlast):\n", head)
+    (event,) = parse(text.format(raised="acme.LayerError: \nno such \nlayer\nepoch 3\n").encode()).events
+    assert (event.kind, event.line, event.title) == ("traceback", 13, "acme.LayerError: no such layer")
+    assert 'File "C:\\work\\Ru' in event.data["frames"]
+
+
+@pytest.mark.parametrize(
+    "behind", ["", "(most likely) a word\n", "(most recent call \nlast):\n" + "a line\n" * 80]
+)
+def test_the_word_alone_begins_no_traceback(behind):
+    assert parse(f"log : Traceback \n{behind}done with it\n".encode()).events == []
+
+
 def test_a_traceback_of_conda_is_the_end_of_what_it_runs():
     text = '  Traceback (most recent call last):\n    File "{}", line 2, in __call__\n  UnicodeError: x\n'
     conda, own = (

@@ -37,6 +37,8 @@ class Plan:
 
 _SAVED = "checkpoint/"
 """Begins the names of settings that a checkpoint contains."""
+_REACHED = "reached/"
+"""Begins the names of settings that are reached."""
 
 
 def of_checkpoint(settings: Mapping[str, str]) -> dict[str, str]:
@@ -44,11 +46,17 @@ def of_checkpoint(settings: Mapping[str, str]) -> dict[str, str]:
     return {_SAVED + name: value for name, value in settings.items()}
 
 
+def of_end(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return settings of which a run said at its end that they are reached, under names that say so."""
+    return {_REACHED + name: value for name, value in settings.items()}
+
+
 def planned_steps(settings: Mapping[str, str]) -> tuple[int, str] | None:
     """Return the planned number of steps and the setting that says so; None if none does, or they differ.
 
     Names may be paths, such as `trainer/max_steps`; a value below 1 means no limit. What
-    checkpoints contain counts where nothing else does: they may be of an earlier launch.
+    checkpoints contain counts where nothing else does: they may be of an earlier launch. What is reached
+    counts before all others.
     """
     return _planned(settings, STEPS)
 
@@ -59,16 +67,13 @@ def planned_epochs(settings: Mapping[str, str]) -> tuple[int, str] | None:
 
 
 def _planned(settings: Mapping[str, str], names: frozenset[str]) -> tuple[int, str] | None:
-    said: dict[int, str] = {}
-    saved: dict[int, str] = {}
+    said: dict[str, dict[int, str]] = {_REACHED: {}, "": {}, _SAVED: {}}
     for path, text in settings.items():
         name = path.rpartition("/")[2].replace("-", "_").lower()
         if name in names and (value := _count(text)) is not None:
-            if path.startswith(_SAVED):
-                saved[value] = f"{name} in its checkpoint"
-            else:
-                said[value] = name
-    found = said or saved
+            where = next(where for where in (_REACHED, _SAVED, "") if path.startswith(where))
+            said[where][value] = f"{name} in its checkpoint" if where == _SAVED else name
+    found = next(filter(None, said.values()), {})
     return next(iter(found.items())) if len(found) == 1 else None
 
 

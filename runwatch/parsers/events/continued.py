@@ -1,7 +1,7 @@
 """Words of trouble whose reason is on the next lines: they end with a colon, or are those of C++.
 
-A panic of Rust and a failed check of CUDA in C print where they happened, and behind it why; so does Hydra.
-The line behind is taken, and the indented ones that follow it.
+A panic of Rust and a failed check of CUDA in C print where they happened, and behind it why; so do Hydra,
+MATLAB and Paddle. The line behind is taken, and those that follow it if they are indented or announced too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from runwatch.parsers.events.trouble import trouble
 
 KINDS = frozenset({"cuda_error", "error"})
 """Kinds of trouble that may continue on the next lines."""
-_ANNOUNCES = re.compile(r":$|^terminate called after throwing|^Error executing job with overrides")
+_ANNOUNCES = re.compile(r":$|^terminate called after throwing|^Error (?:executing job with overrides|using )")
+_RULED = "Error Message Summary:"
+"""Below it is a rule, which may be passed over."""
+_RULE = re.compile(rb"-{8,}\s*")
 _LINES = 5
 """So many lines are taken at most."""
 _LONGEST = 300
@@ -38,19 +41,25 @@ class Continued:
         """Return whether an event of record `ordinal` continues; it then is held."""
         if event.kind not in KINDS or not _ANNOUNCES.search(event.title):
             return False
-        self._event, self._said, self._next = event, [], ordinal + 1
+        self._event, self._said = event, []
+        self._next = ordinal + (2 if event.title.endswith(_RULED) else 1)
         return True
 
     def feed(self, text: bytes, ordinal: int) -> tuple[bool, list[Event]]:
         """Return whether a line belongs to the event, and that once it has ended."""
         if self._event is None:
             return False, []
-        inside = not self._said or text[:1] in (b" ", b"\t")
+        if not self._said and ordinal + 1 == self._next and _RULE.fullmatch(text):
+            return True, []
+        announced = not self._said or self._said[-1].endswith(":")
+        skipped = bool(self._said) and announced and not text.strip()
+        inside = announced or text[:1] in (b" ", b"\t")
         other = HEAD in text or trouble(text) is not None
-        if ordinal != self._next or other or not inside or not text.strip():
+        if ordinal != self._next or other or not inside or not (text.strip() or skipped):
             return False, self.flush()
         self._next = ordinal + 1
-        self._said.append(decode(text.strip(), _LONGEST))
+        if not skipped:
+            self._said.append(decode(text.strip(), _LONGEST))
         return True, self.flush() if len(self._said) >= _LINES else []
 
     def flush(self) -> list[Event]:

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from runwatch.core.batch import Event
-from runwatch.core.fold.planned import NAMES
+from runwatch.core.fold.planned import NAMES, of_end
 from runwatch.core.text import decode
 from runwatch.parsers.envelope.header import message, opened
 from runwatch.parsers.envelope.stamps import stamped
@@ -21,7 +21,7 @@ from runwatch.parsers.events import plans, saves, sizes, stages
 from runwatch.parsers.events.continued import Continued
 from runwatch.parsers.events.failures import ROOT_CAUSE, FailureTables, Root
 from runwatch.parsers.events.milestones import milestone
-from runwatch.parsers.events.tracebacks import HEAD, IGNORED, MODULE, Ended, Tracebacks, quoted
+from runwatch.parsers.events.tracebacks import CUT_HEAD, HEAD, IGNORED, MODULE, WORD, Ended, Tracebacks, quoted
 from runwatch.parsers.events.triggers import TRIGGER
 from runwatch.parsers.events.trouble import TROUBLE, trouble
 
@@ -38,6 +38,7 @@ _REDRAWN = frozenset({"eval_begin", "load", "compile"})
 _BLIND = re.compile(rb"%\||[Ee]valuati|[Vv]alidati|[Tt]raining|[Cc]heckpoint|Load")
 """Words of bars; what finds events by them alone looks at no digits."""
 _DIGIT = re.compile(rb"\d")
+_REACHED = re.compile(rb"`Trainer\.fit` stopped: `(max_epochs|max_steps)=(\d{1,15})` reached")
 _TOLD = {"stage": stages.stage, "tracker": stages.tracker, "result": stages.result}
 """Kinds of line that are read for what they name."""
 _COUNTED = frozenset({"retry", "compile", "nan", "skip"})
@@ -205,7 +206,8 @@ class EventScanner:
         self._tracebacks.link(line.text, line.tag)
         if line.text.startswith(IGNORED):
             self._tracebacks.ignore(line.tag, line.ordinal)
-        if not (HEAD in line.text or MODULE in line.text or line.text.startswith(ROOT_CAUSE)):
+        known = HEAD in line.text or MODULE in line.text or line.text.startswith(ROOT_CAUSE)
+        if not known and not (WORD in line.text and CUT_HEAD.search(line.text)):
             return False
         begun = self._tracebacks.begin(*line[:5]) or self._failures.begin(*line[:5])
         self.inside |= begun
@@ -263,7 +265,8 @@ class EventScanner:
             data, step = data | save.data(), save.step
             if kind not in ("load", "resume"):
                 kind, data["state"] = save.kind, save.state
-        return [Event(kind, line.offset, line.number, decode(line.text.strip(), 300), line.rank, step, data)]
+        event = Event(kind, line.offset, line.number, decode(line.text.strip(), 300), line.rank, step, data)
+        return [event, *_reached(line)] if kind == "finished" else [event]
 
     def _size(self, line: Line) -> list[Event]:
         """Return the size of the model, where a line says another one than those before it."""
@@ -293,6 +296,15 @@ def _plan(line: Line) -> list[Event]:
         if name.decode() in NAMES:
             data[name.decode()] = value.decode()
     return [Event("facts", line.offset, line.number, "settings", data=data)] if data else []
+
+
+def _reached(line: Line) -> list[Event]:
+    """Return the setting that a line says to be reached: that was the plan, whatever else is printed."""
+    found = _REACHED.search(line.text)
+    if found is None:
+        return []
+    data = of_end({found[1].decode(): found[2].decode()})
+    return [Event("facts", line.offset, line.number, "settings", data=data)]
 
 
 def _redrawn(line: bytes) -> bytes:

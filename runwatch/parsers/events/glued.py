@@ -15,6 +15,7 @@ _SCHEDULER = b"slurmstepd: error: *** "
 _SHELL = {
     b"Killed": "killed",
     b"Terminated": "signal",
+    b"^C": "signal",
     b"Hangup": "signal",
     b"Segmentation fault (core dumped)": "segfault",
     b"Aborted (core dumped)": "segfault",

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import re
 
-from runwatch.parsers.events import plans, saves, sizes, stages
+from runwatch.parsers.events import endings, plans, saves, sizes, stages
 from runwatch.parsers.events.signs import Signs, denied, sign
 
 _WHOLE = rb"\A(?:(?!(?i:epoch|fold|round)\W{0,3}\d).)*?\b"
 _NOT_OF = rb"(?! (?:of |for )?(?:epoch|fold|round|step|stage|phase)\b)"
 """An epoch, fold or round whose training is done is one of many."""
-_CHINESE = "\\A(?:(?!轮|折|(?i:epoch)).)*?训练(?:已|全部)?(?:完成|结束|完毕)".encode()
 MILESTONES = Signs(
     sign(
         "resume",
@@ -37,14 +36,8 @@ MILESTONES = Signs(
     ),
     sign(
         "early_stop",
-        rb"[Ee]arly stop(?:ping|ped) (?:triggered|at|after|conditioned)|\d: early stopping",
-        rb"[Tt]raining stopped early|Exiting from training early",
-        rb"[Ee]arly [Ss]topping(?: in epoch |\.* ?@ ?)\d",
-        rb"Signaling Trainer to stop",
-        rb"Stopping training early|[Ee]arly stopping, best iteration is",
-        rb"(?:\A|[^\w\s]\s*)(?:[Ee]arly ?[Ss]top|EARLY STOP)(?:(?:ping|ped|PING|PED)[.!]*|!)\s*\Z",
-        rb"\[EARLY STOP\] |EarlyStopping counter: (\d+) out of \1\b|^Stopping\. Best iteration",
-        needles=b"arly|ARLY|Stopping. Best|Signaling",
+        *endings.EARLY,
+        needles=endings.EARLY_NEEDLES,
     ),
     sign("budget", rb"\bstopping_early: ", needles=b"arly"),
     sign(saves.FAILED, *saves.NOT_SAVED, needles=saves.NOT_SAVED_NEEDLES),
@@ -61,8 +54,11 @@ MILESTONES = Signs(
     sign(
         "over",
         _WHOLE + rb"(?:[Ee]nd of training|TRAINING (?:COMPLETED?|FINISHED|DONE)"
-        rb"|[Tt]raining (?:is |has )?(?:[Cc]ompleted?|COMPLETED?|[Ff]inished|FINISHED|[Dd]one|DONE"
+        rb"|[Tt]raining (?:process |procedure |run |loop |job )?(?:is |has |was )?(?:been )?"
+        rb"(?:[Cc]ompleted?|COMPLETED?|[Ff]inished|FINISHED|[Dd]one|DONE|over(?=[.!]*\s*\Z)"
         rb"|ended(?! (?:unexpect|prematur|with (?:an? )?err)))|[Mm]odel [Tt]rained(?! for\b))\b" + _NOT_OF,
+        _WHOLE + rb"(?:[Tt]rain (?:is )?(?:done|over|finished|completed?)"
+        rb"|(?:Done|Finish|Completed?|Finished)(?: with)?(?: the)?(?: model)? [Tt]raining)[.!]*\s*\Z",
         rb"Finished Training|^Finished\. Total (?:elapsed )?time|^Loss for final step: ",
         rb"\.(?:pth|ckpt|tar) is the best(?: overall)?\W*\Z",
         rb"^(?:\[[Tt]rain(?:ing)?\] done\b|\[(?i:done)\] )"
@@ -77,11 +73,12 @@ MILESTONES = Signs(
         rb"^\*{3,} train metrics \*{3,}",
         rb"^\W*All (?:done(?:: [\d :.-]+)?|finished(?= )|completed?)\W*$|\bEnd of epoch (\d+) / \1\b",
         rb"^\W*ALL DONE\W*$|^={2,} ?DONE ?={2,}\W*$|\bOptimization [Ff]inished!?\s*$",
-        _CHINESE,
+        endings.OVER,
         needles=b"raining|RAINING|Run fini|Run complete|xits successfully|Finished. Total|or final step|"
-        b"is the best|rain] d|one] |ONE] |odel Trained|odel trained|(success)|run_stop|run_final|"
+        b"is the best|rain] d|rain done|rain is |rain over|rain finished|rain complete|one] |ONE] |"
+        b"odel Trained|odel trained|(success)|run_stop|run_final|"
         b"exit code 0|* train metr|All done|inished |All complete|ALL DONE|ptimization |= DONE|End of epoch|"
-        b"\xe8\xae\xad\xe7\xbb\x83",
+        + endings.OVER_NEEDLES,
     ),
     sign("left", rb"^wandb: +Run summary:", needles=b"Run summary"),
     sign(

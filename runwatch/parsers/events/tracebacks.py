@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 from runwatch.core.text import decode
 
-HEAD = b"Traceback (most recent call last)"
+WORD = b"Traceback"
+"""What the first line of each holds, however it is folded."""
+HEAD = WORD + b" (most recent call last)"
 BECAUSE = b"direct cause of the following"
 """Appears between a traceback and one that was raised because of it."""
 DURING = b"During handling of the above exception"
@@ -34,6 +36,9 @@ _NOTEBOOK = re.compile(
 """What IPython prints: the kind of exception goes first."""
 _GLUED = re.compile(rb"(?<=[\w%).!])Traceback \(most recent call last\):\s*$")
 """Behind a bar or another line that was not ended."""
+CUT_HEAD = re.compile(rb"(?:\A|\w : )Traceback(?: \(most(?: recent(?: call)?)?)? ?\s*\Z")
+"""A head of which more is on the next line, as PowerShell folds it."""
+_HEADED = b"".join((HEAD + b":").split())
 _NATIVE = re.compile(rb"(?:^|\s)C\+\+ $")
 """Appears before the head of what native code prints; its error has a line of its own."""
 _OUTERMOST = re.compile(
@@ -65,6 +70,8 @@ _RAISED = re.compile(
     rb"(?:[A-Za-z_]\w*\.)*(?:[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Warning|Failure|Group|Iteration)(?=:|\s|$)"
     rb"|\w*rror(?::|$)|[A-Z]\w*: )|(?:[A-Za-z_]\w*\.)+\w+(?:: |$)"
 )
+_NAMED = re.compile(rb"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit)(?::|\s*$)")
+"""What was raised, even behind a line that may continue: by the end of its name."""
 _CAUGHT = re.compile(rb"\w+: Caught \w+ in .{1,80}\.$")
 """What torch raises again for a worker; the original is below."""
 _QUOTES = re.compile(rb"(?:[a-z_]\w*\.)+\w+: .{0,200}\bTraceback \(most recent call last\):\s*$")
@@ -83,6 +90,8 @@ _MAX_FRAMES = 60
 _SHOWN = 20
 """Lines of a traceback that are kept, the newest."""
 _MAX_OPEN = 64
+_BESIDE = 60
+"""So many may be between a head that is folded and its first frame, where PowerShell shows the command."""
 _APART = 512
 """So many records may be between two lines of a tagged traceback."""
 _STRAY = 3
@@ -128,6 +137,10 @@ class _Open:
     """At which its lines are folded; 0 if they are not."""
     joins: bool = False
     """Whether its last line continues on the next one."""
+    goes_on: bool = False
+    """Whether its newest line does."""
+    head: bytes = b""
+    """What is known of a head that is folded, without spaces, until the first frame."""
 
     def folds(self, text: bytes) -> bool:
         """Return whether a line continues on the next one."""
@@ -182,9 +195,13 @@ class Tracebacks:
                 line, offset, ordinal + 1, b"", 0, frames=frames, begun=line, headless=True
             )
             return True
+        if HEAD not in text and (cut := CUT_HEAD.search(text)):
+            known = b"".join(text[text.index(WORD, cut.start()) :].split())
+            self._open[tag] = _Open(line, offset, ordinal + 1, b"", 0, begun=line, head=known)
+            return True
         head = _HEAD.match(text) or _NOTEBOOK.match(text)
         if head is None and _GLUED.search(text):
-            head = _HEAD.match(text, text.rfind(b"Traceback"))
+            head = _HEAD.match(text, text.rfind(WORD))
         if head is None or _NATIVE.search(head["before"]):
             return False
         before = b"" if head["before"][:1] >= b"\x80" else head["before"]
@@ -219,26 +236,44 @@ class Tracebacks:
             return False, None if open_ is None else self._end(tag)
         text = _inner(text, open_)
         open_.next = ordinal + 1
+        if open_.head and not _FOLDED.match(text) and not _FILE.match(decode(text, 200)):
+            return self._complete_head(tag, open_, text), None
+        open_.head = b""
         if open_.raised:
             return self._join(tag, open_, text) if open_.joins else self._say_what(tag, open_, text)
         if _FRAME.match(text) or _CAUGHT.match(text) or _QUOTES.match(text):
             open_.stray, open_.offset = 0, offset
             open_.width = open_.width or (len(text) if _FOLDED.match(text) else 0)
+            open_.goes_on = open_.folds(text)
             open_.frames.append(decode(text, 200))
             if len(open_.frames) > _MAX_FRAMES:
                 del open_.frames[1]  # the first says where it began, the newest where it failed
             return True, None
-        if _RAISED.match(text):
-            folds = open_.folds(text)
-            if folds or text.rstrip()[-1:] == b":":
-                open_.raised, open_.offset, open_.line = text if folds else text.rstrip() + b" ", offset, line
-                open_.joins = folds
-                return True, None
-            return True, self._end(tag, text, offset, line)
+        if _RAISED.match(text) and not (open_.goes_on and not _NAMED.match(text)):
+            return True, self._raise(tag, open_, text, offset, line)
         open_.stray += 1
-        open_.offset = offset
+        open_.offset, open_.goes_on = offset, open_.folds(text)
         near = open_.frames and not open_.width
         return False, self._end(tag) if open_.stray > (_STRAY if near else _MIXED) else None
+
+    def _raise(self, tag: bytes, open_: _Open, text: bytes, offset: int, line: int) -> Ended | None:
+        """Take what was raised; return the traceback unless more is on the next lines."""
+        folds = open_.folds(text)
+        if folds or text.rstrip()[-1:] == b":":
+            open_.raised, open_.offset, open_.line = text if folds else text.rstrip() + b" ", offset, line
+            open_.joins = folds
+            return None
+        return self._end(tag, text, offset, line)
+
+    def _complete_head(self, tag: bytes, open_: _Open, text: bytes) -> bool:
+        """Return whether a line is of a head that is folded, or between it and the first frame."""
+        open_.stray += 1
+        if open_.head != _HEADED:
+            open_.head += b"".join(text.split())
+        if open_.stray <= _BESIDE and _HEADED.startswith(open_.head):
+            return True
+        del self._open[tag]
+        return False
 
     def _join(self, tag: bytes, open_: _Open, text: bytes) -> tuple[bool, Ended | None]:
         """Take a line below an exception whose words are folded."""

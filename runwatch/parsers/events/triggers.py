@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from runwatch.parsers.events.failures import ROOT_CAUSE
 from runwatch.parsers.events.milestones import MILESTONES
-from runwatch.parsers.events.tracebacks import AGAIN, BECAUSE, DURING, HEAD, IGNORED, MODULE
+from runwatch.parsers.events.tracebacks import AGAIN, BECAUSE, DURING, IGNORED, MODULE, WORD
 from runwatch.parsers.events.trouble import TROUBLE
 from runwatch.parsers.words import any_of, least
 
-_LINES = (HEAD, MODULE, BECAUSE, DURING, AGAIN, *IGNORED, ROOT_CAUSE)
+_LINES = (WORD, MODULE, BECAUSE, DURING, AGAIN, *IGNORED, ROOT_CAUSE)
 """Words of what spans lines."""
 WORDS = least((*TROUBLE.needles, *MILESTONES.needles, *_LINES))
 TRIGGER = any_of(WORDS)

@@ -54,20 +54,22 @@ TROUBLE = Signs(
         "segfault",
         rb"Segmentation fault(?! (?!in\b|at\b)[a-z])|SIGSEGV|Fatal Python error|\(core dumped\)",
         rb"^Windows fatal exception: (?!code 0x)\S",  # handled ones have codes
+        rb"\(0\) Abnormal termination \(signal (?:4|6|7|8|11)\)",  # HTCondor
         rb"^zsh: (?:segmentation fault|bus error|illegal hardware instruction) |!!! Segfault",
         rb"^\*\*\* SIG(?:BUS|FPE|ILL|ABRT) \(@0x",  # glog
         rb"FatalError: `(?!Termination)[^`]{5,60}` is detected",  # paddle's words for signals
         rb"^\s*(?:Bus error|Aborted)\s*$|: line \d+: +\d+ (?:Bus error|Aborted) {2,}\S",
         rb"task\S* \S+: Bus error\s*$",
-        needles=b"Segmentation|Segfault|SIG|Fatal Python|Windows fatal|core dumped|zsh: |Bus error|Aborted|"
-        b"FatalError",
+        needles=b"Segmentation|Segfault|SIG|Fatal Python|Windows fatal|Abnormal term|core dumped|zsh: |"
+        b"Bus error|Aborted|FatalError",
     ),
     sign(
         "killed",
         rb"^\s*Killed(?:: 9)?\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
         rb"^zsh: killed {2,}\S|^\[\d+\][+-]? +(?:\d+ )?[Kk]illed {2,}\S",
         rb"killed by signal: Killed|\bSIGKILL\b|exited on signal 9 \(Killed\)|with exit code 137\b",
-        needles=b"illed|SIG|zsh: |it code",
+        rb"\(0\) Abnormal termination \(signal 9\)",  # HTCondor
+        needles=b"illed|SIG|zsh: |it code|Abnormal term",
     ),
     sign(
         "elastic",
@@ -100,6 +102,8 @@ TROUBLE = Signs(
         + rb" (?:was )?(?:received|caught|detected)\b",
         rb"(?:[Rr]eceived|[Gg]ot|[Cc]aught|called with) signal:? (?:2|10|12|15)\b",
         rb"FatalError: `Termination signal`",  # paddle's words
+        rb"^(?:\^C)+\s*$",  # a terminal's echo
+        rb"\(0\) Abnormal termination \(signal (?:1|2|10|12|15)\)",  # HTCondor
         rb"^Aborted!\s*$|\bCtrl-c pressed\b",  # click's, and those of a tracker's agent
         rb"\b[Ii]nterrupted by (?:the )?user\b|\b[Tt]raining (?:was )?interrupted\b",
         rb"^\*\*\* SIG"
@@ -110,7 +114,7 @@ TROUBLE = Signs(
         rb"[Pp]reemption (?:notice|signal|warning|event)|being preempted|[Ss]pot (?:instance )?interruption",
         rb"(?:[Ww]all ?time|(?:[Jj]ob|SLURM) time limit) (?:limit )?(?:is )?(?:reached|exceeded|approach)",
         needles=b"KeyboardInterrupt|Aborted|Ctrl-c pr| by user| by the user|Hangup|SIG|signal|Terminated|"
-        b"reempt|interrupt|stopped early|all time|alltime|job time l|Job time l|SLURM time",
+        b"reempt|interrupt|stopped early|all time|alltime|job time l|Job time l|SLURM time|^C|Abnormal term",
     ),
     sign(
         "error",
@@ -118,6 +122,8 @@ TROUBLE = Signs(
         rb"^MemoryError\s*$|No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc",
         rb"(?:^F\d{4} |: F )\S.{0,200}?\] Check failed",  # glog, and TensorFlow
         rb"^\[[^\]]{8,40}\] Error: (?!Aborted from)",  # Marian
+        rb"^Error Message Summary:\s*$",  # Paddle
+        rb"^object repr {5}: \w*(?:Error|Exception)\(",  # Python, which has lost its error stream
         rb"^Error executing job with overrides: |\bError (?:instantiating|locating target) \S",  # Hydra
         rb"^forrtl: (?:severe|error) \(\d+\): |^Fortran runtime error: ",
         rb"^ERROR: (?:LoadError: |[A-Z]\w*(?:Error|Exception)\b)",  # Julia
@@ -135,7 +141,7 @@ TROUBLE = Signs(
         needles=b"panicked|MemoryError|No space|quota|Stale file|bad_alloc|ailed to |oss is |Invalid loss|"
         b"raining fail|rror during tr|te called|Check fa|] Error: |rror executing|rror instant|"
         b"rror locating|rror using |rror in |forrtl: |Fortran run|ERROR: |Exception in th|panic: |"
-        b"Assertion |[Fatal]|Quitting (on|double free|(): |corrupted ",
+        b"Assertion |[Fatal]|Quitting (on|double free|(): |corrupted |Error Message S|bject repr ",
     ),
     # of a program that does not even begin, Python prints no traceback
     sign(

@@ -16,8 +16,8 @@ _GLUED = re.compile(rb"\x1b\[A(?=[^\r\n\x1b]|\x1b(?!\[A))")
 """The last of some moves up, with something behind it that is on another row of the terminal."""
 _MAX_ROWS = 16
 """Rows distinguished in one line; what is behind them stays together."""
-_ECHO = re.compile(rb"^(?:\^\[\[[\d;]*[A-Z~]|\^[A-Z\[])+")
-"""Keys typed at the terminal, as it echoes them: `^[[B` for an arrow, `^C`."""
+_ECHO = re.compile(rb"^(?!(?:\^C)+\s*$)(?:\^\[\[[\d;]*[A-Z~]|\^[A-Z\[])+")
+"""Keys typed at the terminal, as it echoes them: `^[[B` for an arrow, `^C` unless that is all."""
 
 
 def bare(line: bytes) -> bytes:

@@ -154,7 +154,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         "the scheduler killed it for want of host memory",
         _HOST,
         kinds="scheduler",
-        pattern=r"TERM_MEMLIMIT",
+        pattern=r"TERM_MEMLIMIT|\b[pv]*mem \d+\w{0,2} exceeded limit",
         end=End.KILLED,
     ),
     _signature(
@@ -174,6 +174,14 @@ SIGNATURES: tuple[Matcher, ...] = (
         "Read what the scheduler says of the job; then resume it from the last checkpoint.",
         kinds="scheduler",
     ),
+    _signature(
+        "host_oom",
+        Role.ROOT,
+        "the host ran out of memory",
+        _HOST,
+        pattern=r"java\.lang\.OutOfMemoryError|ray\.exceptions\.OutOfMemoryError|\bOutOfMemoryError\(\)"
+        r"|\bnode running low on memory",
+    ),
     _signature("cuda_oom", Role.ROOT, "a GPU ran out of memory", _MEMORY, kinds="oom"),
     _signature(
         "cuda_oom",
@@ -182,7 +190,9 @@ SIGNATURES: tuple[Matcher, ...] = (
         _MEMORY,
         pattern=r"(CUDA|HIP) out of memory|OutOfMemoryError|(CUBLAS|CUDNN)_STATUS_ALLOC_FAILED"
         r"|hipErrorOutOfMemory"
-        r"|RESOURCE_EXHAUSTED|ResourceExhaustedError|cuda runtime error \(2\)|CUDA_ERROR_OUT_OF_MEMORY",
+        r"|RESOURCE_EXHAUSTED|ResourceExhaustedError|cuda runtime error \(2\)|CUDA_ERROR_OUT_OF_MEMORY"
+        r"|(cuda(Success|Malloc)|\bgpu_hist\b).*\bout of memory|\bout of GPU memory"
+        r"|\bout of memory (error )?on (the )?(device|GPU)|\bDevice ?\(id: ?\d+\) memory isn't enough",
     ),
     _signature(
         "host_oom",
@@ -190,7 +200,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         "the host ran out of memory",
         _HOST,
         pattern=r"\bMemoryError|std::bad_alloc|\bcan(?:no|')t alloc|\bnot enough memory\b"
-        r"|\berror code: <1455>|WinError 1455|paging file is too small|java\.lang\.OutOfMemoryError",
+        r"|\berror code: <1455>|WinError 1455|paging file is too small",
     ),
     _signature(
         "worker_killed",
@@ -220,6 +230,23 @@ SIGNATURES: tuple[Matcher, ...] = (
         "Look at the last lines of its log, and at what else it writes to.",
         kinds="elastic error",
         pattern=r"^runwatch: the command exited|^(?!rank ).* \(pid \d+\) ended with exit code \d+$",
+    ),
+    _signature(
+        "user",
+        Role.ROOT,
+        "somebody interrupted it",
+        _GO_ON,
+        kinds="elastic",
+        pattern=r"\bcode\W{1,3}(-1073741510|3221225786)\b",  # Windows' for Ctrl-C
+        end=End.INTERRUPTED,
+    ),
+    _signature(
+        "segfault",
+        Role.LATE_ROOT,
+        "native code crashed, as the exit code of Windows says",
+        _CODE,
+        kinds="elastic",
+        pattern=r"\bcode\W{1,3}(-107[34]\d{6}|322122\d{4})\b",
     ),
     _signature("elastic", Role.CASCADE, "a worker process failed", _CODE, kinds="elastic"),
     _signature(
@@ -312,7 +339,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         Role.ROOT,
         "somebody interrupted it",
         _GO_ON,
-        pattern=r"KeyboardInterrupt|SIGINT|signal:? 2\b|\b2 death signal|scancel|^Aborted!"
+        pattern=r"KeyboardInterrupt|SIGINT|\^C$|signal:? 2\b|\b2 death signal|scancel|^Aborted!"
         r"|\bCtrl-c pressed|\binterrupted by (the )?user|\btraining (was )?interrupted"
         r"|(^|\] )(Test interrupted|Optimization stopped early)\."  # Caffe's, at Ctrl-C
         r"|^forrtl: .*(window-CLOSE|control-C)",  # numpy's on Windows
@@ -379,7 +406,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         kinds="traceback error",
         pattern=r"found invalid values|\b(?:contains|returned|is|are) (?:either )?[`'\"]?(?:nan|inf)"
         r"|\bnot finite\b|\bnon-?finite\b|\bnan (?:loss|detected|encountered)|\bloss is (?:nan|-?inf)"
-        r"|\binvalid loss\b",
+        r"|\binvalid loss\b|\binfinite or NaN\b|\bNaN or infinite\b|\bMinimum loss scale reached\b",
     ),
     _signature(
         "not_started",

@@ -81,7 +81,8 @@ _OF_SAVE = re.compile(r"PytorchStreamWriter|\b(?:save|torch_save|save_\w+|_save\
 _PREFIX = re.compile(
     r"\A(?:(?:runwatch|(?:slurmstepd: )?error): |what\(\): +|\[[IWEF]\d{3,8} [^\]]{1,80}\] "
     r"|\[[\w.]{1,80}\]\[[A-Z]{4,8}\] - |(?:WARNING|ERROR|CRITICAL):[\w.]{1,80}:"
-    r"|(?:[\d-]{10} [\d:.]{8,15}: )?[IWEF] [\w./]{1,120}:\d+\] )"
+    r"|(?:[\d-]{10} [\d:.]{8,15}: )?[IWEF] [\w./]{1,120}:\d+\] "
+    r"|object repr {5}: |Error Message Summary: |Error executing job with overrides: \[.{0,200}?\] (?=\w))"
 )
 """Who reported it, before the words: also C++, and the loggers of Python, torch, Hydra and TensorFlow."""
 _SHOWN = 160
