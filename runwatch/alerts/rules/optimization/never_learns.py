@@ -177,7 +177,9 @@ class NeverLearns(RankRule):
             return soon
         passed = self._passed(offset)
         epochs = passed >= self.epochs
-        steps = step - self._steps[0] >= _STEPS * self.rows
+        span = float(np.ptp(first))  # 0: perhaps the numbers are rounded
+        moves = 0 < span < 4 * _FLAT
+        steps = (moves or count >= self.rows // 4) and step - self._steps[0] >= _STEPS * self.rows
         self._done = count == self.rows
         quarter = count // 4
         chance = self._at_chance(first[:quarter], first[-quarter:])
@@ -194,9 +196,8 @@ class NeverLearns(RankRule):
         if abs(start - end) > max(log1p(self.least), 2 * error) and (fell or end - start > log1p(0.05)):
             return None
         cause = self._cause(float(end), offset)
-        span = float(np.ptp(first))  # 0: perhaps the numbers are rounded
         whole = count == self.rows
-        flat = span < 4 * _FLAT and (epochs or (span > 0 and (whole or steps)))
+        flat = (moves and (whole or steps)) or (epochs and span < 4 * _FLAT)
         if not (cause or flat):
             found = float(start), float(end), float(noise)
             return self._note(first, here, *found, falls=bool(start - end > error)) if whole else None
