@@ -21,7 +21,16 @@ from runwatch.parsers.events import plans, saves, sizes, stages
 from runwatch.parsers.events.continued import Continued
 from runwatch.parsers.events.failures import ROOT_CAUSE, FailureTables, Root
 from runwatch.parsers.events.milestones import milestone
-from runwatch.parsers.events.tracebacks import CUT_HEAD, HEAD, IGNORED, MODULE, WORD, Ended, Tracebacks, quoted
+from runwatch.parsers.events.tracebacks import (
+    CUT_HEAD,
+    HEAD,
+    IGNORED,
+    MODULE,
+    WORD,
+    Ended,
+    Tracebacks,
+    quoted,
+)
 from runwatch.parsers.events.triggers import TRIGGER
 from runwatch.parsers.events.trouble import TROUBLE, trouble
 
