@@ -131,8 +131,6 @@ async def test_of_what_is_said_of_all_checkpoints_only_whole_clauses_are_shown(o
         await s.press("6")
         said = s.drawn("#checkpoint-table").splitlines()[1]
         assert said.strip("│█ ") == "last good 170, every 85 steps"
-        await s.resize(40, 10)
-        assert "last good 170 " in s.drawn("#checkpoint-table").splitlines()[0]
 
 
 async def test_rows_that_the_list_of_alerts_does_not_need_say_what_to_do(open_app):

@@ -75,7 +75,7 @@ MILESTONES = Signs(
         rb"^\W*ALL DONE\W*$|^={2,} ?DONE ?={2,}\W*$|\bOptimization [Ff]inished!?\s*$",
         endings.OVER,
         needles=b"raining|RAINING|Run fini|Run complete|xits successfully|Finished. Total|or final step|"
-        b"is the best|rain] d|rain done|rain is |rain over|rain finished|rain complete|one] |ONE] |"
+        b"is the best|rain] d|rain done|rain is |rain over|rain f|rain complete|one] |ONE] |"
         b"odel Trained|odel trained|(success)|run_stop|run_final|"
         b"exit code 0|* train metr|All done|inished |All complete|ALL DONE|ptimization |= DONE|End of epoch|"
         + endings.OVER_NEEDLES,

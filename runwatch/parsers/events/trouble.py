@@ -141,7 +141,7 @@ TROUBLE = Signs(
         needles=b"panicked|MemoryError|No space|quota|Stale file|bad_alloc|ailed to |oss is |Invalid loss|"
         b"raining fail|rror during tr|te called|Check fa|] Error: |rror executing|rror instant|"
         b"rror locating|rror using |rror in |forrtl: |Fortran run|ERROR: |Exception in th|panic: |"
-        b"Assertion |[Fatal]|Quitting (on|double free|(): |corrupted |Error Message S|bject repr ",
+        b"Assertion |[Fatal]|Quitting (on|double free|(): |corrupted |Message Summary|bject repr ",
     ),
     # of a program that does not even begin, Python prints no traceback
     sign(
