@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from runwatch.parsers.log import LogParser
+from runwatch.parsers.progress import stacked
 
 from .logs import Parsed, parse
 
@@ -252,3 +253,21 @@ def test_lines_between_bars_show_how_many_epochs_there_are():
     parsed.same_as(parse(text.encode(), range(301, len(text), 301)))
     assert parsed.column("step").tolist() == [*range(1, 61)]
     assert parsed.column("total").tolist() == [20] * 20 + [600] * 40
+
+
+@pytest.mark.parametrize("records", [1000, 4000])
+def test_bars_below_each_other_that_say_the_same_are_compared_in_linear_time(records, monkeypatch):
+    """A block of them was compared as a whole for each of its bars."""
+    one = "".join(f"\r{i % 100}%|#| {i}/{records} [00:01<00:05, 1.00s/it]" for i in range(records))
+    block = (one + one.replace("]", "]\x1b[A\n")).encode()
+    compared = []
+    apart = stacked.apart
+    monkeypatch.setattr(stacked, "apart", lambda part, top: compared.append(len(part)) or apart(part, top))
+    starts = [i for i, byte in enumerate(block) if byte == 13]
+    at = 0
+    while at < len(block):
+        stop = stacked.apart_until(block, at, len(block), b"train")
+        assert at <= stop <= len(block)
+        assert stop == at or apart(block[at:stop], b"train") or stacked.UP not in block[at:stop]
+        at = max(stop, next((start for start in starts if start > at), len(block)))
+    assert sum(compared) < 60 * len(block)

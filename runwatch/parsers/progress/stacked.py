@@ -15,6 +15,8 @@ _RECORD = re.compile(rb"([^%|\x1b\r\n]*)[^\x1b\r\n]*([^\r\n]*)[\r\n]+")
 """What a record says before its bar, and what is in it from the first escape on."""
 _FULL = b"100"
 """The per cent of a bar that has ended."""
+_FIRST_LOOK = 1 << 11
+"""Bytes of a block in which bars are compared at first."""
 _LOOKS = 64
 """Records looked at for the newest bar, whatever they hold."""
 
@@ -25,6 +27,23 @@ def apart(text: bytes, top: bytes) -> bool:
     below = {_said(words) for words, rest in records if UP in rest}
     tops = {_said(words) for words, rest in records if UP not in rest and not words.endswith(_FULL)}
     return below.isdisjoint({_said(top), *tops})
+
+
+def apart_until(block: bytes, begin: int, end: int, top: bytes) -> int:
+    """Return a place up to which no bar of block[begin:end] says the same as one above it, or as `top`.
+
+    It is as far as a fourth of what was looked at, or that was little: so blocks are read in linear time.
+    """
+    above = block.find(UP, begin, end)
+    if above < 0:
+        return end
+    known, size = begin, _FIRST_LOOK
+    while known < end:
+        stop = end if size >= end - begin else _record_begin(block, begin, begin + size)
+        if not apart(block[begin:stop], top):
+            return known if known > begin else max(_record_begin(block, begin, above) - 1, begin)
+        known, size = stop, 4 * size
+    return end
 
 
 def seen(line: bytes, bar: Bar) -> tuple[bytes, bytes] | None:
@@ -51,6 +70,11 @@ def newest(text: bytes) -> tuple[bytes, bytes] | None:
             return found
         end, looks = begin - 1, looks - (looks > 0)
     return None
+
+
+def _record_begin(text: bytes, begin: int, at: int) -> int:
+    """Return where the record begins that holds place `at`, not before `begin`."""
+    return max(text.rfind(b"\n", begin, at), text.rfind(b"\r", begin, at), begin - 1) + 1
 
 
 def _line_end(text: bytes, at: int) -> int:

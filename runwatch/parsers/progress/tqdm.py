@@ -18,7 +18,7 @@ from runwatch.parsers.progress.bar_frame import BarFrames, BarLayout
 from runwatch.parsers.progress.epochs import begun, epoch_of, outer_of
 from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, emptied, holds, is_drawn, named
 from runwatch.parsers.progress.names import all_held_out, counts_other, has_held_out, held_out, is_validation
-from runwatch.parsers.progress.stacked import apart, newest, seen
+from runwatch.parsers.progress.stacked import apart, apart_until, newest, seen
 from runwatch.parsers.progress.tracker import BarReader
 from runwatch.parsers.progress.validation import Frame, ValidationBars, has_total
 
@@ -304,10 +304,7 @@ class TqdmReader(BarReader):
         """Return where a bar is that is drawn below others and may say the same: it is read singly."""
         if self._stacked or block.find(UP[:1], begin, end) < 0:  # one byte is found at once
             return end
-        above = block.find(UP, begin, end)
-        if above < 0 or apart(block[begin:end], self._top[0]):
-            return end
-        return max(block.rfind(b"\n", begin, above), block.rfind(b"\r", begin, above), begin)
+        return apart_until(block, begin, end, self._top[0])
 
     def thin(self, text: bytes) -> bytes:
         """Return the text with empty bars."""

@@ -2,10 +2,9 @@
 
 import re
 
-from runwatch.core.batch import PLAN
 from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, STEP_TIME, TOKENS_PER_SEC
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.matchers import VALUE, LinePattern, evaluation, training
+from runwatch.parsers.body.matchers import VALUE, evaluation, training
 
 _FIELDS = re.compile(
     rb"(?<= - )([A-Za-z_][\w/@.+-]{0,160}(?:\(1e-3\))?):(?:np\.\w+\()?(" + VALUE + rb")\)?(?= - |\s*$)"
@@ -30,7 +29,6 @@ FORMAT = Format(
             units={"train/lr(1e-3)": "ms"},  # in thousandths
         ),
         evaluation(rb"step:{step}(?= - val)", "val", fields=_FIELDS),
-        LinePattern("plan", PLAN, rb"Training Progress: +\d+%\|[^|]{0,400}\| \d+/{total} \["),
     ),
     logged=True,
 )
