@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from runwatch.parsers.formats import catalogue
+from runwatch.parsers.stream import StreamParser
+
 from .logs import hf, parse
 
 
@@ -180,3 +183,33 @@ def test_an_interrupt_echoed_behind_a_line_is_found(rows):
     text = b"".join(b"epoch %d loss %.4f\n" % (i, 2 / i) for i in range(1, rows))
     for echo in (b"epoch %d loss 0.01^C\n" % rows, b"^C\n"):
         assert [event.kind for event in parse(text + echo).events] == ["signal"]
+
+
+def test_what_a_message_announces_with_a_colon_is_on_the_next_lines():
+    panic = b"thread 'main' panicked at src/tensor.rs:1447:13:\nshapes differ:\n  [2, 3] and [3, 3]\nbye\n"
+    cuda = b"[CUDA ERROR] at file train.cu:754:\nmisaligned address\n"
+    hydra = b"Error executing job with overrides: ['lr=3']\nacme.errors.NoKey: Key 'lrr' is missing\n\nbye\n"
+    target = b"Error executing job with overrides: []\nError in call to target 'acme.Net':\nKeyError('lrr')\nkey: net\n"
+    matlab = b"Error using acme.layer (line 3)\nNo space in the array.\nError in train\n"
+    paddle = (
+        b"Error Message Summary:\n------------\nNotFoundError: \n\nNo such file.\n  [Hint: read it]\n\nbye\n"
+    )
+    for text, title in (
+        (panic, "thread 'main' panicked at src/tensor.rs:1447:13: shapes differ: [2, 3] and [3, 3]"),
+        (cuda, "[CUDA ERROR] at file train.cu:754: misaligned address"),
+        (panic.split(b"\n")[0], "thread 'main' panicked at src/tensor.rs:1447:13:"),
+        (hydra, "Error executing job with overrides: ['lr=3'] acme.errors.NoKey: Key 'lrr' is missing"),
+        (cuda.replace(b"misaligned address", b"Segmentation fault"), "[CUDA ERROR] at file train.cu:754:"),
+        (
+            target,
+            "Error executing job with overrides: [] Error in call to target 'acme.Net': KeyError('lrr')",
+        ),
+        (matlab, "Error using acme.layer (line 3) No space in the array."),
+        (paddle, "Error Message Summary: NotFoundError: No such file. [Hint: read it]"),
+    ):
+        for size in (1, 20, 4096):
+            parser = StreamParser(catalogue())
+            pieces = [text[at : at + size] for at in range(0, len(text), size)]
+            events = [e for b in (*map(parser.feed, pieces), parser.flush()) for e in b.events]
+            assert events[0].title == title
+            assert events[0].line == 1

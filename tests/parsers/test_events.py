@@ -12,8 +12,6 @@ from runwatch.parsers.events.milestones import MILESTONES
 from runwatch.parsers.events.signs import Signs
 from runwatch.parsers.events.triggers import TRIGGER
 from runwatch.parsers.events.trouble import TROUBLE
-from runwatch.parsers.formats import catalogue
-from runwatch.parsers.stream import StreamParser
 
 from .logs import parse
 
@@ -472,33 +470,3 @@ def test_the_size_of_the_model_is_a_fact(line, facts):
     log = line + b"\nstep 1/9 | loss 2.0\n" + line + b"\n" + b"filler\n" * 3000
     found = [event.data for event in parse(log).events if event.kind == "facts"]
     assert found == ([facts] if facts else []), "the same size twice is said once"
-
-
-def test_what_a_message_announces_with_a_colon_is_on_the_next_lines():
-    panic = b"thread 'main' panicked at src/tensor.rs:1447:13:\nshapes differ:\n  [2, 3] and [3, 3]\nbye\n"
-    cuda = b"[CUDA ERROR] at file train.cu:754:\nmisaligned address\n"
-    hydra = b"Error executing job with overrides: ['lr=3']\nacme.errors.NoKey: Key 'lrr' is missing\n\nbye\n"
-    target = b"Error executing job with overrides: []\nError in call to target 'acme.Net':\nKeyError('lrr')\nkey: net\n"
-    matlab = b"Error using acme.layer (line 3)\nNo space in the array.\nError in train\n"
-    paddle = (
-        b"Error Message Summary:\n------------\nNotFoundError: \n\nNo such file.\n  [Hint: read it]\n\nbye\n"
-    )
-    for text, title in (
-        (panic, "thread 'main' panicked at src/tensor.rs:1447:13: shapes differ: [2, 3] and [3, 3]"),
-        (cuda, "[CUDA ERROR] at file train.cu:754: misaligned address"),
-        (panic.split(b"\n")[0], "thread 'main' panicked at src/tensor.rs:1447:13:"),
-        (hydra, "Error executing job with overrides: ['lr=3'] acme.errors.NoKey: Key 'lrr' is missing"),
-        (cuda.replace(b"misaligned address", b"Segmentation fault"), "[CUDA ERROR] at file train.cu:754:"),
-        (
-            target,
-            "Error executing job with overrides: [] Error in call to target 'acme.Net': KeyError('lrr')",
-        ),
-        (matlab, "Error using acme.layer (line 3) No space in the array."),
-        (paddle, "Error Message Summary: NotFoundError: No such file. [Hint: read it]"),
-    ):
-        for size in (1, 20, 4096):
-            parser = StreamParser(catalogue())
-            pieces = [text[at : at + size] for at in range(0, len(text), size)]
-            events = [e for b in (*map(parser.feed, pieces), parser.flush()) for e in b.events]
-            assert events[0].title == title
-            assert events[0].line == 1

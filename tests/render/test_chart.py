@@ -482,16 +482,6 @@ def test_nothing_but_zeros_has_an_axis_that_can_be_read():
     assert named(axis.scale([0.0]), 3)[-1] == "1"
 
 
-def test_seconds_have_the_unit_that_suits_the_range():
-    def letters(values):
-        rows = text(chart([columns(values)], 40, 9, (), Options(unit=(1.0, "s"))))
-        return {row.split("┤")[0].strip()[-1] for row in rows if "┤" in row and row.split("┤")[0].strip()}
-
-    assert letters([0.0, 1.5]) == {"s"}
-    assert letters([0.0, 1500.0]) == {"m"}
-    assert letters([0.0, 86_000.0]) == {"h"}
-
-
 def test_a_steep_curve_has_its_sign_once_a_column():
     values = [5.0] * 40 + [1.0] * 40
     rows = text(chart([columns([3.0] * 80), columns(values)], 80, 12))

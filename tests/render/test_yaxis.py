@@ -35,3 +35,13 @@ def test_values_that_are_not_finite_without_others_between_have_no_holes():
     x = (0.0, 500.0, 1000.0)
     top = text(chart([Columns("train/loss", x, nothing, nothing, nothing, nothing, (9, 9, 9))], 40, 6))[0]
     assert re.search("!{30,}", top), top
+
+
+def test_seconds_have_the_unit_that_suits_the_range():
+    def letters(values):
+        rows = text(chart([columns(values)], 40, 9, (), Options(unit=(1.0, "s"))))
+        return {row.split("┤")[0].strip()[-1] for row in rows if "┤" in row and row.split("┤")[0].strip()}
+
+    assert letters([0.0, 1.5]) == {"s"}
+    assert letters([0.0, 1500.0]) == {"m"}
+    assert letters([0.0, 86_000.0]) == {"h"}
