@@ -75,12 +75,16 @@ def renamed(path: str, old: Position) -> AnyFile | None:
 
 
 def was_packed(file: AnyFile, old: AnyFile) -> bool:
-    """Whether this is what compressing `old` gave: it keeps the time, or the second of it. Closes it then.
+    """Whether this is `old`, compressed: its text, and its time or the second of it. Closes it then.
 
     Of a file that was cut to nothing it is a copy.
     """
     times = {old.changed, old.changed // _SECOND * _SECOND}
-    packs = isinstance(file, PackedFile) and file.changed in times and old.size > 0 and old.gone()
+    if not isinstance(file, PackedFile) or not isinstance(old, OpenFile) or file.changed not in times:
+        return False
+    file.seek(file.size)
+    packs = old.size > 0 and old.gone() and old.continues(file.position())
+    file.seek(0)
     if packs:
         file.close()
     return packs

@@ -146,8 +146,7 @@ class Tail:
         The position does not move. (0, b"") if there is nothing to read.
         """
         if not self._queue:
-            self._rested = None
-            self._look()
+            self._look(awake=True)
         with suppress(OSError, IndexError):
             return self._queue[-1].last_block(count)
         return 0, b""
@@ -158,8 +157,7 @@ class Tail:
         At most so many of each; None while there is no file.
         """
         if not self._queue:
-            self._rested = None
-            self._look()
+            self._look(awake=True)
         with suppress(OSError, IndexError):
             return self._queue[0].around(head, recent)
         return None
@@ -203,11 +201,12 @@ class Tail:
         self._queue.clear()
         self._late.clear()
 
-    def _look(self) -> None:
+    def _look(self, *, awake: bool = False) -> None:
+        """See what is at the path; a file that rests is opened if it changed, or to be `awake`."""
         try:
             now = os.stat(self.path)
             require_regular(self.path, now)
-            if self._rested == _state(now):
+            if self._rested == _state(now) and not awake:
                 return
             self._rested = None
             if not self._queue or self._queue[-1].identity != (now.st_dev, now.st_ino):

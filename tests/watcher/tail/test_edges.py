@@ -163,6 +163,19 @@ def test_what_a_hole_shows_was_written_and_cut_in_between_is_lost(log, looked) -
     tail.close()
 
 
+@pytest.mark.parametrize("looks_at", ["last_block", "around"])
+def test_a_log_that_was_renamed_at_rest_is_followed_after_its_text_was_shown(log, tail, looks_at) -> None:
+    log.write_bytes(b"one\n")
+    read(tail)
+    assert tail.rest()
+    away = log.rename(log.with_suffix(".old"))
+    show = {"last_block": lambda: tail.last_block(4)[1], "around": lambda: tail.around(4, 4)[1]}
+    assert show[looks_at]() == b"one\n"
+    with away.open("ab") as writer:
+        writer.write(b"two\n")
+    assert read(tail) == b"two\n"
+
+
 def test_a_log_at_rest_shows_its_text_and_rests_until_it_is_deleted(log, tail) -> None:
     log.write_bytes(b"one\ntwo\n")
     read(tail)

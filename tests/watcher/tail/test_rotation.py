@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 
@@ -232,3 +233,25 @@ def test_a_file_that_was_closed_at_rest_is_read_on_where_it_was_renamed(log, tai
     log.write_bytes(lines(12, 14))
     assert drain(tail) == (lines(12, 14), [Mark.ROTATED])
     os.close(old)
+
+
+def test_a_packed_copy_at_a_whole_second_is_not_taken_for_the_file_that_was_cut_and_deleted(
+    log, clock
+) -> None:
+    """A compressed file has the time of what it holds, often without what is below a second."""
+    tail = Tail(str(log), block=64, clock=clock)
+    log.write_bytes(lines(0, 9))
+    assert tail.poll().data == lines(0, 9)[:64]
+    log.rename(log.with_suffix(".old"))
+    log.write_bytes(lines(9, 11))
+    os.utime(log, ns=(1_700_000_001_000_000_000,) * 2)
+    assert tail.poll().data == lines(0, 9)[64:128], "the second file is known now, and nothing of it is read"
+    copy = log.with_suffix(".log.1.gz")
+    copy.write_bytes(gzip.compress(log.read_bytes()))
+    os.utime(copy, ns=(1_700_000_001_000_000_000,) * 2)
+    log.write_bytes(lines(11, 14))
+    os.utime(log, ns=(1_700_000_001_030_000_000,) * 2)
+    log.unlink()
+    log.write_bytes(lines(14, 15))
+    assert read(tail) == lines(0, 15)[128:]
+    tail.close()
