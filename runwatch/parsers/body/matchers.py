@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from runwatch.core.batch import BAR, BAR_OF_RUN, EPOCH_STEPS, EVAL, META_COLUMNS, TRAIN
-from runwatch.core.metrics import EPOCH, LOSS, STEP_TIME, VAL_LOSS, Unit
+from runwatch.core.metrics import EPOCH, LOSS, REMAINING, STEP_TIME, VAL_LOSS, Unit
 from runwatch.core.text import decode
 from runwatch.parsers.api import Epochs, Known, Layout, Match, Matcher, Summed
 from runwatch.parsers.counters.nesting import WITHIN
@@ -120,7 +120,7 @@ class Layouts(Known[tuple[str, tuple[bytes, ...], tuple[bytes, ...]], Layout]):
         shown: dict[str, str] = {}
         texts = [decode(raw, _NAME) for raw in printed]
         known = {text: name for text in texts if (name := self._aliases.get(text))}
-        parts = [i for i, text in enumerate(texts) if [*known.values()].count(known.get(text, "")) > 1]
+        parts = [i for i, text in enumerate(texts) if known.get(text) == REMAINING]  # hours, minutes, ...
         places = {text: text for text in texts if text in _PLACES}
         names = [f"printed/{n}" if n in _OURS else n for n in columns(texts, {**places, **known})]
         for text, name, suffix in zip(texts, names, suffixes, strict=True):
@@ -133,7 +133,7 @@ class Layouts(Known[tuple[str, tuple[bytes, ...], tuple[bytes, ...]], Layout]):
         if epochs is not None:
             place = ("step", "total") if epochs.epochs is not None else ("step", "total", EPOCH_STEPS)
             names = [*place, *(names[i] for i in epochs.rest)]
-        if not parts or epochs is not None:  # no format adds the parts of a time and counts in epochs
+        if len(parts) < 2 or epochs is not None:  # no format adds the parts of a time and counts in epochs
             return Layout(kind, self._pattern, tuple(names), tuple(units), shown, event, epochs)
         rest = tuple(i for i in range(len(names)) if i not in parts)
         summed = (known[texts[parts[0]]], *(names[i] for i in rest))
