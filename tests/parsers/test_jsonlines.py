@@ -422,3 +422,12 @@ def test_the_planned_epochs_are_the_total_where_the_step_is_an_epoch(name):
     parsed = read(lines(*rows))
     assert parsed.column("total").tolist() == [30] * 8
     assert parsed.column("step").tolist() == list(range(1, 9))
+
+
+@pytest.mark.parametrize("table", [False, True], ids=["JSON lines", "CSV"])
+@pytest.mark.parametrize("step", ["timestep", "timesteps"])
+def test_a_total_next_to_its_counter_is_planned(step, table):
+    rows = [{step: n, "total_timesteps": 9000, "loss": 1.5, "episodes": n // 9} for n in (100, 200, 300)]
+    text = "\n".join(",".join(map(str, row)) for row in (rows[0], *(row.values() for row in rows)))
+    run = read(text.encode() + b"\n" if table else lines(*rows))
+    assert [*run.column("step"), *run.column("total")] == [100, 200, 300, 9000, 9000, 9000]

@@ -41,6 +41,13 @@ def test_rows_without_a_header(row):
     assert parse(_text(row.replace("{x}", "{i}.5"))).format is None
 
 
+@pytest.mark.parametrize("arrow", ["->", "-->", "=>", "==>"])
+def test_a_value_behind_an_arrow(arrow):
+    parsed = parse(_text(f"epoch :{{i}} {arrow} {{x}}"))
+    assert parsed.column("step").tolist() == [*range(40)]
+    assert parsed.column("train/loss").tolist() == CURVE
+
+
 def test_rows_below_names_that_are_none_of_training_are_no_records():
     assert parse(b"day,price,volume\n" + _text("{i},{x},{y}")).format is None
 

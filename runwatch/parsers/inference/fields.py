@@ -152,7 +152,7 @@ _COPULA = re.compile(rb"(?i)(?<=.) (?:is|was)\Z")
 """Ends a name, and is none of it: `Epoch is [1/600], batch_loss is 1.12`."""
 _IN_BRACKETS = re.compile(rb"\[([A-Za-z][\w-]{0,20})\]:? {0,4}\Z")
 """A name in brackets: `[Epoch] 001 [Loss] 0.5`; it is one if its word has a meaning, as a level has none."""
-_BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"=>"))
+_BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"-->", b"=>", b"==>"))
 """What is between a place and the number printed there, if it has a point: `Epoch 3 2.57`."""
 _SCORED_ON = re.compile(rb"(?:\A|(?<=[^\w ] ))((?:[A-Za-z][\w@.-]* ){1,8}(?:on|for|over) (?:the )?)\Z")
 _OF_SIZE = re.compile(

@@ -31,14 +31,18 @@ STEPS = (
     *("training_iteration", "trainer/global_step", "train/global_step", "steps", "iters", "iterations"),
     *("update", "_step", "total_timesteps", "timesteps_total", "consumed_samples", "samples_seen"),
     *("examples_seen", "consumed_tokens", "tokens_seen", "num_input_tokens_seen"),
-    *("batch", "batch_idx", "minibatch", *EPOCHS),
+    *("batch", "batch_idx", "minibatch", *FRAMES, *EPOCHS),
 )
 """Keys that place a record: updates before what they consume, an epoch only where there is nothing finer."""
 OF_RUN = ("global_step", "global_steps", "total_timesteps", "num_updates", "nupdates", "current_steps")
 """Names of the run's step, whatever else counts next to it."""
 WITHIN_EPOCH = ("batch", "batch_idx", "iter", "iteration")
 """Names of what counts within the epoch next to it, where nothing else shows the step."""
-TOTALS = ("total_steps", "max_steps", "total_iters", "max_iters", "num_steps", "total_iterations")
+TOTALS = (
+    *("total_steps", "max_steps", "total_iters", "max_iters", "num_steps", "total_iterations"),
+    "total_timesteps",
+)
+"""How many steps are planned, next to the step."""
 TIMES = ("_timestamp", "timestamp", "wall_time", "unix_time")
 """Keys whose number says when a record was written, in Unix seconds."""
 

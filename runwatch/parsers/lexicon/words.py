@@ -72,7 +72,7 @@ REPEATED = frozenset(
     b"best final finished end average avg mean overall last early stop stopping summary".split()
 )
 """Words of lines and names that show again what others reported."""
-CHANGED = frozenset(b"best decreased increased improved".split())
+CHANGED = frozenset(b"best decrease decreased increase increased improve improved reduced".split())
 """Words of lines that show a value again as it has changed: `Validation loss decreased (0.5 -->`."""
 SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loaded loading".split())
 """Words of lines that show what was done then, not that a record begins."""
@@ -147,6 +147,8 @@ def without_split(tokens: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
 def is_quality(name: bytes) -> bool:
     """Whether a name says how well training goes: loss, accuracy, reward."""
     parts = words(name)
+    if is_setting(name):
+        return False
     known = is_loss(name) or not _QUALITY.isdisjoint(parts) or [*parts] == [b"top"]  # top1, top-5
     known = known or _F_SCORE.search(name) is not None
     return known and (_NOT_QUALITY.isdisjoint(parts) or not _COEFFICIENTS.isdisjoint(parts))

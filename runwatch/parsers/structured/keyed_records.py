@@ -101,7 +101,8 @@ class Schema(Shared):
         found = {key.lower().replace(" ", "_"): key for key in keys}
         if "steps" in found and EPISODE in found and EPISODE in self.steps:
             return found[EPISODE]
-        exact = next((found[name.lower()] for name in self.steps if name.lower() in found), None)
+        steps = (name.lower() for name in self.steps if name.lower() in found)
+        exact = next((found[name] for name in steps if not _is_planned(name, found)), None)
         if exact is not None:
             return exact
         found = {counter_of(key): key for key in keys}
@@ -147,6 +148,12 @@ class Schema(Shared):
         if self.evals.search(key):  # what this format evaluates, on any line
             return f"val/{key}"
         return name if kind == TRAIN else _nearby(key, name, alias)
+
+
+def _is_planned(name: str, keys: Mapping[str, str]) -> bool:
+    """Return whether it is the total of another counter: `total_timesteps` next to `timestep`."""
+    of = name.removeprefix("total_")
+    return of != name and (of in keys or of.removesuffix("s") in keys)
 
 
 def _nearby(key: str, name: str, alias: str | None) -> str | None:

@@ -6,7 +6,7 @@ import re
 
 from runwatch.core.metrics import LEARNING_RATE, LOSS, STEP_TIME, VAL_LOSS
 from runwatch.parsers.api import Format
-from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, FRAMES, STEPS
+from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS
 from runwatch.parsers.structured.keyed_records import Schema
 from runwatch.parsers.tables.delimited import Columns
 
@@ -143,7 +143,7 @@ CATBOOST = _format(
 _STEPS = (
     *(name for name in STEPS if name not in EPOCHS),
     *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "round", "generation", "ep", "i"),
-    *(*FRAMES, *EPOCHS, EPISODE, "episodes", "num episodes", "num_episodes"),
+    *(*EPOCHS, EPISODE, "episodes", "num episodes", "num_episodes"),
 )
 
 GENERIC = Format(
