@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from runwatch.core.batch import META_COLUMNS
 from runwatch.core.metrics import Unit
+from runwatch.core.text import shown
 from runwatch.parsers.api import Known, Layout, Matcher, Reader, Row, Shared
 from runwatch.parsers.lexicon.names import unit_of
 from runwatch.parsers.lexicon.records import columns
@@ -91,9 +92,10 @@ class RowMaker(Shared):
         known = columns((*printed, *others), {**places, **self._aliases})[: len(printed)]
         # a value that is not printed in our unit keeps its name: rows hold the numbers as they are printed
         ours = [unit.share or unit == Unit() for unit in map(unit_of, known, repeat(""), printed)]
-        names = [name if is_ours else text for name, is_ours, text in zip(known, ours, printed, strict=True)]
-        shown = {name: text for name, text in zip(names, printed, strict=True) if name != text}
-        return Layout(kind, self._pattern, tuple(names), tuple(Unit() for _ in names), shown)
+        named = [name if is_ours else text for name, is_ours, text in zip(known, ours, printed, strict=True)]
+        names, texts = tuple(map(shown, named)), map(shown, printed)
+        meant = {name: text for name, text in zip(names, texts, strict=True) if name != text}
+        return Layout(kind, self._pattern, names, tuple(Unit() for _ in names), meant)
 
 
 def behind_bar(line: bytes) -> bytes:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from runwatch.core.text import shown
+
 _MEANT = {
     "loss": "损失 損失 손실 потер pérdida kayıp kayb kaybı",
     "error": "误差 誤差 오차 ошибк",
@@ -114,8 +116,8 @@ def knows(line: bytes) -> bool:
 
 @lru_cache(1024)
 def spelled(name: bytes) -> str:
-    """Return a printed name as text."""
+    """Return a printed name as safe text."""
     try:
-        return name.decode()
+        return shown(name.decode())
     except UnicodeDecodeError:
-        return name.decode("gb18030", "replace") if _NAME.search(name) else name.decode("utf-8", "replace")
+        return shown(name.decode("gb18030" if _NAME.search(name) else "utf-8", "replace"))
