@@ -78,6 +78,14 @@ CASES = [
         {"step": [1, 2, 3, 4, 5], "train/loss": [0.125, 0.225, 0.325, 0.425, 0.525], "iou": [0.5] * 5},
     ),
     Case(
+        "progress-bar",  # capitals
+        "".join(
+            f"Training : LOSS = 0.{i}25: {10 * i}%|#         | {i}/10 [00:0{i}<00:05,  1.00it/s]\r"
+            for i in range(1, 6)
+        ),
+        {"step": [1, 2, 3, 4, 5], "train/loss": [0.125, 0.225, 0.325, 0.425, 0.525]},
+    ),
+    Case(
         "pix2pix",  # `iters` starts again with every epoch; a line is printed every 100 iterations of all epochs
         "(epoch: 1, iters: 100, time: 0.125, data: 2.625) G_GAN: 2.875 G_L1: 10.125 \n"
         "(epoch: 1, iters: 200, time: 0.125, data: 0.125) G_GAN: 2.625 G_L1: 9.875 \n"
