@@ -150,6 +150,11 @@ DOUBTFUL = {
         for i in range(1, 101)
     ),
     "another launch without a word": _lines(STEP) + _lines(STEP, 50).replace("/50", "/100"),
+    "a counter that begins again, and no epochs": "".join(
+        f"[seed {i}] iter {j}/30: loss={x:.4f}\n"
+        for i, x in enumerate((2.5, 2.25, 2.0, 1.75) * 9)
+        for j in (10, 20, 30)
+    ).replace("[seed ", "[run "),
     "beyond its total": _lines(STEP).replace("/100", "/50"),
     "a loss that a known format leaves": _lines(
         "global_step={i}00, episodic_return={x:.2f}\nloss: {x:.4f}\n"

@@ -366,3 +366,23 @@ def test_the_only_loss_of_held_out_data_is_that_of_validation_whatever_it_is_cal
     parsed = parse(_lines(train + line.replace("{split}", "val").replace("{x}", "{val}")))
     assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
+def test_what_costs_seconds_is_no_loss():
+    parsed = parse(_lines("Epoch {i} Train, reg:0.5, mae:{loss}, Cost: 67{acc}.1 sec\n"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("Cost time").tolist() == [float(f"67{i + 10}.1") for i in range(N)]
+
+
+@pytest.mark.parametrize("heading", ["{} measures:", "{}:", "{} set results", "*** {} metrics ***"])
+def test_the_same_names_below_headings_of_parts_of_the_data(heading):
+    block = "Epoch {i}\n" + heading.format("Training") + "\n  loss = {loss}, accuracy = 0.{acc}\n"
+    parsed = parse(_lines(block + heading.format("Validation") + "\n  accuracy = 0.{acc}5, F1 = 0.25\n"))
+    assert parsed.column("accuracy", EVAL).tolist() == [float(f"0.{i + 10}") for i in range(N)]
+    assert parsed.column("val/accuracy", EVAL).tolist() == [float(f"0.{i + 10}5") for i in range(N)]
+
+
+def test_the_total_of_those_that_are_right_is_no_loss():
+    text = _lines("Epoch: {i}.  Avg.loss: {loss}.   Accuracy: 80.5%.\n")
+    parsed = parse(text + b"Test accuracy: 83.46%.  Correct: 4173.  Total: 5000.\n")
+    assert not any(name == "val/loss" for _, _, names in parsed.tables for name in names)

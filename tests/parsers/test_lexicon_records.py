@@ -178,3 +178,16 @@ def test_the_plain_loss_of_a_table_goes_before_a_part_of_it_and_a_step_may_be_of
     parsed = parse(f"epoch,global step,loss,lm loss\n{rows}".encode())
     assert parsed.column("step").tolist() == [32 * i for i in range(1, 41)]
     assert parsed.column("train/loss").tolist() == [3 - i / 40 for i in range(1, 41)]
+
+
+@pytest.mark.parametrize(
+    ("printed", "meant"),
+    [
+        (["loss", "train_loss"], ["loss", LOSS]),
+        (["train_loss", "loss", "f1"], [LOSS, "loss", "f1"]),
+        (["loss", "avg_train_loss"], [LOSS, "avg_train_loss"]),
+        (["lm loss", "loss"], ["lm loss", LOSS]),
+    ],
+)
+def test_the_loss_among_names_that_may_mean_it(printed, meant):
+    assert columns(printed) == meant

@@ -36,6 +36,7 @@ _WEIGHTS = {
     "scores not read": 0.08,
     "epochs without a total": 0.3,
     "unknown epochs": 0.03,
+    "no epochs": 0.15,  # its counter begins again, and no line speaks of epochs: each may be a training
     "bar with a total": 0.06,
     "beyond the total": 0.2,
     "off by one": 0.06,
@@ -53,6 +54,7 @@ _IRREGULAR = 0.5
 """Share of the steps that are as far apart as most, below which the steps are irregular."""
 _MANY = 8
 """Records from which on irregular steps are no chance."""
+_EPOCH = re.compile(rb"(?i)epoch")
 _EPOCHS = re.compile(
     rb"(?i)(?<![a-z])"
     rb"(?:(?:total|max(?:imum)?|num(?:ber)?(?:[_ ]of)?|n|nb)[_ -]?(?:train(?:ing)?[_ -]?)?epochs?"
@@ -218,6 +220,11 @@ def _of_total(grounds: Grounds, data: bytes) -> Iterator[Doubt]:
         if planned is not None:
             reason = f"{int(planned[1]):,} epochs are planned, and how many steps these are is unknown"
             yield Doubt(_WEIGHTS["epochs without a total"], reason)
+        elif run.total is not None and grounds.counted and _EPOCH.search(data) is None:
+            reason = (
+                "its counter begins again, and no line speaks of epochs: each time may be another training"
+            )
+            yield Doubt(_WEIGHTS["no epochs"], reason)
         elif run.total is not None:
             yield Doubt(_WEIGHTS["unknown epochs"], "how many epochs are planned is unknown")
         elif _BAR.search(data) is not None:

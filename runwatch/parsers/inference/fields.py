@@ -20,7 +20,7 @@ from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.counters import RANKS
 from runwatch.parsers.lexicon.names import SPEED, unit_of
 from runwatch.parsers.lexicon.units import DURATION, RATES, SCALES
-from runwatch.parsers.lexicon.words import is_loss, is_quality, split_of
+from runwatch.parsers.lexicon.words import is_loss, is_quality, split_of, words
 
 MAX_FIELDS = 256
 """More numbers in one line than this are not looked at."""
@@ -37,7 +37,9 @@ BARE = re.compile(
 _SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
 _SPELLED = {b"sec": b"s", b"secs": b"s", b"f0": b"", b"wps": b"words/s", b"K wps": b"K words/s"}
 """Units as they are kept; `f0` ends a number of single precision as Julia shows it."""
-_PLAIN = (b"f0", b"%", b"ms", b"us", b"s", b"m", b"min", b"h", b"KiB", b"MiB", b"GiB", b"sec", b"secs")
+TIMES = (b"s", b"ms", b"us", b"m", b"min", b"h")
+"""Units of times."""
+_PLAIN = (b"f0", b"%", *TIMES, b"KiB", b"MiB", b"GiB", b"sec", b"secs")
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
 _GLUED = (
     rb"(?:(?<=[hprE])(?:(?<=\b[Ee]poch)|(?<=\b[Bb]atch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
@@ -459,4 +461,6 @@ def _value(
     name = token["nth"] or name
     if suffix in RATES and name.lower() in _SPEEDS:
         name = suffix
+    if suffix in TIMES and words(name)[-1:] == [b"cost"]:
+        name += b" time"
     return Field(name, start, end, suffix)

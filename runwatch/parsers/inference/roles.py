@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from runwatch.parsers.envelope.header import before as header_before
-from runwatch.parsers.inference.fields import BARE, Field, masked
+from runwatch.parsers.inference.fields import BARE, TIMES, Field, masked
 from runwatch.parsers.lexicon import counters as counted
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.names import meaning
@@ -98,13 +98,12 @@ _SETTING = re.compile(rb"': (?:'[^\d'-]|True|False|None)")
 _SETTINGS = 3
 """A dict with more values that are no numbers is one of settings."""
 _TIME = frozenset(b"time elapsed took eta seconds sec duration".split())
-_TIME_UNITS = (b"s", b"ms", b"us", b"m", b"min", b"h")
 
 
 def is_time(field: Field) -> bool:
     """Whether a number is a time: `time: 17`, `took 12.4s`."""
     said = not _TIME.isdisjoint(words(field.name))
-    return said or (field.suffix in _TIME_UNITS and not is_meaningful(field.name))
+    return said or (field.suffix in TIMES and not is_meaningful(field.name))
 
 
 def is_pace(field: Field) -> bool:

@@ -24,8 +24,8 @@ _OPENS = re.compile(
     rb"(?:(?:phase|mode|split|stage|starting|start|begin|on|the|running)\W+){0,2}"
     rb"(?:(?P<train>train(?:ing)?)|val(?:id(?:ation|ating|ate)?)?|test(?:ing)?|eval(?:uation|uating|uate)?"
     rb"|dev)"
-    rb"(?:[ _-]?(?:set|data|phase|mode|split|stage|loop|step|results?|metrics|stats|summary"
-    rb"|performance|errors?|accuracy|scores?|begins?|starts?|started))?"
+    rb"(?:[ _-]?(?:set|data|phase|mode|split|stage|loop|step|results?|metrics|measures|stats|summary"
+    rb"|performance|errors?|accuracy|scores?|begins?|starts?|started)){0,2}"
     rb"\W*\Z"
 )
 

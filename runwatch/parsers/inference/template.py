@@ -357,7 +357,7 @@ class LearnedMatcher(Matcher):
 
 def _of_validation(metric: str, number: Field, said: set[bytes]) -> str:
     """Return what a line of validation means by a name of these words that may be one of training, too."""
-    if metric == LOSS or (said <= _PLAIN_LOSS and number.suffix != b"%"):
+    if metric == LOSS or (said <= _PLAIN_LOSS and said != {b"total"} and number.suffix != b"%"):
         return VAL_LOSS
     return metric if said & VAL or metric in (EPOCH, LEARNING_RATE) else f"val/{spelled(number.name)}"
 

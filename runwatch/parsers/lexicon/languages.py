@@ -118,6 +118,6 @@ def knows(line: bytes) -> bool:
 def spelled(name: bytes) -> str:
     """Return a printed name as safe text."""
     try:
-        return shown(name.decode())
+        return shown(name.decode().strip())
     except UnicodeDecodeError:
-        return shown(name.decode("gb18030" if _NAME.search(name) else "utf-8", "replace"))
+        return shown(name.decode("gb18030" if _NAME.search(name) else "utf-8", "replace").strip())

@@ -136,14 +136,19 @@ def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) ->
     named = {name: aliases.get(name) or canonical(name) for name in names}
     named.update({name: metric for name, metric in promoted(named).items() if name not in aliases})
     best: dict[str, str] = {}
-    for name in sorted(named, key=lambda name: (0, False) if name in aliases else _looseness(name)):
+    for name in sorted(named, key=lambda name: (name not in aliases, looseness(name))):
         best.setdefault(named[name], name)
     return [named[name] if best[named[name]] == name else name for name in names]
 
 
-def _looseness(name: str) -> tuple[int, bool]:
-    """Return how far a name is from that of its metric; a mean is further than a total of as many words."""
-    return meaning(name).loose, not SMOOTHED.isdisjoint(tokens_of(name)[0])
+def looseness(name: str) -> tuple[bool, int, bool, bool]:
+    """Return how far a name is from that of its metric.
+
+    One of the training is nearest: a bare `loss` next to `train_loss` may be another. A mean is further
+    than a total of as many words, and `lm loss` than the `loss` that it is a part of.
+    """
+    found, smoothed = meaning(name), not SMOOTHED.isdisjoint(tokens_of(name)[0])
+    return smoothed or found.split != "train", found.loose, smoothed, name.lower() != "loss"
 
 
 def objective(printed: Iterable[str]) -> str | None:

@@ -22,8 +22,8 @@ from runwatch.parsers.api import Known, Layout, Match, Shared
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS, counter_of
-from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, unit_of
-from runwatch.parsers.lexicon.records import measured, promoted
+from runwatch.parsers.lexicon.names import canonical, of_validation, own, unit_of
+from runwatch.parsers.lexicon.records import looseness, measured, promoted
 from runwatch.parsers.lexicon.validation_names import is_score
 from runwatch.parsers.lexicon.words import is_setting, is_val
 
@@ -258,13 +258,9 @@ class Reader:
         layout = self._layouts[layout, tuple(printed.items())]
         return Shape(layout, tuple(columns.values()), all(unit == Unit() for unit in units))
 
-    def _order(self, key: str) -> tuple[bool, bool, int, bool, str]:
-        """Sort the clear keys first: they get the canonical names, and never fall to the limit.
-
-        `loss` is clearer than the `lm loss` that it is the sum of.
-        """
-        plain = key.lower() == "loss"
-        return key not in self.schema.aliases, not TRAINED.search(key), meaning(key).loose, not plain, key
+    def _order(self, key: str) -> tuple[bool, bool, tuple[bool, int, bool, bool], str]:
+        """Sort the clear keys first: they get the canonical names, and never fall to the limit."""
+        return key not in self.schema.aliases, not TRAINED.search(key), looseness(key), key
 
 
 def numeric(text: str) -> float | None:

@@ -19,6 +19,12 @@ FORMAT = Format(
             rb"TRAIN Step: 0*{step_in_epoch} Objs: {objs} R1: {acc1} R5: {acc5}\s*$", "step", aliases=_NAMES
         ),
         evaluation(
+            rb"[tT]rain_acc:? {acc}(?: \| train_obj {obj})?\s*$",
+            "mean",
+            needle=b"rain_acc",
+            aliases={"acc": "train_acc", "obj": "train/epoch_loss"},
+        ),
+        evaluation(
             rb"[vV]alid_acc:? {acc}(?: \| valid_obj {obj})?\s*$",
             needle=b"alid_acc",
             aliases={"acc": "val/acc", "obj": "val/loss"},
@@ -30,6 +36,7 @@ FORMAT = Format(
             "03/14 10:40:25 AM epoch 0 lr 2.500000e-02\n"
             "03/14 10:40:26 AM train 000 2.250000e+00 12.500000 50.000000\n"
             "03/14 10:40:36 AM train 050 2.125000e+00 25.000000 62.500000\n"
+            "03/14 10:40:46 AM train_acc 27.500000\n"
             "03/14 10:40:46 AM valid_acc 22.500000\n"
             "03/14 10:40:46 AM epoch 1 lr 2.250000e-02\n"
             "03/14 10:40:47 AM train 000 1.750000e+00 37.500000 75.000000\n"
@@ -39,7 +46,7 @@ FORMAT = Format(
                 "acc1": [12.5, 25, 37.5, 37.5],
                 "step": [0, 50, 100, 150],
             },
-            {"val/acc": [22.5]},
+            {"val/acc": [22.5], "train_acc": [27.5]},
         ),
         Sample(
             "03/14 10:40:25 AM Epoch: 0 lr: 2.500000e-02\n"
