@@ -37,9 +37,7 @@ def fold(life: Lifecycle, now: float, *looks: Look) -> list:
 def test_a_run_is_reported_to_begin_once_and_to_end_once():
     life = Lifecycle("e", "node1")
     assert titles(life, NOW, look("starting", 0)) == []
-    assert titles(life, NOW, look("training")) == [
-        "▶ Started: speedrun started at step 10 of 5,000"
-    ]
+    assert titles(life, NOW, look("training")) == ["▶ Started: speedrun started at step 10 of 5,000"]
     assert titles(life, NOW + 5, look("training", 500), look("evaluating", 500)) == []
     (notice,) = fold(
         life, NOW + 12_120, look("finished", 5000, checkpoint=lambda: "Best checkpoint: 4000 (2.7)")
@@ -84,9 +82,7 @@ def test_an_end_is_reported_in_its_own_words_and_with_what_is_wrong_with_it():
 def test_a_crash_is_reported_and_the_next_attempt_may_crash_again():
     life = Lifecycle("e", "node1")
     fold(life, NOW, look("training"))
-    assert titles(life, NOW + 60, look("crashed", 60)) == [
-        "✗ Crashed: speedrun crashed at step 60 of 5,000"
-    ]
+    assert titles(life, NOW + 60, look("crashed", 60)) == ["✗ Crashed: speedrun crashed at step 60 of 5,000"]
     assert titles(life, NOW + 61, look("training", 61)) == []
     assert len(titles(life, NOW + 90, look("crashed", 90))) == 1
 

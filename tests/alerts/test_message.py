@@ -196,7 +196,9 @@ def test_a_message_has_what_somebody_needs_at_night():
     assert reported.subject == "▲ Critical: loss is NaN since step 500 (speedrun)"
 
 
-@pytest.mark.parametrize("title", ["IndexError: " + "index 195 is out of bounds; " * 20, "lr < 1 & > 0 " * 40])
+@pytest.mark.parametrize(
+    "title", ["IndexError: " + "index 195 is out of bounds; " * 20, "lr < 1 & > 0 " * 40]
+)
 def test_what_heads_a_message_names_the_run_however_long_the_title_is(title):
     sent = msgspec.structs.replace(
         FIRING, run="sweep/lr3e-4", incident=msgspec.structs.replace(INCIDENT, title=title)

@@ -278,7 +278,11 @@ class TestPagers:
         one.submit(change("b"))
         one.submit(change("a", "resolved"))
         slack.wait(shown=3)
-        assert slack.titles() == ["● Warning: title a (r)", "● Warning: title b (r)", "✓ Resolved: title a (r)"]
+        assert slack.titles() == [
+            "● Warning: title a (r)",
+            "● Warning: title b (r)",
+            "✓ Resolved: title a (r)",
+        ]
         assert "alerts go to the channels instead" in notices[0]
 
     def test_where_prometheus_pages_nothing_is_sent(self, notifier, slack):
