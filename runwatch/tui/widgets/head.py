@@ -219,7 +219,7 @@ def _tabs(scene: Scene, view: str, names: dict[str, str], digits: bool) -> Tabs:
         else:
             text = f" {key} {label}".rstrip()
         tab: Row = [(text, "title" if name == view else "dim" if there else "track")]
-        count, role = _open(scene, name)
+        count, role = _open(scene, name) if name != actions.RUNS or name != view else (0, "")
         if count:
             tab += [("(", "dim"), (str(count), role), (")", "dim")]
         tabs.append((name, tab))
