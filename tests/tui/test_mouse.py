@@ -60,6 +60,27 @@ async def test_a_click_selects_an_alert_and_another_shows_its_chart(open_app):
         assert s.scene.cursor == first.step
 
 
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_what_an_alert_is_about_is_a_link(open_app, size):
+    spike = msgspec.structs.replace(ALERTS[0], rank=3)
+    async with open_app(size, incidents=(spike,), ranks=8) as s:
+        for text, view in (
+            ("line 40,112", actions.LOGS),
+            ("step 31,800", actions.OVERVIEW),
+            ("rank 3", actions.RANKS),
+            ("rule loss_spike", actions.ALERTS),
+        ):
+            await s.press("5")
+            about = s.drawn("#alert-detail").splitlines()
+            y = next(y for y, line in enumerate(about) if text in line)
+            await s.pilot.click("#alert-detail", offset=(about[y].index(text), y))
+            await s.settle()
+            assert s.view.view == view
+            if view == actions.RANKS:
+                assert s.view.detail
+        assert s.scene.cursor == 31_800
+
+
 async def test_a_click_selects_a_rank_and_another_shows_its_detail(open_app):
     async with open_app((120, 40), ranks=64) as s:
         await s.press("3")

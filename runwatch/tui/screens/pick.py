@@ -75,7 +75,7 @@ class Pick(Dialog[tuple[str, ...] | None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", show=False),
         Binding("down,j", "move(1)", show=False),
-        Binding("m,space", "mark", show=False),
+        Binding("m", "mark", show=False),
         Binding("enter", "done", show=False),
         Binding("escape,q,ctrl+c", "close", show=False),
     ]
