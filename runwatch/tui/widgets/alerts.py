@@ -165,7 +165,7 @@ class AlertList(Panel):
             right = [(api(self.app).registry.by_id["evidence"].shown, "key"), (f" {rest}", "dim")]
         shown = shown[: max(0, height)] + elsewhere
         y = len(shown)
-        self.targets = [(y, 1, width + 1, self._runs)] if elsewhere else []
+        self.targets = [(y, 1, width + 1, partial(self.act, actions.RUNS))] if elsewhere else []
         more: Row = [(f"  {hidden} more below", "dim")] if rows and hidden > 0 else []
         for state, count in _counted(rows):
             right.append((f"{'   ' if right else ''}{state} {count}", "dim"))
@@ -195,9 +195,6 @@ class AlertList(Panel):
                 return [*out, [(f"and {len(rules) - count} more: runwatch rules", "dim")]]
             out += lines
         return out
-
-    def _runs(self) -> None:
-        api(self.app).action_do(actions.RUNS)
 
     def _row(self, row: IncidentRow, width: int, pointer: str) -> list[Row]:
         """Return one alert with its rule where there is room for that."""
@@ -318,25 +315,27 @@ class AlertDetail(PagePanel):
 
     def _where(self, row: IncidentRow) -> Iterator[tuple[str, Callable[[], object] | None]]:
         """Yield where it is and since when, each with what a click on it does, if anything."""
-        app = api(self.app)
         if left := self.scene.silence_left(row.id):
-            key = app.registry.by_id["silence"].shown
-            yield f"{left}: {key} sends it again", partial(app.action_do, "silence")
+            key = api(self.app).registry.by_id["silence"].shown
+            yield f"{left}: {key} sends it again", partial(self.act, "silence")
         yield f"rule {row.rule}", None
         if row.metric:
-            yield metrics.label(row.metric), partial(app.action_do, "jump")
+            yield metrics.label(row.metric), partial(self.act, "jump")
         if row.rank is not None:
-            yield f"rank {row.rank}", partial(app.show_rank, row.rank)
+            yield f"rank {row.rank}", partial(self._rank, row.rank)
         if row.step is not None:
-            yield f"step {numbers.step(row.step)}", partial(app.action_do, "jump")
+            yield f"step {numbers.step(row.step)}", partial(self.act, "jump")
         if row.line is not None:
-            yield f"line {row.line:,}", partial(app.action_do, "jump_log")
+            yield f"line {row.line:,}", partial(self.act, "jump_log")
         if row.since is not None:
             yield f"since {plain.clock(row.since)}", None
         elif row.state != "pending" and row.step is None:
             yield "from before it was watched", None
         if row.resolved_step is not None:
             yield f"ok at step {numbers.step(row.resolved_step)}", None
+
+    def _rank(self, rank: int) -> None:
+        api(self.app).show_rank(rank)
 
     def _links(self, row: IncidentRow, page: list[Row], width: int) -> Iterator[Target]:
         """Yield what of the rows that are shown leads somewhere."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ class ComparisonCard(Panel):
         """Return all that is known in a frame, or the verdicts alone."""
         if height >= self.needed(width):
             return super().draw(width, height)
-        self.targets = [(y, 0, width, self._change) for y in range(height)]
+        self.targets = [(y, 0, width, partial(self.act, _CHANGES)) for y in range(height)]
         rows = self._rows(width, verdicts=True)[:height]
         return rows + [[] for _ in range(height - len(rows))]
 
@@ -57,13 +58,10 @@ class ComparisonCard(Panel):
         shown = self.scene.run
         name = "" if shown is None else f" with {shown.name}"
         rows = self._rows(width)[:height]
-        self.targets = [(y, 0, width + 2, self._change) for y in range(height + 2)]
+        self.targets = [(y, 0, width + 2, partial(self.act, _CHANGES)) for y in range(height + 2)]
         key = api(self.app).registry.by_id[_CHANGES].shown if self.is_attached else ""
         right: Row = [(key, "key"), (" changes or ends it", "dim"), ("   runwatch compare says more", "dim")]
         return Content([("compared", "title"), (name, "dim")], rows, right)
-
-    def _change(self) -> None:
-        api(self.app).action_do(_CHANGES)
 
     def _rows(self, width: int, *, verdicts: bool = False) -> list[Row]:
         scene = self.scene

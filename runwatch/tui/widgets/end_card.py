@@ -8,7 +8,6 @@ from runwatch.render import cells, outcome, plain, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions
-from runwatch.tui.api import api
 from runwatch.tui.widgets.rows import Panel
 
 _BETWEEN = 6
@@ -44,12 +43,12 @@ class EndCard(Panel):
         room = width - cells.width(title) - _BETWEEN
         right = next((row for row in ways if cells.row_width(row) <= room), ways[-1])
         begin = width - 1 - cells.row_width(right[-2:])
-        self.targets = [(0, begin, width + 2, partial(api(self.app).action_do, "back"))]
+        self.targets = [(0, begin, width + 2, partial(self.act, "back"))]
         rows = self._rows(width)
         for y, row in enumerate(rows, 1):
             before, found, _ = "".join(text for text, _ in row).partition(outcome.GO_BACK)
             if found:
-                act = partial(api(self.app).action_do, actions.CHECKPOINTS)
+                act = partial(self.act, actions.CHECKPOINTS)
                 self.targets.append((y, 1 + cells.width(before), width + 1, act))
         return Content([(title, role)], rows, right)
 

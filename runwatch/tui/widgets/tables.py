@@ -145,10 +145,9 @@ def placed(
 
 def _leading(widget: Rows, line: summary.Line, y: int, begin: int, end: int) -> list[Target]:
     """Return what a click on a line shows: the curve of its metric, or the checkpoints."""
-    app = api(widget.app)
     if line.label == actions.CHECKPOINTS:
-        return [(y, begin, end, partial(app.action_do, actions.CHECKPOINTS))]
-    return [(y, begin, end, partial(app.show_metric, line.metric))] if line.metric else []
+        return [(y, begin, end, partial(widget.act, actions.CHECKPOINTS))]
+    return [(y, begin, end, lambda: api(widget.app).show_metric(line.metric))] if line.metric else []
 
 
 class SummaryCard(Panel):
@@ -317,11 +316,13 @@ class Summary(Panel):
         rows: list[Row] = [run_line(row, width, self._here(row)) for row in shown]
         if len(rows) < len(runs):
             rows.append([(f"and {len(runs) - len(rows)} more", "dim")])
-        choose_run = api(self.app).choose_run
-        self.targets = [(y, 1, width + 1, partial(choose_run, row.id)) for y, row in enumerate(shown, 1)]
+        self.targets = [(y, 1, width + 1, partial(self._choose, row.id)) for y, row in enumerate(shown, 1)]
         for y, (_, about) in enumerate(below, 1 + len(rows)):
             self.targets += _leading(self, about, y, 1, width + 1)
         return Content([("runs", "title"), (f" {len(runs)}", "dim")], [*rows, *(row for row, _ in below)])
+
+    def _choose(self, run: str) -> None:
+        api(self.app).choose_run(run)
 
     def _nearest(self, runs: Sequence[RunRow], most: int) -> Sequence[RunRow]:
         """Return the runs around the one on the screen, it among them."""
