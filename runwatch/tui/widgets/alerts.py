@@ -165,7 +165,7 @@ class AlertList(Panel):
             right = [(api(self.app).registry.by_id["evidence"].shown, "key"), (f" {rest}", "dim")]
         shown = shown[: max(0, height)] + elsewhere
         y = len(shown)
-        self.targets = [(y, 1, width + 1, partial(self.act, actions.RUNS))] if elsewhere else []
+        self.targets = [(y, 1, width + 1, partial(self.press, actions.RUNS))] if elsewhere else []
         more: Row = [(f"  {hidden} more below", "dim")] if rows and hidden > 0 else []
         for state, count in _counted(rows):
             right.append((f"{'   ' if right else ''}{state} {count}", "dim"))
@@ -317,16 +317,16 @@ class AlertDetail(PagePanel):
         """Yield where it is and since when, each with what a click on it does, if anything."""
         if left := self.scene.silence_left(row.id):
             key = api(self.app).registry.by_id["silence"].shown
-            yield f"{left}: {key} sends it again", partial(self.act, "silence")
+            yield f"{left}: {key} sends it again", partial(self.press, "silence")
         yield f"rule {row.rule}", None
         if row.metric:
-            yield metrics.label(row.metric), partial(self.act, "jump")
+            yield metrics.label(row.metric), partial(self.press, "jump")
         if row.rank is not None:
             yield f"rank {row.rank}", partial(self._rank, row.rank)
         if row.step is not None:
-            yield f"step {numbers.step(row.step)}", partial(self.act, "jump")
+            yield f"step {numbers.step(row.step)}", partial(self.press, "jump")
         if row.line is not None:
-            yield f"line {row.line:,}", partial(self.act, "jump_log")
+            yield f"line {row.line:,}", partial(self.press, "jump_log")
         if row.since is not None:
             yield f"since {plain.clock(row.since)}", None
         elif row.state != "pending" and row.step is None:

@@ -49,7 +49,7 @@ class ComparisonCard(Panel):
         """Return all that is known in a frame, or the verdicts alone."""
         if height >= self.needed(width):
             return super().draw(width, height)
-        self.targets = [(y, 0, width, partial(self.act, _CHANGES)) for y in range(height)]
+        self.targets = [(y, 0, width, partial(self.press, _CHANGES)) for y in range(height)]
         rows = self._rows(width, verdicts=True)[:height]
         return rows + [[] for _ in range(height - len(rows))]
 
@@ -58,7 +58,7 @@ class ComparisonCard(Panel):
         shown = self.scene.run
         name = "" if shown is None else f" with {shown.name}"
         rows = self._rows(width)[:height]
-        self.targets = [(y, 0, width + 2, partial(self.act, _CHANGES)) for y in range(height + 2)]
+        self.targets = [(y, 0, width + 2, partial(self.press, _CHANGES)) for y in range(height + 2)]
         key = api(self.app).registry.by_id[_CHANGES].shown if self.is_attached else ""
         right: Row = [(key, "key"), (" changes or ends it", "dim"), ("   runwatch compare says more", "dim")]
         return Content([("compared", "title"), (name, "dim")], rows, right)

@@ -43,12 +43,12 @@ class EndCard(Panel):
         room = width - cells.width(title) - _BETWEEN
         right = next((row for row in ways if cells.row_width(row) <= room), ways[-1])
         begin = width - 1 - cells.row_width(right[-2:])
-        self.targets = [(0, begin, width + 2, partial(self.act, "back"))]
+        self.targets = [(0, begin, width + 2, partial(self.press, "back"))]
         rows = self._rows(width)
         for y, row in enumerate(rows, 1):
             before, found, _ = "".join(text for text, _ in row).partition(outcome.GO_BACK)
             if found:
-                act = partial(self.act, actions.CHECKPOINTS)
+                act = partial(self.press, actions.CHECKPOINTS)
                 self.targets.append((y, 1 + cells.width(before), width + 1, act))
         return Content([(title, role)], rows, right)
 

@@ -49,7 +49,7 @@ class Head(Rows):
         self.targets, at = [], 0
         for view, tab in tabs:
             begin, at = at, at + cells.row_width(tab)
-            act = partial(self.act, view)
+            act = partial(self.press, view)
             self.targets += [(y, begin, at + 1, act) for y in ((1, 2) if width < _THUMB else (2,))]
             at += 1
         return [_state(scene, width), _progress(scene, width, tabs), row][:height]

@@ -208,7 +208,7 @@ class Rows(Widget):
         self._strips = [None] * len(self._drawn)
         self.refresh()
 
-    def act(self, action: str) -> None:
+    def press(self, action: str) -> None:
         """Carry out an action of the registry, as its key does."""
         api(self.app).action_do(action)
 

@@ -146,7 +146,7 @@ def placed(
 def _leading(widget: Rows, line: summary.Line, y: int, begin: int, end: int) -> list[Target]:
     """Return what a click on a line shows: the curve of its metric, or the checkpoints."""
     if line.label == actions.CHECKPOINTS:
-        return [(y, begin, end, partial(widget.act, actions.CHECKPOINTS))]
+        return [(y, begin, end, partial(widget.press, actions.CHECKPOINTS))]
     return [(y, begin, end, lambda: api(widget.app).show_metric(line.metric))] if line.metric else []
 
 
