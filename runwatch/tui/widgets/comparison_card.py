@@ -84,6 +84,10 @@ class ComparisonCard(Panel):
         scene, run = self.scene, self.scene.run
         assert run is not None
         name = scene.name_of(other.id)
+        both = ((run.name, scene.columns), (name, scene.others[other.id]))
+        if broken := [who for who, columns in both if _is_broken(columns.get(other.metric))]:
+            label = metrics.label(other.metric)
+            yield f"{' and '.join(broken)}: the newest {label} is not finite", "crit"
         differs = other.gap is not None and other.gap.real
         if other.gap is None:
             yield f"{name}: too few steps in common to compare", "dim"
@@ -98,6 +102,11 @@ class ComparisonCard(Panel):
         if changed:
             yield f"{'; '.join(changed[:_SETTINGS])}{more}", ""
         yield f"{cause(known, differs=differs)}", "warn" if len(known.variables) > 1 else "dim"
+
+
+def _is_broken(columns: Columns | None) -> bool:
+    """Return whether a chart ends with values that are not finite."""
+    return columns is not None and columns.last[-1:] == (None,) and any(columns.nonfinite[-1:])
 
 
 def _known(name: str, about: Mapping[str, str], columns: Mapping[str, Columns]) -> Known:
