@@ -6,7 +6,7 @@ import contextlib
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -37,6 +37,8 @@ SHOWN = (
     metrics.STEP_TIME,
 )
 """Metrics that are printed, in this order."""
+_NAMED = 2
+"""Paths of a run that are printed, where it has more of them than one more."""
 ENDS = {
     "unknown": "ended, neither finished nor crashed",
     "running": "ended, neither finished nor crashed",
@@ -143,7 +145,7 @@ class Printer:
         return f"{time.strftime('%H:%M:%S')} {line}"
 
     def _run(self, run: str, body: dict[str, Any]) -> str:
-        return f"{run}: {body['format'] or 'unknown format'}, {', '.join(body['sources'])}"
+        return f"{run}: {body['format'] or 'unknown format'}, {', '.join(named(body['sources']))}"
 
     def _renamed(self, run: str, body: dict[str, Any]) -> str:
         return f"{body['former']}: now named {run}"
@@ -201,6 +203,12 @@ class Printer:
             self._glyphs.states["resolved"] if body["exit_code"] == 0 else self._glyphs.severities["critical"]
         )
         return f"{sign} {run}: {'  '.join(part for part in parts if part)}"
+
+
+def named(sources: Sequence[str]) -> list[str]:
+    """Return the paths a run is read from; of many the first, and how many more there are."""
+    more = len(sources) - _NAMED
+    return [*sources] if more <= 1 else [*sources[:_NAMED], f"{more} more"]
 
 
 def _values(body: dict[str, Any]) -> str:

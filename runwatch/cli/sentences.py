@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from runwatch.cli.headless import ENDS, SHOWN, Printer
+from runwatch.cli.headless import ENDS, SHOWN, Printer, named
 from runwatch.core import metrics
 from runwatch.core.plural import counted
+from runwatch.core.snapshot import Progress
 from runwatch.render import numbers
 from runwatch.render import plain as plain_words
 from runwatch.render.states import ended
@@ -42,7 +43,7 @@ class Sentences(Printer):
 
     def _run(self, run: str, body: dict[str, Any]) -> str:
         form = f" in the format {body['format']}" if body["format"] else ""
-        return f"Watching {run}{form}, from {' and '.join(body['sources'])}."
+        return f"Watching {run}{form}, from {' and '.join(named(body['sources']))}."
 
     def _renamed(self, run: str, body: dict[str, Any]) -> str:
         return f"{body['former']} is now named {run}."
@@ -98,8 +99,11 @@ def _place(body: Mapping[str, Any]) -> str:
     clause = ""
     if body["step"] is not None:
         stage = f" of {body['stage']}" if body.get("stage") else ""
-        total = f" of {body['total']:,}" if body["total"] else ""
-        clause += f", at step {body['step']:,}{total}{stage}"
+        at = Progress(body["step"], body["total"] or None, body["progress"])
+        step, total = plain_words.position(at, ended(body["phase"]))
+        whole = f" of {total}" if total else ""
+        clause += f", after all {step} steps" if at.total and not total else f", at step {step}{whole}"
+        clause += stage
     if body["progress"] is not None:
         clause += f", {_percent(body['progress'])}"
     if body["eta_seconds"] and not ended(body["phase"]):
@@ -116,7 +120,8 @@ def _measured(body: Mapping[str, Any]) -> str:
             values.append(
                 f"{metrics.label(name)} {'not a number' if value is None else numbers.value(name, value)}"
             )
-    return f"{', '.join(values)}.".capitalize() if values else ""
+    said = ", ".join(values)
+    return f"{said[0].upper()}{said[1:]}." if said else ""
 
 
 def spoken(seconds: float) -> str:

@@ -96,7 +96,7 @@ def farewell(run: RunView, width: int, glyphs: Glyphs = UNICODE, log: bool = Tru
     shown.append(("alerts", alerts(run)))
     if next_one := following(run):
         shown.append(("next", next_one))
-    shown += [("log", path) for path in run.sources[:1] if log]
+    shown += [("log", path) for path in run.sources[:1] if log and path != "-"]
     widest = max(len(label) for label, _ in shown) + 2
     out: list[str] = []
     for label, text in shown:
@@ -108,7 +108,9 @@ def farewell(run: RunView, width: int, glyphs: Glyphs = UNICODE, log: bool = Tru
 
 
 def farewell_all(runs: Sequence[RunRow], width: int, glyphs: Glyphs = UNICODE) -> list[str]:
-    """Return several runs, a line each, as their list shows them; the most urgent first."""
+    """Return several runs, a line each, as their list shows them; where none has a step, that."""
+    if none := states.without_steps(runs):
+        return [none]
     shown, room = fleet.ordered(runs, fleet.Order())[:_RUNS], min(width, _WIDEST)
     places = fleet.layout(shown, room, glyphs)
     names = fleet.names(shown, places, glyphs)

@@ -5,7 +5,7 @@ Roles: "good", "busy", "warn", "crit", "dim".
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from runwatch.core.ending import ENDED
 from runwatch.core.snapshot import IncidentRow, RunRow, RunView
@@ -61,6 +61,14 @@ def phase_of(run: RunRow | RunView) -> str:
         return "reading"
     silent = run.phase == "starting" and (run.age or 0.0) >= _BEGINS
     return NO_STEPS if silent and (run.progress.step, run.progress.epoch) == (None, None) else run.phase
+
+
+def without_steps(runs: Sequence[RunRow]) -> str:
+    """Return what to say of several logs where none has a step, as of files that are no runs; else ""."""
+    bare = all(
+        row.phase == "starting" and (row.progress.step, row.progress.epoch) == (None, None) for row in runs
+    )
+    return f"no training step was recognized in any of {len(runs)} logs" if bare and len(runs) > 1 else ""
 
 
 def phase_word(phase: str) -> str:

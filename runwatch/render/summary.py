@@ -28,11 +28,12 @@ _LENGTHS = frozenset(("total time", "train_runtime"))
 
 
 class Line(NamedTuple):
-    """One line: what it is, its value, and how the value is colored."""
+    """One line: what it is, its value, how the value is colored, and the metric with its curve, if any."""
 
     label: str
     value: str
     role: str = "value"
+    metric: str = ""
 
 
 class Best(NamedTuple):
@@ -57,8 +58,8 @@ def lines(run: RunView, single: Sequence[str]) -> list[Line]:
     for each in {metrics.goal(each.metric): each for each in reversed(best(run))}.values():
         several = known[each.metric].count > 1
         at = "" if each.step is None else f" @{numbers.step(each.step)}"
-        name = metrics.label(each.metric)
-        out.append(Line(f"best {name}" if several else name, numbers.value(each.metric, each.value) + at))
+        name, text = metrics.label(each.metric), numbers.value(each.metric, each.value) + at
+        out.append(Line(f"best {name}" if several else name, text, metric=each.metric))
         said |= set() if several else {each.metric}
     out.reverse()
     for name, value in (run.stages[-1].results if run.stages else {}).items():
@@ -82,7 +83,7 @@ def last(item: Latest) -> Line:
     """Return the newest value of a metric."""
     bad = item.value is None and bool(item.text)
     text = numbers.latest(item.metric, item.value, item.text)
-    return Line(metrics.label(item.metric), text, "bad" if bad else "value")
+    return Line(metrics.label(item.metric), text, "bad" if bad else "value", item.metric)
 
 
 def is_constant(item: Latest) -> bool:

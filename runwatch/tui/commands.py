@@ -13,6 +13,7 @@ from runwatch.tui.actions import Action
 from runwatch.tui.api import AppApi
 from runwatch.tui.scene import Scene
 from runwatch.tui.step_range import WINDOWS
+from runwatch.tui.widgets.charts import MOST_COMPARED
 
 _ALSO = {
     "acknowledge": "seen",
@@ -176,6 +177,9 @@ def things(app: AppApi) -> Iterator[Entry]:
     scene = app.scene
     for row in scene.runs:
         yield Entry(f"run {row.name}", states.phase_word(row.phase).lower(), _chosen(row.id))
+    for row in scene.runs:
+        if scene.run is not None and row.id != scene.run.id:
+            yield Entry(f"compare {row.name}", f"lay it over the charts of {scene.run.name}", _laid(row.id))
     for column in fleet.sortable(scene.runs) if len(scene.runs) > 1 else ():
         what = f"the list of runs, by {column or 'what needs attention'}"
         yield Entry(f"sort {column or fleet.WORST}", what, _sorted(column))
@@ -228,6 +232,18 @@ def _chosen(run: str) -> Act:
     return act
 
 
+def _laid(run: str) -> Act:
+    """Lay a run over the charts, next to those that are there."""
+
+    def act(app: AppApi, word: str) -> str:
+        app.scene.lay_over(tuple(dict.fromkeys((*app.scene.compare, run)))[-MOST_COMPARED:])
+        app.open_view(actions.OVERVIEW)
+        app.refresh_view()
+        return ""
+
+    return act
+
+
 def _sorted(column: str) -> Act:
     def act(app: AppApi, word: str) -> str:
         app.scene.order = fleet.Order(column)
@@ -257,11 +273,13 @@ def _alert(incident: str) -> Act:
 
 
 def _rule(name: str, summary: str) -> Act:
-    """Go to the newest alert of a rule; where there is none, say what it looks for."""
+    """Go to the newest alert of a rule; where this run has none, say so, and what it looks for."""
 
     def act(app: AppApi, word: str) -> str:
         found = next((row for row in app.scene.incidents() if row.rule == name), None)
-        return _alert(found.id)(app, word) if found else f"{name}: {summary}; nothing found"
+        if found is not None:
+            return _alert(found.id)(app, word)
+        return f"{f'no alert in {app.scene.run.name}; ' if app.scene.run else ''}{name}: {summary}"
 
     return act
 

@@ -143,7 +143,7 @@ def test_teams_gets_a_card_of_plain_runs():
     (card,) = (part["content"] for part in server.got[1].body["attachments"])
     assert {block["type"] for block in card["body"]} == {"RichTextBlock"}
     lines = [run["text"] for block in card["body"] for run in block["inlines"]]
-    assert lines[0] == "▲ Critical: loss is NaN since step 500"
+    assert lines[0] == "▲ Critical: loss is NaN since step 500 (speedrun)"
     assert "Rank: 3" in lines
 
 

@@ -37,14 +37,12 @@ def fold(life: Lifecycle, now: float, *looks: Look) -> list:
 def test_a_run_is_reported_to_begin_once_and_to_end_once():
     life = Lifecycle("e", "node1")
     assert titles(life, NOW, look("starting", 0)) == []
-    assert titles(life, NOW, look("training")) == [
-        "▶ Started: speedrun started at step 10 of 5,000 (speedrun)"
-    ]
+    assert titles(life, NOW, look("training")) == ["▶ Started: speedrun started at step 10 of 5,000"]
     assert titles(life, NOW + 5, look("training", 500), look("evaluating", 500)) == []
     (notice,) = fold(
         life, NOW + 12_120, look("finished", 5000, checkpoint=lambda: "Best checkpoint: 4000 (2.7)")
     )
-    assert compose(notice).subject == "✓ Finished: speedrun finished at step 5,000 of 5,000 (speedrun)"
+    assert compose(notice).subject == "✓ Finished: speedrun finished at step 5,000 of 5,000"
     assert (notice.more, notice.left_out, notice.note, notice.late) == ((), 0, "", 0.0)
     body = compose(notice).body()
     for said in (
@@ -69,10 +67,10 @@ def test_an_end_names_its_report_and_a_beginning_does_not():
 def test_an_end_is_reported_in_its_own_words_and_with_what_is_wrong_with_it():
     wrong = "finished at step 5000 of 5000, but loss is NaN since step 812"
     ends = {
-        "interrupted": ("✗ Interrupted: a interrupted at step 20 of 5,000 (a)", "info", {}),
-        "preempted": ("✗ Preempted: a preempted at step 20 of 5,000 (a)", "warning", {}),
-        "time_limit": ("✗ Time limit: a hit its time limit at step 20 of 5,000 (a)", "warning", {}),
-        "finished": (f"✓ Finished: a {wrong} (a)", "critical", {"health": "critical", "reason": wrong}),
+        "interrupted": ("✗ Interrupted: a interrupted at step 20 of 5,000", "info", {}),
+        "preempted": ("✗ Preempted: a preempted at step 20 of 5,000", "warning", {}),
+        "time_limit": ("✗ Time limit: a hit its time limit at step 20 of 5,000", "warning", {}),
+        "finished": (f"✓ Finished: a {wrong}", "critical", {"health": "critical", "reason": wrong}),
     }
     for phase, (subject, severity, more) in ends.items():
         life = Lifecycle("e", "node1")
@@ -84,9 +82,7 @@ def test_an_end_is_reported_in_its_own_words_and_with_what_is_wrong_with_it():
 def test_a_crash_is_reported_and_the_next_attempt_may_crash_again():
     life = Lifecycle("e", "node1")
     fold(life, NOW, look("training"))
-    assert titles(life, NOW + 60, look("crashed", 60)) == [
-        "✗ Crashed: speedrun crashed at step 60 of 5,000 (speedrun)"
-    ]
+    assert titles(life, NOW + 60, look("crashed", 60)) == ["✗ Crashed: speedrun crashed at step 60 of 5,000"]
     assert titles(life, NOW + 61, look("training", 61)) == []
     assert len(titles(life, NOW + 90, look("crashed", 90))) == 1
 

@@ -196,6 +196,32 @@ def test_a_message_has_what_somebody_needs_at_night():
     assert reported.subject == "▲ Critical: loss is NaN since step 500 (speedrun)"
 
 
+@pytest.mark.parametrize(
+    "title", ["IndexError: " + "index 195 is out of bounds; " * 20, "lr < 1 & > 0 " * 40]
+)
+def test_what_heads_a_message_names_the_run_however_long_the_title_is(title):
+    sent = msgspec.structs.replace(
+        FIRING, run="sweep/lr3e-4", incident=msgspec.structs.replace(INCIDENT, title=title)
+    )
+    (card,) = teams.message(sent)["attachments"]
+    heads = (
+        slack.message(sent)["blocks"][0]["text"]["text"],
+        discord.message(sent)["embeds"][0]["title"].replace("\\", ""),
+        card["content"]["body"][0]["inlines"][0]["text"],
+        telegram.message(sent).partition("\n")[0].replace("\\", "").strip("*"),
+    )
+    for head in heads:
+        assert head.startswith("▲ Critical: ")
+        assert head.endswith("… (sweep/lr3e-4)")
+
+
+def test_a_message_about_a_run_names_it_once():
+    row = msgspec.structs.replace(INCIDENT, state="finished", severity="info", title="a b finished at step 9")
+    sent = msgspec.structs.replace(FIRING, run="a b", change="notice", incident=row)
+    assert compose(sent).subject == "✓ Finished: a b finished at step 9"
+    assert compose(msgspec.structs.replace(sent, run="n")).subject.endswith("step 9 (n)")
+
+
 def test_what_is_over_is_short_and_a_group_names_its_others():
     reported = compose(msgspec.structs.replace(RESOLVED, checkpoint=1, more=(INCIDENT,), left_out=7))
     assert (reported.cause, reported.advice, reported.numbers) == ("", "", "")

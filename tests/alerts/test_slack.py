@@ -69,7 +69,7 @@ class TestMessage:
         payload = message(FIRING)
         assert payload["text"] == "▲ Critical: loss is NaN since step 500 (speedrun)"
         assert texts(payload)[1:] == [
-            "▲ Critical: loss is NaN since step 500",
+            "▲ Critical: loss is NaN since step 500 (speedrun)",
             "Run: speedrun\nHost: node1\nRule: nonfinite\nRank: 3\nStep: 12,500\nTime: 2023-11-14 22:13:20 UTC",
             "Likely cause: the gradient overflowed one step before",
             "What to do: go back to the checkpoint of step 400 and lower the learning rate",

@@ -42,7 +42,7 @@ def test_an_incident_is_one_thread_whose_head_is_rewritten(slack):
     for notification in (FIRING, ESCALATED, RESOLVED):  # each by another process
         assert bot(slack, memory).send(notification) == Sent()
     head, escalated, resolved = slack.messages
-    assert head["blocks"][0]["text"]["text"] == "✓ Resolved: loss is NaN since step 500"
+    assert head["blocks"][0]["text"]["text"] == "✓ Resolved: loss is NaN since step 500 (speedrun)"
     assert head["text"].startswith("✓ Resolved")
     assert {escalated["thread_ts"], resolved["thread_ts"]} == {head["ts"]}
     assert (escalated["reply_broadcast"], resolved["reply_broadcast"]) == (True, False)
@@ -235,7 +235,7 @@ class TestReports:
         assert bot(slack).send(report) == Sent()
         (own,) = slack.messages
         assert (own["text"], slack.files[0]["thread_ts"]) == (
-            "☰ Report: how speedrun went (speedrun)",
+            "☰ Report: how speedrun went",
             own["ts"],
         )
 

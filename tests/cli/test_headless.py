@@ -147,6 +147,8 @@ def test_before_the_end_the_newest_is_told_however_long_the_interval():
     assert [body["type"] for body in stream.progress(3.0)] == ["run", "progress"]
     engine.fold("a.log", parser.feed(line(3)), live=True, arrival=4.0, written=4.0)
     group.sources["a.log"].ended = True
+    assert [*stream.progress(5.0)] == []  # what is found between ranks is found by the clock
+    engine.tick(5.0)
     newest, end = stream.progress(5.0)
     assert (newest["type"], newest["step"], newest["metrics"]["train/loss"]) == ("progress", 3, 4.97)
     assert end["type"] == "end"

@@ -43,6 +43,19 @@ def test_the_end_counts_what_was_found():
     assert lines[-1] == "r has ended: crashed, at step 7 of 10, 70 percent. Loss 2.500. Found: 1 critical."
 
 
+def test_an_end_after_all_steps_says_so_as_the_screen_does():
+    last = {**progress("finished", 9), "progress": 1.0}
+    values = {"train/loss": 2.5, "perf/mfu": 0.011}
+    (line,) = sentences({**last, "metrics": values}, end("finished", 0))
+    assert line.startswith("r has ended: finished, after all 10 steps, 100 percent. Loss 2.500, MFU 1.1%.")
+
+
+def test_of_many_files_the_first_are_named():
+    begun = {"type": "run", "run": "r", "format": "nanochat", "sources": [f"rank{n}.log" for n in range(8)]}
+    assert sentences(begun) == ["Watching r in the format nanochat, from rank0.log and rank1.log and 6 more."]
+    assert sentences({**begun, "sources": begun["sources"][:3]})[0].endswith("and rank1.log and rank2.log.")
+
+
 def test_times_in_words():
     assert [spoken(s) for s in (0.2, 61, 7_200, 2 * 86_400 + 14 * 3_600 + 5)] == [
         "1 second", "1 minute 1 second", "2 hours", "2 days 14 hours",

@@ -89,3 +89,18 @@ def test_several_runs_have_a_line_each_the_most_urgent_first():
     assert first.startswith("▲ RUNNING  run-7")
     assert rest[0].startswith("▶ RUNNING  run-1 ")
     assert (len(rest), rest[-1].strip()) == (20, "and 3 more")
+
+
+def test_logs_that_are_no_runs_are_counted_and_not_listed():
+    rows = [RunRow(f"n{i}", f"note{i}", "starting", Progress()) for i in range(120)]
+    assert outcome.farewell_all(rows, 80) == ["no training step was recognized in any of 120 logs"]
+    begun = msgspec.structs.replace(rows[0], progress=Progress(1))
+    assert len(outcome.farewell_all([begun, *rows[1:]], 80)) > 2
+    reading = msgspec.structs.replace(rows[0], phase="reading")
+    assert len(outcome.farewell_all([reading, *rows[1:]], 80)) > 2, "nobody knows yet what is in it"
+
+
+def test_standard_input_is_no_file_to_look_at():
+    assert not any(
+        "log" in line for line in outcome.farewell(msgspec.structs.replace(DONE, sources=("-",)), 80)
+    )

@@ -60,7 +60,7 @@ def test_results_length_tokens_parameters_and_checkpoints():
 def test_a_result_that_is_not_finite_is_said_to_be():
     stage = StageRow("r1", "", "finished", Progress(), results={"val/bpb": None})
     view = run(series("train/loss", 1.0, 3.0), stages=(stage,))
-    assert lines(view, choose.single(view)) == [("final val bpb", "not finite", "bad")]
+    assert [line[:3] for line in lines(view, choose.single(view))] == [("final val bpb", "not finite", "bad")]
 
 
 def test_checkpoints_that_only_the_log_reports_are_reported():
@@ -96,7 +96,7 @@ def test_a_constant_is_no_line():
 def test_a_bad_value_is_told_as_such():
     view = run(series("train/loss", 1.0, 3.0), Latest("aux", None, "nan", 100, 1, 1))
     (line,) = lines(view, choose.single(view))
-    assert line == ("aux", "NaN", "bad")
+    assert line[:3] == ("aux", "NaN", "bad")
 
 
 def test_the_size_that_the_log_says_is_shown_once():

@@ -10,6 +10,7 @@ from runwatch.watcher.protocol import Silence
 
 from .fake_engine import ALERTS, CHECKPOINTS, picture
 from .test_plots import with_other
+from .test_summary import GOOD, with_single
 
 
 async def click(s, text, row=None):
@@ -60,6 +61,80 @@ async def test_a_click_selects_an_alert_and_another_shows_its_chart(open_app):
         assert s.scene.cursor == first.step
 
 
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)])
+async def test_what_an_alert_is_about_is_a_link(open_app, size):
+    spike = msgspec.structs.replace(ALERTS[0], rank=3)
+    async with open_app(size, incidents=(spike,), ranks=8) as s:
+        for text, view in (
+            ("line 40,112", actions.LOGS),
+            ("step 31,800", actions.OVERVIEW),
+            ("rank 3", actions.RANKS),
+            ("rule loss_spike", actions.ALERTS),
+        ):
+            await s.press("5")
+            about = s.drawn("#alert-detail").splitlines()
+            y = next(y for y, line in enumerate(about) if text in line)
+            await s.pilot.click("#alert-detail", offset=(about[y].index(text), y))
+            await s.settle()
+            assert s.view.view == view
+            if view == actions.RANKS:
+                assert s.view.detail
+        assert s.scene.cursor == 31_800
+
+
+@pytest.mark.parametrize("text", ["grad norm", "tok/s"])
+async def test_a_metric_next_to_the_chart_shows_its_own(open_app, text):
+    async with open_app((80, 24)) as s:
+        y = next(y for y, line in enumerate(s.drawn("#stats").splitlines()) if text in line)
+        await s.pilot.click("#stats", offset=(3, y))
+        await s.settle()
+        assert s.drawn("#main-0").splitlines()[0].startswith(f"╭─ {text}")
+
+
+@pytest.mark.parametrize(
+    ("size", "panel"), [((120, 40), "#card"), ((80, 24), "#stats"), ((200, 50), "#summary")]
+)
+async def test_lines_of_the_summary_lead_to_the_checkpoints_and_to_curves(open_app, size, panel):
+    async with open_app(size, make=with_single, **GOOD) as s:
+        for text in ("best val loss", "checkpoints  "):
+            lines = s.drawn(panel).splitlines()
+            y = next(y for y, line in enumerate(lines) if text in line)
+            await s.pilot.click(panel, offset=(lines[y].index(text), y))
+            await s.settle()
+            if text == "best val loss":
+                assert "val loss" in s.drawn("#main-0").splitlines()[0]
+                assert s.view.query_one("#main-0").size.width == size[0]
+                await s.press("escape")
+        assert s.view.view == actions.CHECKPOINTS
+
+
+async def test_a_run_at_the_side_is_shown(open_app):
+    async with open_app((200, 50)) as s:
+        await click(s, "abl-17-wd")
+        assert (s.view.view, s.engine.view.run) == (actions.OVERVIEW, "r2")
+
+
+async def test_the_card_of_the_end_closes_and_leads_on(open_app):
+    crash = msgspec.structs.replace(ALERTS[0], rule="crash", title="crashed: ValueError: x")
+    async with open_app((120, 40), phase="crashed", incidents=(crash,), checkpoints=CHECKPOINTS) as s:
+        if "last good" in s.drawn("#end"):
+            await click(s, "last good")
+            assert s.view.view == actions.CHECKPOINTS
+            await s.press("1")
+        await click(s, "duration")
+        assert s.view.view == actions.ALERTS
+        await s.press("1")
+        await click(s, "esc closes")
+        assert not s.view.query_one("#end").display
+
+
+async def test_what_is_known_of_the_selected_run_opens_it(open_app):
+    async with open_app((120, 40)) as s:
+        await s.press("0")
+        await click(s, "enter opens")
+        assert s.view.view == actions.OVERVIEW
+
+
 async def test_a_click_selects_a_rank_and_another_shows_its_detail(open_app):
     async with open_app((120, 40), ranks=64) as s:
         await s.press("3")
@@ -95,7 +170,7 @@ async def test_panels_of_the_overview_open_their_views(open_app):
             ("#alerts", actions.ALERTS), ("#log", actions.LOGS), ("#ranks", actions.RANKS),
             ("#checkpoints", actions.CHECKPOINTS), ("#summary", actions.RUNS),
         ):  # fmt: skip
-            await s.pilot.click(panel, offset=(5, 2))
+            await s.pilot.click(panel, offset=(5, 0 if panel == "#summary" else 2))
             await s.settle()
             assert s.view.view == view
             await s.press("1")

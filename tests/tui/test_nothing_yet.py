@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from runwatch.core.snapshot import Progress, Saving, Snapshot
+from runwatch.core.snapshot import Progress, RunRow, Saving, Snapshot
 
+from .fake_engine import picture
 from .test_screens import DETAILS, words
 
 
@@ -22,6 +24,22 @@ async def test_no_step_yet(open_app):
         await s.push(step=10)
         assert "waiting" not in s.text()
         assert s.view.query_one("#main-0").display
+
+
+async def test_a_directory_of_other_files_says_that_none_is_a_run(open_app):
+    bare = {"metrics": (), "phase": "starting", "progress": Progress(), "format": None}
+
+    def many(view):
+        shown = picture(view, **bare)
+        rows = tuple(RunRow(f"n{i}", f"note{i}", "starting", Progress()) for i in range(119))
+        return msgspec.structs.replace(shown, runs=(msgspec.structs.replace(rows[0], id="r1"), *rows))
+
+    async with open_app((80, 24), make=many) as s:
+        await s.press("1")
+        assert "no training step was recognized in any of 120 logs" in s.text()
+        assert "looking for *.log" in s.text()
+        assert "runwatch formats /runs/llama/train.log" in s.text()
+        assert "waiting" not in s.text()
 
 
 async def test_a_run_of_which_only_checkpoints_are_watched_says_so(open_app):

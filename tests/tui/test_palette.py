@@ -11,6 +11,7 @@ from runwatch.tui.screens.palette import Palette
 from runwatch.watcher.protocol import Query, Silence
 
 from .fake_engine import SPIKE
+from .test_plots import with_other
 
 
 def test_every_action_of_the_registry_is_found_by_its_name():
@@ -154,11 +155,20 @@ async def test_runs_metrics_alerts_rules_themes_and_settings_are_found_by_name(o
         await typed(s, "y log")
         assert s.scene.log_y
         await typed(s, "rule hang")
-        assert "hang: no line comes; nothing found" in s.drawn("#head")
+        assert "no alert in llama-7b-r3; hang: no line comes" in s.drawn("#head")
         await typed(s, "rule loss_spike")
         assert s.view.view == actions.ALERTS
         await typed(s, "abl-17")
         assert s.engine.view.run == "r2"
+
+
+async def test_another_run_is_compared_by_its_name(open_app):
+    async with open_app((120, 40), make=with_other) as s:
+        await s.press("0")
+        await typed(s, "compare abl")
+        assert s.view.view == actions.OVERVIEW
+        assert s.scene.compare == ("r2",)
+        assert "abl-17-wd" in s.drawn("#main-0").splitlines()[0]
 
 
 @pytest.mark.deep

@@ -201,6 +201,38 @@ async def test_compared_runs_have_a_verdict_and_what_differs(open_app):
         assert not s.view.query_one("#comparison").display
 
 
+async def test_a_run_whose_loss_is_nan_is_not_called_alike(open_app):
+    """The noise of both is compared over the steps before."""
+
+    def make(view):
+        """A picture in which the loss of the other run is NaN at the end."""
+        shown = with_other(view)
+        others = tuple(
+            msgspec.structs.replace(
+                other,
+                charts=tuple(map(broken, other.charts)),
+                metric="train/loss",
+                gap=Gap(0.0, 0.09, 0.12, 13_500.0, 18_000.0, 2.4),
+            )
+            for other in shown.compared
+        )
+        return msgspec.structs.replace(shown, compared=others)
+
+    for size in ((120, 40), (80, 24)):
+        async with open_app(size, make=make) as s:
+            await s.press("c", "m", "enter")
+            shown = s.drawn("#comparison")
+            assert "abl-17-wd: the newest loss is not finite" in shown
+            assert "llama-7b-r3: the newest" not in shown
+            assert "no difference of loss beyond noise" in shown
+
+
+def broken(columns):
+    """The same columns, of which the last has only NaN."""
+    parts = {name: (*getattr(columns, name)[:-1], None) for name in ("low", "high", "mean", "last")}
+    return msgspec.structs.replace(columns, **parts, nonfinite=(*(0 for _ in columns.x[1:]), 3))
+
+
 async def test_compared_runs_without_settings_differ_in_the_learning_rate_of_their_curves(open_app):
     def make(view):
         """A picture in which the other run has twice the loss and twice the learning rate."""

@@ -315,6 +315,8 @@ async def test_critical_alerts_of_other_runs_are_counted_at_the_runs(open_app):
         s.engine.push(msgspec.structs.replace(shown, runs=(shown.runs[0], other)))
         await s.settle()
         assert "0 Runs(2) [1]Overview" in s.drawn("#head")
+        await s.press("0")
+        assert "[0]Runs  1 Overview" in s.drawn("#head"), "each row of the list says it"
 
 
 async def test_an_alert_leaves_the_names_of_the_views(open_app):

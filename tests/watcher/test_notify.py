@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -75,7 +76,7 @@ def test_with_a_webhook_alone_each_change_is_reported_as_it_happens(notifier, sl
         one.submit(step)
     slack.wait(shown=3)
     one.close()
-    assert slack.titles() == ["● Warning: title a", "▲ Critical: title a", "✓ Resolved: title a"]
+    assert slack.titles() == ["● Warning: title a (r)", "▲ Critical: title a (r)", "✓ Resolved: title a (r)"]
 
 
 def test_a_group_speaks_when_its_time_has_come(notifier, slack):
@@ -85,7 +86,7 @@ def test_a_group_speaks_when_its_time_has_come(notifier, slack):
     slack.wait(shown=1)
     one.submit(change("d", severity="critical"))
     slack.wait(shown=2)
-    assert slack.titles() == ["● Warning: title a", "▲ Critical: title d"]
+    assert slack.titles() == ["● Warning: title a (r)", "▲ Critical: title d (r)"]
     assert "title c" in str(slack.shown[0])
 
 
@@ -93,7 +94,7 @@ def test_closing_does_not_wait_for_a_group(notifier, slack):
     one = notifier(hook(slack, "[routing]\ngroup_wait = 600"))
     one.submit(change("a"))
     one.close()
-    assert slack.titles() == ["● Warning: title a"]
+    assert slack.titles() == ["● Warning: title a (r)"]
 
 
 def test_what_a_killed_process_had_not_reported_is_reported_by_the_next(tmp_path, notifier, slack):
@@ -112,7 +113,7 @@ def test_what_a_killed_process_had_not_reported_is_reported_by_the_next(tmp_path
     assert done.returncode == -signal.SIGKILL
     assert slack.posts == []
     notifier(hook(slack, "[routing]\ngroup_wait = 3600")).close()
-    assert slack.titles() == ["● Warning: title a", "● Warning: title b"]
+    assert slack.titles() == ["● Warning: title a (r)", "● Warning: title b (r)"]
     notifier(hook(slack)).close()
     assert len(slack.posts) == 2
 
@@ -205,7 +206,7 @@ def test_another_configuration_continues_with_what_was_reported(notifier, slack)
     second = notifier(hook(slack, "per_minute = 20\n[routing]\ngroup_by = ['run']"), epoch="e")
     second.submit(change("a", "resolved"))
     slack.wait(shown=2)
-    assert slack.titles() == ["● Warning: title a", "✓ Resolved: title a"]
+    assert slack.titles() == ["● Warning: title a (r)", "✓ Resolved: title a (r)"]
 
 
 class TestSilences:
@@ -216,11 +217,11 @@ class TestSilences:
         one.submit(change("a"))
         one.submit(change("b", run="s"))
         slack.wait(shown=1)
-        assert slack.titles() == ["● Warning: title b"]
+        assert slack.titles() == ["● Warning: title b (s)"]
         assert one.silences() == [quiet]
         assert one.unsilence(quiet.id)
         slack.wait(shown=2)
-        assert slack.titles()[1] == "● Warning: title a"
+        assert slack.titles()[1] == "● Warning: title a (r)"
         assert not one.unsilence(quiet.id)
 
     def test_when_one_ends_by_itself_what_still_fires_is_reported(self, notifier, slack):
@@ -240,7 +241,7 @@ class TestSilences:
         (quiet,) = second.silences()
         second.unsilence(quiet.id)
         slack.wait(shown=1)
-        assert slack.titles() == ["● Warning: title a"]
+        assert slack.titles() == ["● Warning: title a (r)"]
 
     def test_a_maintenance_window_of_the_configuration_holds(self, notifier, slack):
         one = notifier(
@@ -252,7 +253,7 @@ class TestSilences:
         one.submit(change("a"))
         one.submit(change("b", run="s"))
         one.close()
-        assert slack.titles() == ["● Warning: title b"]
+        assert slack.titles() == ["● Warning: title b (s)"]
 
 
 class TestPagers:
@@ -277,7 +278,11 @@ class TestPagers:
         one.submit(change("b"))
         one.submit(change("a", "resolved"))
         slack.wait(shown=3)
-        assert slack.titles() == ["● Warning: title a", "● Warning: title b", "✓ Resolved: title a"]
+        assert slack.titles() == [
+            "● Warning: title a (r)",
+            "● Warning: title b (r)",
+            "✓ Resolved: title a (r)",
+        ]
         assert "alerts go to the channels instead" in notices[0]
 
     def test_where_prometheus_pages_nothing_is_sent(self, notifier, slack):
@@ -388,7 +393,7 @@ class TestRuns:
         one.tick(time.time(), engine.groups)
         one.tick(time.time() + 2 * 86400, engine.groups)
         slack.wait(shown=2)
-        assert slack.titles()[1] == "☰ Digest: 0 runs, 1 incident"
+        assert slack.titles()[1] == f"☰ Digest: 0 runs, 1 incident ({socket.gethostname()})"
 
 
 class TestActions:

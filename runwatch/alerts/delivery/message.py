@@ -27,6 +27,8 @@ from runwatch.render.numbers import duration
 
 TITLE, FACT, PROSE, NUMBERS, OTHER, OWN = 150, 100, 700, 400, 120, 400
 """Longest text of each part, in characters."""
+SUBJECT = 300
+"""Longest subject, in characters: word, title and run fit whole."""
 EVIDENCE_VALUES = 6
 TREND_CELLS, TREND_POINTS = 24, 48
 
@@ -59,12 +61,17 @@ class Message(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     """About the message itself."""
     own: bool = False
-    """Whether the title comes from the user's template and is complete."""
+    """Whether the title is complete: it names the run, or comes from the user's template."""
 
     @property
     def subject(self) -> str:
         """Return everything in one line, for the phone's lock screen."""
-        return f"{self.word}: {self.title}" if self.own else f"{self.word}: {self.title} ({self.run})"
+        return self.headline(SUBJECT)
+
+    def headline(self, most: int) -> str:
+        """Return the subject in at most so many characters. The title is cut before the run's name is."""
+        where = "" if self.own else text.plain(f" ({self.run})", most // 2)
+        return f"{text.plain(f'{self.word}: {self.title}', most - len(where))}{where}"
 
     def prose(self) -> list[str]:
         """Return cause and advice, each with its label."""
@@ -101,6 +108,7 @@ def compose(notification: Notification, *, repeats: str = "") -> Message:
         numbers=_numbers(notification) if firing else "",
         others=_others(notification),
         notes=tuple(notes),
+        own=notification.change == "notice" and f" {notification.run} " in f" {incident.title} ",
     )
     return reported if notification.wording is None else _reworded(reported, notification)
 

@@ -108,7 +108,7 @@ def command(
     wait = wait or (screen and absent.worth_waiting(paths))
     if screen and "-" in paths and sys.stdin.isatty():
         raise UsageError(
-            "standard input is the keyboard", "-", "pipe a log to it: python train.py 2>&1 | runwatch tail -"
+            "standard input is the keyboard", "", "pipe a log to it: python train.py 2>&1 | runwatch tail -"
         )
     until = None if deadline is None else _deadline(deadline, datetime.now().astimezone())
     from runwatch.watcher.service.launch import PrivateEngine, greet

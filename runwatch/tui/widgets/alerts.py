@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import zip_longest
 
@@ -25,6 +25,8 @@ _END = "finished"
 """The rule that says how a run ended."""
 _NOTE = 12
 """Rows of one note, more than any takes."""
+_GAP = "   "
+"""Between what is said of an alert in one line."""
 _FEW_RULES = 6
 """Rows in which it is worth listing rules."""
 _FOR_RULES = 90
@@ -163,7 +165,7 @@ class AlertList(Panel):
             right = [(api(self.app).registry.by_id["evidence"].shown, "key"), (f" {rest}", "dim")]
         shown = shown[: max(0, height)] + elsewhere
         y = len(shown)
-        self.targets = [(y, 1, width + 1, self._runs)] if elsewhere else []
+        self.targets = [(y, 1, width + 1, partial(self.press, actions.RUNS))] if elsewhere else []
         more: Row = [(f"  {hidden} more below", "dim")] if rows and hidden > 0 else []
         for state, count in _counted(rows):
             right.append((f"{'   ' if right else ''}{state} {count}", "dim"))
@@ -193,9 +195,6 @@ class AlertList(Panel):
                 return [*out, [(f"and {len(rules) - count} more: runwatch rules", "dim")]]
             out += lines
         return out
-
-    def _runs(self) -> None:
-        api(self.app).action_do(actions.RUNS)
 
     def _row(self, row: IncidentRow, width: int, pointer: str) -> list[Row]:
         """Return one alert with its rule where there is room for that."""
@@ -295,6 +294,7 @@ class AlertDetail(PagePanel):
             lines = [[(piece, "title")] for piece in title] + lines
         lines = lines if len(lines) <= height else [line for line in lines if line]
         page = self.part(lines, height)
+        self.targets = [*self._links(row, page, width)]
         more = f"{self.below} more below" + ": v" * (not self.alone)
         right: Row = [(more, "dim" if self.alone else "key")] if self.below else []
         return Content([("evidence", "title")], page, right)
@@ -310,20 +310,42 @@ class AlertDetail(PagePanel):
 
     def _about(self, row: IncidentRow, width: int) -> list[Row]:
         """Return where it is and since when."""
-        where = [f"rule {row.rule}"]
-        where += [metrics.label(row.metric)] if row.metric else []
-        where += [f"rank {row.rank}"] if row.rank is not None else []
-        where += [f"step {numbers.step(row.step)}"] if row.step is not None else []
-        where += [f"line {row.line:,}"] if row.line is not None else []
-        if row.since is not None:
-            where.append(f"since {plain.clock(row.since)}")
-        elif row.state != "pending" and row.step is None:
-            where.append("from before it was watched")
-        where += [f"ok at step {numbers.step(row.resolved_step)}"] if row.resolved_step is not None else []
+        said = [text for text, _ in self._where(row)]
+        return [[(piece, "dim")] for piece in cells.joined(said, max(10, width), _GAP)]
+
+    def _where(self, row: IncidentRow) -> Iterator[tuple[str, Callable[[], object] | None]]:
+        """Yield where it is and since when, each with what a click on it does, if anything."""
         if left := self.scene.silence_left(row.id):
             key = api(self.app).registry.by_id["silence"].shown
-            where.insert(0, f"{left}: {key} sends it again")
-        return [[(piece, "dim")] for piece in cells.joined(where, max(10, width), "   ")]
+            yield f"{left}: {key} sends it again", partial(self.press, "silence")
+        yield f"rule {row.rule}", None
+        if row.metric:
+            yield metrics.label(row.metric), partial(self.press, "jump")
+        if row.rank is not None:
+            yield f"rank {row.rank}", partial(self._rank, row.rank)
+        if row.step is not None:
+            yield f"step {numbers.step(row.step)}", partial(self.press, "jump")
+        if row.line is not None:
+            yield f"line {row.line:,}", partial(self.press, "jump_log")
+        if row.since is not None:
+            yield f"since {plain.clock(row.since)}", None
+        elif row.state != "pending" and row.step is None:
+            yield "from before it was watched", None
+        if row.resolved_step is not None:
+            yield f"ok at step {numbers.step(row.resolved_step)}", None
+
+    def _rank(self, rank: int) -> None:
+        api(self.app).show_rank(rank)
+
+    def _links(self, row: IncidentRow, page: list[Row], width: int) -> Iterator[Target]:
+        """Yield what of the rows that are shown leads somewhere."""
+        about = self._about(row, width)
+        for y, shown in enumerate(page, 1):
+            parts = shown[0][0].split(_GAP) if shown in about else []
+            for text, act in self._where(row):
+                if act is not None and text in parts:
+                    x = 1 + cells.width(_GAP.join([*parts[: parts.index(text)], ""]))
+                    yield y, x, x + cells.width(text), act
 
     def _why(self, row: IncidentRow, width: int) -> list[Row]:
         """Return cause and advice, what is needed to follow it, and the symptoms."""

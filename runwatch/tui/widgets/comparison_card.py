@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ class ComparisonCard(Panel):
         """Return all that is known in a frame, or the verdicts alone."""
         if height >= self.needed(width):
             return super().draw(width, height)
-        self.targets = [(y, 0, width, self._change) for y in range(height)]
+        self.targets = [(y, 0, width, partial(self.press, _CHANGES)) for y in range(height)]
         rows = self._rows(width, verdicts=True)[:height]
         return rows + [[] for _ in range(height - len(rows))]
 
@@ -57,13 +58,10 @@ class ComparisonCard(Panel):
         shown = self.scene.run
         name = "" if shown is None else f" with {shown.name}"
         rows = self._rows(width)[:height]
-        self.targets = [(y, 0, width + 2, self._change) for y in range(height + 2)]
+        self.targets = [(y, 0, width + 2, partial(self.press, _CHANGES)) for y in range(height + 2)]
         key = api(self.app).registry.by_id[_CHANGES].shown if self.is_attached else ""
         right: Row = [(key, "key"), (" changes or ends it", "dim"), ("   runwatch compare says more", "dim")]
         return Content([("compared", "title"), (name, "dim")], rows, right)
-
-    def _change(self) -> None:
-        api(self.app).action_do(_CHANGES)
 
     def _rows(self, width: int, *, verdicts: bool = False) -> list[Row]:
         scene = self.scene
@@ -86,6 +84,10 @@ class ComparisonCard(Panel):
         scene, run = self.scene, self.scene.run
         assert run is not None
         name = scene.name_of(other.id)
+        both = ((run.name, scene.columns), (name, scene.others[other.id]))
+        if broken := [who for who, columns in both if _is_broken(columns.get(other.metric))]:
+            label = metrics.label(other.metric)
+            yield f"{' and '.join(broken)}: the newest {label} is not finite", "crit"
         differs = other.gap is not None and other.gap.real
         if other.gap is None:
             yield f"{name}: too few steps in common to compare", "dim"
@@ -100,6 +102,11 @@ class ComparisonCard(Panel):
         if changed:
             yield f"{'; '.join(changed[:_SETTINGS])}{more}", ""
         yield f"{cause(known, differs=differs)}", "warn" if len(known.variables) > 1 else "dim"
+
+
+def _is_broken(columns: Columns | None) -> bool:
+    """Return whether a chart ends with values that are not finite."""
+    return columns is not None and columns.last[-1:] == (None,) and any(columns.nonfinite[-1:])
 
 
 def _known(name: str, about: Mapping[str, str], columns: Mapping[str, Columns]) -> Known:

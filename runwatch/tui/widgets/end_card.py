@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from runwatch.render import cells, outcome, plain, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
+from runwatch.tui import actions
 from runwatch.tui.widgets.rows import Panel
 
 _BETWEEN = 6
@@ -17,6 +20,7 @@ class EndCard(Panel):
     """There once the run that is shown has ended."""
 
     can_focus = False
+    opens = actions.ALERTS
 
     def needed(self, width: int) -> int:
         """Return how many rows show all of it at this outer width, with the frame; 0 before the end."""
@@ -38,7 +42,15 @@ class EndCard(Panel):
         ]
         room = width - cells.width(title) - _BETWEEN
         right = next((row for row in ways if cells.row_width(row) <= room), ways[-1])
-        return Content([(title, role)], self._rows(width), right)
+        begin = width - 1 - cells.row_width(right[-2:])
+        self.targets = [(0, begin, width + 2, partial(self.press, "back"))]
+        rows = self._rows(width)
+        for y, row in enumerate(rows, 1):
+            before, found, _ = "".join(text for text, _ in row).partition(outcome.GO_BACK)
+            if found:
+                act = partial(self.press, actions.CHECKPOINTS)
+                self.targets.append((y, 1 + cells.width(before), width + 1, act))
+        return Content([(title, role)], rows, right)
 
     def _rows(self, width: int) -> list[Row]:
         run, glyphs = self.scene.run, self.scene.glyphs

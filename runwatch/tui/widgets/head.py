@@ -9,7 +9,6 @@ from runwatch.render import cells, numbers, plain, states
 from runwatch.render.cells import Row, Segment
 from runwatch.render.progress import bar
 from runwatch.tui import actions
-from runwatch.tui.api import api
 from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.rows import Rows
 
@@ -61,13 +60,10 @@ class Head(Rows):
         self.targets, at = [], 0
         for view, tab in tabs:
             begin, at = at, at + cells.row_width(tab)
-            act = partial(self._open, view)
+            act = partial(self.press, view)
             self.targets += [(y, begin, at + 1, act) for y in ((1, 2) if width < _THUMB else (2,))]
             at += 1
         return [_state(scene, width), _progress(scene, width, tabs), row][:height]
-
-    def _open(self, view: str) -> None:
-        api(self.app).action_do(view)
 
 
 def freshness(scene: Scene) -> Segment:
@@ -230,7 +226,7 @@ def _tabs(scene: Scene, view: str, names: dict[str, str], digits: bool) -> Tabs:
         else:
             text = f" {key} {label}".rstrip()
         tab: Row = [(text, "title" if name == view else "dim" if there else "track")]
-        count, role = _open(scene, name)
+        count, role = _open(scene, name) if name != actions.RUNS or name != view else (0, "")
         if count:
             tab += [("(", "dim"), (str(count), role), (")", "dim")]
         tabs.append((name, tab))

@@ -41,6 +41,9 @@ class Note(Panel):
         if run is not None and choose.of_run(run):
             wanted = scene.filters.get(actions.METRICS, "")
             return [f"no metric fits {wanted!r}; esc shows all"]
+        if run is not None and run.history is None and (none := states.without_steps(scene.runs)):
+            why = f"runwatch formats {run.log_source}" if run.log_source else "runwatch formats FILE"
+            return [none, _LOOKED_FOR[0], "to see why one of them is no run:", why]
         lines = [scene.waiting_for()]
         if run is None:
             return lines + [*_LOOKED_FOR] * (scene.link == "live")

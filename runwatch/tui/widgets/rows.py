@@ -208,6 +208,10 @@ class Rows(Widget):
         self._strips = [None] * len(self._drawn)
         self.refresh()
 
+    def press(self, action: str) -> None:
+        """Carry out an action of the registry, as its key does."""
+        api(self.app).action_do(action)
+
     def click(self, x: int, y: int) -> bool:
         """Do what a click on this cell does; return whether it does anything."""
         for row, begin, end, act in self.targets:

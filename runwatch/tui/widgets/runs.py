@@ -169,6 +169,7 @@ class RunDetail(Panel):
     """What is wrong with the run on the screen, in full, and where it is."""
 
     can_focus = False
+    opens = actions.OVERVIEW
 
     def needed(self, width: int) -> int:
         """Return how many rows show all of it at this outer width, with the frame."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from itertools import chain
 
 from runwatch.core import metrics
@@ -12,8 +13,9 @@ from runwatch.render.cells import Row
 from runwatch.render.charts.sparkline import of_columns, sparkline
 from runwatch.render.panel import Content
 from runwatch.tui import actions, choose
+from runwatch.tui.api import api
 from runwatch.tui.scene import Scene
-from runwatch.tui.widgets.rows import Panel, Rows
+from runwatch.tui.widgets.rows import Panel, Rows, Target
 
 _NAME, _VALUE = 9, 8
 _LEAST_TREND = 5
@@ -50,10 +52,10 @@ class Stats(Rows):
         names, said = len(self._names()), len(self._said(width))
         return (names + 1 if names else 0) + (said + 1 if said else 0)
 
-    def _said(self, width: int) -> list[Row]:
+    def _said(self, width: int) -> list[tuple[Row, summary.Line]]:
         """Return the lines of the summary."""
         lines = [line for line in card(self.scene.run) if line.label not in self.said]
-        return pairs(lines, width - 2, self.scene.glyphs.ellipsis)
+        return placed(lines, width - 2, self.scene.glyphs.ellipsis)
 
     def _label(self, width: int) -> int:
         """Return the cells that names get: what the longest needs, as far as a trend still fits."""
@@ -74,6 +76,7 @@ class Stats(Rows):
         scene, trend, label = self.scene, self._trend(width), self._label(width)
         names = self._names()
         said = self._said(width)
+        self.targets = []
         rows: list[Row] = [[(f" {'metric':<{label}} {'last':>{_VALUE}} trend", "dim")]] if names else []
         spaced = 2 * len(names) + 2 + len(said) <= height
         shown = names[: max(0, height - 1)]
@@ -82,19 +85,22 @@ class Stats(Rows):
             item = scene.latest(metric)
             if item is None:
                 continue
-            _, text, role = summary.last(item)
+            _, text, role, _ = newest = summary.last(item)
             columns = scene.columns.get(metric)
             drawn = columns and trend and not summary.is_constant(item)
             line = sparkline(of_columns(columns), trend, scene.glyphs) if columns and drawn else ""
             name = cells.pad(written, label, scene.glyphs.ellipsis)
             value = cells.pad(text, _VALUE, scene.glyphs.ellipsis, right=True)
+            self.targets += _leading(self, newest, len(rows), 0, width)
             rows.append([(f" {name} ", ""), (value, role), (f" {line}", "smooth")])
             if spaced:
                 rows.append([])
         if said and height - len(rows) > 1:
             rows += [[]] if names and not spaced and len(rows) + 2 + len(said) <= height else []
             rows += [[(" summary", "dim")]] if names else []
-            rows += [[(" ", ""), *row] for row in said[: height - len(rows)]]
+            for row, about in said[: height - len(rows)]:
+                self.targets += _leading(self, about, len(rows), 0, width)
+                rows.append([(" ", ""), *row])
         return rows
 
 
@@ -122,10 +128,17 @@ def pairs(lines: Sequence[summary.Line], width: int, more: str, label: int = 0) 
 
     A value that is too long continues in the next rows.
     """
+    return [row for row, _ in placed(lines, width, more, label)]
+
+
+def placed(
+    lines: Sequence[summary.Line], width: int, more: str, label: int = 0
+) -> list[tuple[Row, summary.Line]]:
+    """Return the rows of `pairs`, each with the line that it shows."""
     label = label or label_width(lines, width)
     names = cells.apart([line.label for line in lines], label, more)
     return [
-        [(f"{cells.pad(name if not n else '', label, more)} ", "dim"), (piece, line.role)]
+        ([(f"{cells.pad(name if not n else '', label, more)} ", "dim"), (piece, line.role)], line)
         for name, line in zip(names, lines, strict=True)
         for n, piece in enumerate(cells.wrapped(line.value, max(1, width - label - 1), _MOST, more))
     ]
@@ -146,6 +159,13 @@ def _saves(scene: Scene, width: int, most: int) -> list[Row]:
     rows = run.checkpoints[: max(0, most)]
     drawn = [checkpoints.brief(row, scene.glyphs, usual, go_back=row is good) for row in rows]
     return [row[:-1] if cells.row_width(row) > width else row for row in drawn]
+
+
+def _leading(widget: Rows, line: summary.Line, y: int, begin: int, end: int) -> list[Target]:
+    """Return what a click on a line shows: the curve of its metric, or the checkpoints."""
+    if line.label == actions.CHECKPOINTS:
+        return [(y, begin, end, partial(widget.press, actions.CHECKPOINTS))]
+    return [(y, begin, end, lambda: api(widget.app).show_metric(line.metric))] if line.metric else []
 
 
 class SummaryCard(Panel):
@@ -178,7 +198,12 @@ class SummaryCard(Panel):
         lines += newest[: max(0, height - len(lines))]
         across = max(1, min(width // _COLUMN, -(-len(lines) // max(1, height))))
         each = width // across
-        written = [cells.fit(row, each) for row in pairs(lines, each - (across > 1), more)]
+        found = placed(lines, each - (across > 1), more)
+        self.targets = []
+        for i, (_, about) in enumerate(found[: across * height]):
+            x = 1 + i // max(1, height) * each
+            self.targets += _leading(self, about, 1 + i % max(1, height), x, x + each)
+        written = [cells.fit(row, each) for row, _ in found]
         hidden = len(written) - across * height
         shown = written[: across * height]
         rows = [[*chain.from_iterable(shown[i::height])] for i in range(min(height, len(shown)))]
@@ -304,7 +329,8 @@ class Summary(Panel):
         """Return the runs, then the metrics, then what was found out about the run."""
         scene, run, more = self.scene, self.scene.run, self.scene.glyphs.ellipsis
         runs = scene.ordered_runs
-        below: list[Row] = []
+        nothing = summary.Line("", "")
+        below: list[tuple[Row, summary.Line]] = []
         if run is not None:
             facts = {name: text for name, text in run.facts.items() if name not in _PAGE}
             if run.format:
@@ -316,13 +342,20 @@ class Summary(Panel):
             }
             label = label_width([*chain.from_iterable(sections.values())], width)
             for title, lines in sections.items():
-                below += [[], [(title, "dim")], *pairs(lines, width, more, label)] if lines else []
+                found = placed(lines, width, more, label)
+                below += [([], nothing), ([(title, "dim")], nothing), *found] if found else []
         room = max(1, height // 4, height - len(below))
         shown = self._nearest(runs, room if len(runs) <= room else max(1, room - 1))
         rows: list[Row] = [run_line(row, width, self._here(row)) for row in shown]
         if len(rows) < len(runs):
             rows.append([(f"and {len(runs) - len(rows)} more", "dim")])
-        return Content([("runs", "title"), (f" {len(runs)}", "dim")], [*rows, *below])
+        self.targets = [(y, 1, width + 1, partial(self._choose, row.id)) for y, row in enumerate(shown, 1)]
+        for y, (_, about) in enumerate(below, 1 + len(rows)):
+            self.targets += _leading(self, about, y, 1, width + 1)
+        return Content([("runs", "title"), (f" {len(runs)}", "dim")], [*rows, *(row for row, _ in below)])
+
+    def _choose(self, run: str) -> None:
+        api(self.app).choose_run(run)
 
     def _nearest(self, runs: Sequence[RunRow], most: int) -> Sequence[RunRow]:
         """Return the runs around the one on the screen, it among them."""

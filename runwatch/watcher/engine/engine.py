@@ -291,6 +291,7 @@ class Engine:
         changes: list[Change] = []
         for group_id in self.groups if group_ids is None else group_ids:
             group = self.groups[group_id]
+            group.judged = True
             if group.provisional and group.settled is None:
                 changes += self._fold_provisional(group)
             changes += withdrawn(group, now)
@@ -325,6 +326,7 @@ class Engine:
         for group in self.groups.values():
             changes += self._place_early(group, now, live=False)
         for group in self.groups.values():
+            group.judged = True
             if sight(group, now) is not None and not group.runs:
                 begin(group, self.rules, self._detail)
                 sight(group, now)

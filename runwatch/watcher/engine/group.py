@@ -82,6 +82,8 @@ class Group:
 
     What silence says of one that was not is history: it ended before.
     """
+    judged: bool = False
+    """Rules about silence and about several ranks have looked at it."""
     leader: Source | None = None
     machine: Machine = field(default_factory=Machine)
     deadline: float | None = None

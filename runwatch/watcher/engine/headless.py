@@ -141,6 +141,9 @@ class Headless:
         return {"type": "progress", "id": self._known[run.id], **body, **why, "records": run.records}
 
     def _is_over(self, group: Group, watched: WatchedRun, now: float) -> bool:
+        """Return whether nothing more comes of a run: neither lines nor incidents."""
+        if not group.judged:
+            return False
         if watched.closed or all(source.ended for source in group.sources.values()):
             return True
         if group.unseen:

@@ -45,7 +45,7 @@ def message(notification: Notification) -> dict[str, Any]:
         "content": escape(composed.subject, PLAIN),
         "embeds": [
             {
-                "title": escape(f"{composed.word}: {composed.title}", TITLE),
+                "title": escape(composed.headline(TITLE // 2), TITLE),
                 "description": escape(composed.body(), BODY),
                 "color": _OVER if over else _COLOR[severity(notification.incident)],
             }

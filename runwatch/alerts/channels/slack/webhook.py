@@ -7,7 +7,8 @@ The webhook's address is a secret and appears in no outcome, log or error.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
@@ -84,7 +85,7 @@ def message(notification: Notification) -> dict[str, Any]:
     """Return the payload: `text` for the phone's notification, `blocks` for the channel."""
     composed = compose(notification, repeats="Slack")
     blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": _text(f"{composed.word}: {composed.title}", HEADER)},
+        {"type": "header", "text": _plain(_escaped(composed.headline, HEADER))},
         _section(composed.facts, FACT if notification.wording is None else OWN),
     ]
     blocks += [_section([said], PROSE) for said in composed.prose()]
@@ -92,23 +93,28 @@ def message(notification: Notification) -> dict[str, Any]:
         blocks.append(_section(composed.others, OTHER))
     footnotes = " · ".join(filter(None, (composed.numbers, *composed.notes)))
     if footnotes:
-        blocks.append({"type": "context", "elements": [_text(footnotes, EVIDENCE)]})
+        blocks.append({"type": "context", "elements": [_plain(_fit(footnotes, EVIDENCE))]})
     return {"text": _fit(composed.subject, SUMMARY), "blocks": blocks}
 
 
 def _section(lines: Iterable[str], limit: int) -> dict[str, Any]:
     """Return a block of lines, each of at most `limit` characters."""
     content = "\n".join(_fit(line, limit) for line in lines)
-    return {"type": "section", "text": {"type": "plain_text", "text": content, "emoji": False}}
+    return {"type": "section", "text": _plain(content)}
 
 
-def _text(content: str, limit: int) -> dict[str, Any]:
-    return {"type": "plain_text", "text": _fit(content, limit), "emoji": False}
+def _plain(content: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": content, "emoji": False}
 
 
 def _fit(content: str, limit: int) -> str:
     """Return one line, escaped and at most `limit` characters long after that."""
+    return _escaped(partial(text.plain, content), limit)
+
+
+def _escaped(cut: Callable[[int], str], limit: int) -> str:
+    """Return what `cut` leaves of a line, escaped and at most `limit` characters long after that."""
     keep = limit
-    while len(escaped := text.slack(content, keep)) > limit:
+    while len(escaped := text.slack(cut(keep), keep)) > limit:
         keep -= max(1, (len(escaped) - limit) // 5)
     return escaped

@@ -38,7 +38,7 @@ def message(notification: Notification) -> dict[str, Any]:
     composed = compose(notification, repeats="Teams")
     color = "good" if notification.change == "resolved" else _COLOR[severity(notification.incident)]
     parts = (composed.facts, composed.prose(), [composed.numbers], composed.others, composed.notes)
-    blocks = [_block(f"{composed.word}: {composed.title}", weight="bolder", size="large", color=color)]
+    blocks = [_block(composed.subject, weight="bolder", size="large", color=color)]
     blocks += [_block(line) for lines in parts for line in lines if line]
     card = {
         "type": "AdaptiveCard",

@@ -73,5 +73,5 @@ class TelegramChannel:
 def message(notification: Notification) -> str:
     """Return the text in MarkdownV2: the first line bold, everything else as it is."""
     composed = compose(notification, repeats="Telegram")
-    head = escape(f"{composed.word}: {composed.title}", 900)
+    head = escape(composed.subject, 900)
     return f"*{head}*\n{escape(composed.body(), MOST - len(head) - 3)}"
