@@ -20,8 +20,8 @@ from runwatch.core.fold.rows import Floats, Rows
 from runwatch.core.fold.stages import trains
 from runwatch.core.loss_level import LossLevel
 
-_CRASHED, _OVER = "crashed", "over"
-_SAID = dict.fromkeys((*CRASH_KINDS, "resume"), _CRASHED) | {"over": _OVER}
+_CRASHED, _OVER, _LAUNCH = "crashed", "over", "launch"
+_SAID = dict.fromkeys((*CRASH_KINDS, "resume"), _CRASHED) | {"over": _OVER, "launch": _LAUNCH}
 """Kinds of events that show whether a step that starts from the beginning is a restart, or of another run."""
 
 
@@ -63,6 +63,8 @@ class RunBoundaries:
     """A line said that it gets no better, and no step was printed since."""
     _announced: bool = False
     """A line announced a stage of training, and no step was printed since."""
+    _launched: bool = False
+    """The first lines of the log came again, and no step was printed since."""
 
     @property
     def trained(self) -> bool:
@@ -104,6 +106,9 @@ class RunBoundaries:
             if kind == "stage":
                 self._announced = True
                 continue
+            if kind == _LAUNCH:
+                self._launched = True
+                continue
             if kind in (_CRASHED, _OVER):
                 self._ended = self._ended if self._ended == _CRASHED else kind
                 continue
@@ -112,14 +117,16 @@ class RunBoundaries:
             since = here
             rows = train if kind == TRAIN else evals
             step, last = rows.step[index], self._last_step(train, offset, begins)
-            other = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
-            other = other or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
-            other = other or self._announced or (kind == TRAIN and self._stopped)
+            unlike = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
+            unlike = unlike or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
+            other = unlike or self._announced or (kind == TRAIN and self._stopped)
             anew = kind == TRAIN and step == last and self._finished and self._has_another_total(train, index)
-            back = step < last
+            back = step < last or (kind == TRAIN and self._launched and step == last == self._first)
             again = back and (self._finished or other or (kind == TRAIN and self._begins_again(train, index)))
             if anew or again:
-                begins[offset] = Former(self._last_pattern(train, offset), self._announced)
+                begins[offset] = Former(
+                    self._last_pattern(train, offset), self._announced and (unlike or not self._launched)
+                )
                 self._finished, self._first, self._level, self._cyclic = False, np.nan, LossLevel(), False
             elif back and kind == TRAIN:
                 self._cyclic |= step <= self._first and self._ended != _CRASHED
@@ -128,7 +135,7 @@ class RunBoundaries:
             elif kind == TRAIN:
                 self._finished = False
             if kind == TRAIN:
-                self._announced, self._stopped, self._ended = False, False, ""
+                self._announced, self._stopped, self._launched, self._ended = False, False, False, ""
         self._follow(train, since, len(train))
         if len(train):
             self._left, self._stride = self._course(train, len(train))

@@ -23,7 +23,6 @@ from runwatch.core.fold.rows import (
     by_rank,
     marks_of,
     newest_of,
-    part_of,
     ranks_of,
     samples_of,
     step_of_last,
@@ -97,7 +96,7 @@ class Splitter:
             planned = self._plan.take(rows, plans.between(low, high), trained=trained or index > 0)
             total, epoch_steps = self._newest_total(rows) if planned else (None, None)
             block = Block(
-                samples={name: cut for name, s in samples.items() if len(cut := part_of(s, low, high))},
+                samples={name: cut for name, s in samples.items() if len(cut := s.between(low, high))},
                 progress=Samples(rows.offset, rows.line, rows.step, rows.step) if len(rows) else None,
                 moments=rows.moments(),
                 events=[e for at, e in events if low <= at < high and (index or e not in early)],
