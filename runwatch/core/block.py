@@ -68,6 +68,8 @@ class Block:
     events: Sequence[Event] = ()
     restarts: Sequence[int] = ()
     """Offsets at which the step went back: baselines do not span these."""
+    begins_again: float = math.inf
+    """The last of those at which a launch began with the first step."""
     ranks: Mapping[int, RankProgress] = field(default_factory=dict)
     """Newest progress of each rank that reported."""
     marks: Mapping[str, int] = field(default_factory=dict)

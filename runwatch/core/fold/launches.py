@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -48,18 +47,3 @@ class Launches:
                 steps = rows.step[:at] if rows is not None else np.empty(0)
                 steps = steps[~np.isnan(steps)]
                 self.known.append((self._opened, int(steps[-1]) if len(steps) else newest))
-
-
-def begins_again(block: Block, first: int | None) -> float:
-    """Return the offset of the newest record of a block with which a launch starts from the first step.
-
-    `first` is the run's first step before the block; without any, there is none.
-    """
-    rows = block.progress
-    if rows is None or not block.restarts:
-        return math.inf
-    known = rows.step[~np.isnan(rows.step)] if first is None else (first,)
-    back = rows.step[np.searchsorted(rows.offset, block.restarts)]
-    return max(
-        (at for at, step in zip(block.restarts, back, strict=True) if step <= known[0]), default=math.inf
-    )

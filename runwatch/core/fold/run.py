@@ -14,7 +14,7 @@ from runwatch.core.block import Block, Moment
 from runwatch.core.checkpoint import Checkpoint, Checkpoints, last_good
 from runwatch.core.ending import ENDS, STOPS
 from runwatch.core.fold.eta import Estimate
-from runwatch.core.fold.launches import Launches, begins_again
+from runwatch.core.fold.launches import Launches
 from runwatch.core.fold.planned import Plan
 from runwatch.core.fold.position import Position
 from runwatch.core.fold.rank_state import RankState
@@ -116,14 +116,13 @@ class Run:
         before = (self.records, self.last_step)
         self.launches.observe(block, self.records, self.position.newest)
         self.stage.observe(block, first=not self.records)
-        again = begins_again(block, self.first_step)
         for name, samples in block.samples.items():
             if name not in self.series:
                 if len(self.series) >= MAX_SERIES:
                     continue
                 self.series[name] = Series(name, self.detail)
-            self.series[name].add(samples, again)
-        if again < np.inf:
+            self.series[name].add(samples, block.begins_again)
+        if block.begins_again < np.inf:
             for name in self.series.keys() - block.samples.keys():
                 self.series[name].summary.begins_again = True
         if block.progress is not None:

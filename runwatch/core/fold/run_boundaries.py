@@ -82,8 +82,12 @@ class RunBoundaries:
         self._first = self._left = self._stride = self._epoch = np.nan
         self._level, self._cyclic, self._stepped = LossLevel(), False, False
 
-    def find(self, batch: Batch, train: Rows, evals: Rows) -> tuple[dict[float, Former], list[float]]:
+    def find(
+        self, batch: Batch, train: Rows, evals: Rows
+    ) -> tuple[dict[float, Former], list[float], list[float]]:
         """Return the offsets at which a run begins, with what was before, and those at which one restarts.
+
+        The last are the restarts that a launch shows which begins with the first step again.
 
         Only the few records at which something other than the next step happens are looked at.
         """
@@ -96,21 +100,11 @@ class RunBoundaries:
         said = [(float(event.offset), _SAID[event.kind]) for event in batch.events if event.kind in _SAID]
         begins: dict[float, Former] = {}
         restarts: list[float] = []
+        relaunched: list[float] = []
         since = 0
         for offset, kind, index in _turns(train, evals, ends, stops, headers, said, self._finished):
-            if kind in ("finished", "early_stop"):
-                begun = not np.isnan(self._last_step(train, offset, begins))
-                self._finished |= begun and kind == "finished"
-                self._stopped |= begun and kind == "early_stop"
-                continue
-            if kind == "stage":
-                self._announced = True
-                continue
-            if kind == _LAUNCH:
-                self._launched = True
-                continue
-            if kind in (_CRASHED, _OVER):
-                self._ended = self._ended if self._ended == _CRASHED else kind
+            if kind not in (TRAIN, EVAL):
+                self._take(kind, begun=not np.isnan(self._last_step(train, offset, begins)))
                 continue
             here = index if kind == TRAIN else int(np.searchsorted(train.offset, offset))
             self._follow(train, since, here)
@@ -129,7 +123,10 @@ class RunBoundaries:
                 )
                 self._finished, self._first, self._level, self._cyclic = False, np.nan, LossLevel(), False
             elif back and kind == TRAIN:
-                self._cyclic |= step <= self._first and self._ended != _CRASHED
+                if step <= self._first and (self._launched or self._ended == _CRASHED):
+                    relaunched.append(offset)
+                else:
+                    self._cyclic |= step <= self._first
                 self._level.restart()
                 restarts.append(offset)
             elif kind == TRAIN:
@@ -142,7 +139,16 @@ class RunBoundaries:
             self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
             self._epoch = float(train.epoch[-1])
         self._step = self._last_step(train, np.inf, begins)
-        return begins, restarts
+        return begins, restarts, relaunched
+
+    def _take(self, kind: str, *, begun: bool) -> None:
+        """Take what a line says of a launch; `begun` says whether the current run has a step."""
+        self._finished |= begun and kind == "finished"
+        self._stopped |= begun and kind == "early_stop"
+        self._announced |= kind == "stage"
+        self._launched |= kind == _LAUNCH
+        if kind in (_CRASHED, _OVER) and self._ended != _CRASHED:
+            self._ended = kind
 
     def _counted(self, train: Rows) -> Rows:
         """Return records with their epochs in place of steps, as long as no step was printed."""

@@ -72,7 +72,7 @@ class Splitter:
         bars, train, evals = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL))
         plans = Rows.of(batch, PLAN, BAR_OF_RUN)
         train, stepless = self._bar_steps.fill(batch, train, bars)
-        begins, restarts = self._boundaries.find(batch, train, evals)
+        begins, restarts, relaunched = self._boundaries.find(batch, train, evals)
         events = list(self._plan.place(batch.events, train.offset, trained=trained))
         stepped = train.offset[~np.isnan(train.step)]
         restarts = [offset for offset in restarts if offset in stepped]
@@ -101,6 +101,7 @@ class Splitter:
                 moments=rows.moments(),
                 events=[e for at, e in events if low <= at < high and (index or e not in early)],
                 restarts=[int(offset) for offset in restarts if low <= offset < high],
+                begins_again=max((at for at in relaunched if low <= at < high), default=np.inf),
                 ranks=ranks_of(batch, low, high),
                 marks=marks_of(batch, low, high),
                 total=total,
