@@ -160,6 +160,8 @@ DOUBTFUL = {
     "scores below a heading that a known format leaves": _lines(
         MEGATRON + "----[Evaluate]----\nExtract features:\nRecall@1: {x:.4f} - AP: {x:.4f}\n"
     ),
+    "losses of which none is the whole": "time/total_timesteps,train/value_loss,train/policy_loss\n"
+    + _lines("{i}000,{x:.4f},-{x:.4f}\n"),
     "no loss": _lines("step {i}: foo {x:.4f} lr 1.0e-03\n"),
 }
 

@@ -366,3 +366,32 @@ def test_the_only_loss_of_held_out_data_is_that_of_validation_whatever_it_is_cal
     parsed = parse(_lines(train + line.replace("{split}", "val").replace("{x}", "{val}")))
     assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
+@pytest.mark.parametrize(("batches", "total"), [(125, None), (4000, 4000)])
+def test_an_end_that_the_share_behind_it_contradicts_is_of_samples(batches, total):
+    places = [n * batches // 40 for n in range(40)]
+    text = "".join(
+        f"Step [{n:5}/4000 ({100 * n / batches:3.0f}%)] | Loss {2.5 / (n + 1):.4f}\n" for n in places
+    )
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == places
+    assert {names.count("total") for _, _, names in parsed.tables} == {int(total is not None)}
+
+
+def test_rows_of_numbers_may_be_nan():
+    rows = (
+        "".join(f"{n}, {90 - n}.12345,{n + 10}.125\n" for n in range(40))
+        + "0,     nan,10.125\n1,     nan,9.5\n"
+    )
+    parsed = parse(rows.encode())
+    assert parsed.column("step").tolist() == [*range(40), 0, 1]
+    assert str(parsed.column("train/loss").tolist()[-1]) == "nan"
+
+
+def test_the_set_that_is_evaluated_may_be_called_evl():
+    parsed = parse(
+        _lines("epoch {step} >>>>\ntraining set : loss {loss}, acc 0.{acc}\nevl set : loss {val}, acc 0.5\n")
+    )
+    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS

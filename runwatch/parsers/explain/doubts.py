@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from runwatch.core.plural import counted
 from runwatch.parsers.explain.course import Course
-from runwatch.parsers.lexicon.words import is_quality
+from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val
 
 _WEIGHTS = {
     "weak format": 0.01,
@@ -31,6 +31,7 @@ _WEIGHTS = {
     "bar": 0.03,
     "no loss": 0.2,
     "no loss, other measures": 0.02,
+    "losses, none the whole": 0.08,
     "loss in most records": 0.06,
     "loss in few records": 0.15,
     "scores not read": 0.08,
@@ -194,6 +195,11 @@ def _of_values(grounds: Grounds) -> Iterator[Doubt]:
     if not losses and grounds.lost is not None:
         reason = f"no loss of training was read, but lines print one: line {grounds.lost:,}"
         yield Doubt(_WEIGHTS["no loss"], reason)
+    elif not losses and any(is_loss(name.encode()) and not is_val(name.encode()) for name in names):
+        reason = "several losses were found, and which of them is that of training is unknown"
+        yield Doubt(
+            _WEIGHTS["losses, none the whole"] if grounds.learned is None else _WEIGHTS["no loss"], reason
+        )
     elif not losses and grounds.learned is None and any(is_quality(name.encode()) for name in names):
         reason = "no loss of training was found, but other measures of how it goes"
         yield Doubt(_WEIGHTS["no loss, other measures"], reason)

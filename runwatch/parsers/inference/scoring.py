@@ -20,6 +20,7 @@ from runwatch.parsers.inference.places import (
     Kept,
     Place,
     counter_of,
+    ends_elsewhere,
     grows,
     names_of,
     ratio,
@@ -129,6 +130,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         losses=frozenset(name for name in quality & shown if is_loss(name) or meant.get(name) == LOSS),
         aliases=meant,
         pattern="learned" + BY_EPOCH * repeats,
+        endless=counter is not None and ends_elsewhere(lines, counter),
         nested=counter is not None and (epoch is not None or (not validated and takes_turns(lines, counter))),
     )
     score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)

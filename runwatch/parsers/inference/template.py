@@ -230,7 +230,7 @@ class LearnedMatcher(Matcher):
             taken.add(index)
             unit = number.unit(what) if number.suffix else Unit()
             columns.append((what, number.name if what == EPOCH else b"", unit, (number.start, number.end)))
-            if number.total is not None:
+            if number.total is not None and not (plan.endless and what != EPOCH):
                 columns.append((end, b"", Unit(), number.total))
         if plan.counter is None and plan.epoch is not None:
             return self._match(plan.pattern, HEADING, columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection
 from itertools import pairwise
@@ -92,6 +93,7 @@ def _falls(lines: list[Kept], name: bytes) -> bool:
 
 def is_curve(values: list[float]) -> bool:
     """Whether numbers that nothing names fall as a loss does: clearly, and from each eighth to the next."""
+    values = [value for value in values if math.isfinite(value)]
     size = len(values) // 8
     means = [sum(values[i * size : (i + 1) * size]) for i in range(8)]
     downs = sum(b < a for a, b in pairwise(means))
@@ -100,5 +102,6 @@ def is_curve(values: list[float]) -> bool:
 
 def falls(values: list[float], least: float = _CLEARLY) -> bool:
     """Whether numbers are less in their second half than `least` of those in the first, on average."""
+    values = [value for value in values if math.isfinite(value)]
     half = len(values) // 2
     return half > 0 and sum(values[-half:]) < least * sum(values[:half])

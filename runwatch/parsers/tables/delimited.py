@@ -76,8 +76,9 @@ def _reader(schema: Schema) -> Reader:
 def _trained(schema: Schema, names: Sequence[str]) -> list[int]:
     """Return the columns that rows of training fill: losses, or other values if there is no loss.
 
-    Those of held-out data are among them where the schema calls them a record's own. Else a mean over the
-    epoch (`loss_epoch`) is none where the steps (`loss_step`) have a column of their own.
+    Those of held-out data are among them where the schema calls them a record's own, but for values of each
+    batch of a validation, which are counted by themselves. Else a mean over the epoch (`loss_epoch`) is
+    none where the steps (`loss_step`) have a column of their own.
     """
     step = schema.step_key(frozenset(names))
     found = [
@@ -86,10 +87,8 @@ def _trained(schema: Schema, names: Sequence[str]) -> list[int]:
         if name != step
         and (schema.train.search(name) or meaning(name).metric == LOSS)
         and meaning(name).role not in ("counter", "learning rate")
-        and not (
-            schema.held_out
-            and (is_val(name.encode()) or (name.endswith("_epoch") and f"{name[:-6]}_step" in names))
-        )
+        and not (is_val(name.encode()) and (schema.held_out or name.endswith("_step")))
+        and not (schema.held_out and name.endswith("_epoch") and f"{name[:-6]}_step" in names)
     ]
     return [i for i in found if is_loss(names[i].encode())] or found
 
