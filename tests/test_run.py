@@ -149,3 +149,16 @@ def test_a_launch_is_no_stage_of_the_run_before_it(size):
     found = [segment for batch in batches for segment in splitter.split(batch)]
     assert sum(segment.begins_run for segment in found) == 1
     assert not any(segment.is_stage for segment in found)
+
+
+@pytest.mark.parametrize("size", [64, 1 << 20])
+@pytest.mark.parametrize(("total", "runs"), [(900, 2), (400, 1)])
+@pytest.mark.parametrize("between", ["", "CUDA out of memory\n"])
+def test_a_launch_with_another_total_is_another_run_wherever_its_steps_begin(size, total, runs, between):
+    rows = [f"step {n}/400 | loss: {2.5 / (n + 1):.4f}\n" for n in range(0, 300, 10)]
+    later = [f"step {n}/{total} | loss: {0.5 / n:.4f}\n" for n in range(300, 390, 10)]
+    data = (_BANNER + "".join(rows) + between + _BANNER + "".join(later)).encode()
+    parser, splitter = LogParser(), Splitter()
+    batches = [parser.feed(data[at : at + size]) for at in range(0, len(data), size)] + [parser.flush()]
+    begun = sum(segment.begins_run for batch in batches for segment in splitter.split(batch))
+    assert begun + 1 == (1 if between else runs)

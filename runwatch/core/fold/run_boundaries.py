@@ -114,7 +114,9 @@ class RunBoundaries:
             unlike = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
             unlike = unlike or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
             other = unlike or self._announced or (kind == TRAIN and self._stopped)
-            anew = kind == TRAIN and step == last and self._finished and self._has_another_total(train, index)
+            planned = kind == TRAIN and self._has_another_total(train, index)
+            launched = self._launched and self._ended != _CRASHED and np.isnan(rows.epoch_steps[index])
+            anew = planned and (launched or (step == last and self._finished))
             back = step < last or (kind == TRAIN and self._launched and step == last == self._first)
             again = back and (self._finished or other or (kind == TRAIN and self._begins_again(train, index)))
             if anew or again:
