@@ -162,3 +162,18 @@ def test_a_launch_with_another_total_is_another_run_wherever_its_steps_begin(siz
     batches = [parser.feed(data[at : at + size]) for at in range(0, len(data), size)] + [parser.flush()]
     begun = sum(segment.begins_run for batch in batches for segment in splitter.split(batch))
     assert begun + 1 == (1 if between else runs)
+
+
+@pytest.mark.parametrize("size", [64, 1 << 20])
+@pytest.mark.parametrize(
+    ("row", "last", "first"),
+    [
+        ('{{"iteration": {}9, "total_loss": {}, "lr": 0.1}}\n', 20, 0.25),  # a file of one run
+        ("Epoch {}/30 - loss: {} - lr: 0.1\n", 20, 0.25),  # short of its end
+        ("step {} loss: {} lr: 0.1\n", 20, 4.5),  # may count within an epoch
+    ],
+)
+def test_the_first_loss_of_a_run_whose_step_begins_again(size, row, last, first):
+    rows = [row.format(n, loss / n) for loss in (4.5, 0.25) for n in range(1, last + 1)]
+    run = learnt("".join(rows), size)
+    assert (run.records, run.series["train/loss"].summary.first) == (2 * last, first)

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from runwatch.core.metrics import EPOCH
 from runwatch.core.plural import counted
 from runwatch.parsers.explain.course import Course
 from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val
@@ -52,6 +53,8 @@ _REPEATED = 0.01
 """Share of records that may repeat the step before: one redrawn at the end, or written twice."""
 _IRREGULAR = 0.5
 """Share of the steps that are as far apart as most, below which the steps are irregular."""
+_LATER = 2
+"""First epoch of a training that continues another."""
 _MANY = 8
 """Records from which on irregular steps are no chance."""
 _EPOCHS = re.compile(
@@ -180,6 +183,10 @@ def _of_steps(grounds: Grounds) -> Iterator[Doubt]:
         yield Doubt(_WEIGHTS["uneven steps"], "the steps are not evenly apart")
     if grounds.counted and steps and usual and steps[0] > 1.5 * usual:
         reason = f"it begins at step {steps[0]:,.0f}, as counted by epochs whose first was not seen"
+        yield Doubt(_WEIGHTS["first epoch unseen"], reason)
+    epochs = [e.summary.first for course in courses if (e := course.run.series.get(EPOCH))]
+    if usual and epochs and epochs[0] >= _LATER and steps and steps[0] <= usual:
+        reason = f"its first epoch is {epochs[0]:,.0f}, and its steps count from there"
         yield Doubt(_WEIGHTS["first epoch unseen"], reason)
     if grounds.beside and usual > 1 and 2 * sum((step + 1) % usual == 0 for step in steps) > len(steps):
         reason = f"its steps are one short of each {usual:,.0f}th: the bar they are of may be drawn late"

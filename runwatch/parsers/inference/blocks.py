@@ -8,12 +8,12 @@ from itertools import pairwise
 from runwatch.core.batch import BY_EPOCH
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.inference.evidence import FEW
-from runwatch.parsers.inference.fields import Field
 from runwatch.parsers.inference.losses import aliases
 from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, grows, ratio, steps_of
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, OF_RUN_RANK, is_bare_score, is_boxed, is_pace, place
 from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED, interleaved, usual_of
+from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.inference.turns import takes_turns
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import meaning

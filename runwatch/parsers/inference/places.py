@@ -10,7 +10,6 @@ from itertools import pairwise
 
 from runwatch.parsers.body.matchers import number
 from runwatch.parsers.envelope.header import Header
-from runwatch.parsers.inference.fields import Field
 from runwatch.parsers.inference.roles import (
     EPOCH_RANK,
     INNER,
@@ -19,6 +18,7 @@ from runwatch.parsers.inference.roles import (
     UNKNOWN,
     place,
 )
+from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.lexicon.counters import ITERATION, TRAINED
 from runwatch.parsers.lexicon.units import SCALES
 from runwatch.parsers.lexicon.words import TRAIN, is_loss, is_val, words

@@ -13,7 +13,6 @@ from itertools import pairwise
 from runwatch.core.batch import BY_EPOCH
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.inference.evidence import FEW
-from runwatch.parsers.inference.fields import VALUE_OF_PLACE
 from runwatch.parsers.inference.losses import LOSS_WORDS, PLAIN, aliases, losses_of, whole_of
 from runwatch.parsers.inference.places import (
     ENOUGH,
@@ -30,6 +29,7 @@ from runwatch.parsers.inference.places import (
 )
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, LEADING, STEP_RANK, is_time
+from runwatch.parsers.inference.tokens import VALUE_OF_PLACE
 from runwatch.parsers.inference.turns import takes_turns, turning
 from runwatch.parsers.inference.unnamed import is_curve, mean_losses, unnamed_losses
 from runwatch.parsers.lexicon.languages import spelled

@@ -18,12 +18,12 @@ from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
 from runwatch.core.text import decode
 from runwatch.parsers.api import Layout, Match, Matcher, Shared
 from runwatch.parsers.counters.nesting import CLOSES, HEADING, PER, PLANNED, WITHIN
-from runwatch.parsers.inference.fields import Field
 from runwatch.parsers.inference.losses import aliases, tests_of
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, is_boxed, named_by, place, relevant
 from runwatch.parsers.inference.sections import VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import plain_shape, reading_of
+from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import MEASURE, canonical, meaning
 from runwatch.parsers.lexicon.records import columns as columns_of

@@ -7,9 +7,9 @@ import re
 from collections.abc import Collection
 from itertools import pairwise
 
-from runwatch.parsers.inference.fields import VALUE_OF_PLACE
 from runwatch.parsers.inference.places import Kept
 from runwatch.parsers.inference.roles import is_time
+from runwatch.parsers.inference.tokens import VALUE_OF_PLACE
 from runwatch.parsers.lexicon.words import is_loss, is_meaningful, is_quality, is_split, is_val, words
 
 _NOT_LOSS = frozenset(b"ppl perplexity acc accuracy bpb bpc".split())
