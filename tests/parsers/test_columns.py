@@ -56,6 +56,13 @@ def test_sparse_rows_of_lightning():
     assert parsed.column("train_loss_epoch").tolist() == [6.5]
 
 
+@pytest.mark.parametrize("header", [b",time_per_epoch,train_loss,val_acc", b"Unnamed: 0,seconds time,train,valid"])
+def test_the_index_of_a_data_frame_counts(header):
+    parsed = read(header + b"\n" + b"".join(b"%d,2.5,0.%d,0.5\n" % (n, 90 - n) for n in range(30)))
+    assert parsed.column("step").tolist() == list(range(30))
+    assert parsed.column("train/loss").tolist() == [(90 - n) / 100 for n in range(30)]
+
+
 def test_the_batches_of_a_validation_are_no_steps_of_lightning():
     counted = b"".join(b",%d,,,0.75\n" % n for n in range(9999, 10099))
     table = b"lr-Adam,step,train_loss_step,epoch,val_loss_step\n"

@@ -21,7 +21,7 @@ from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.inference.losses import aliases, is_part, loss_of_parts, losses_by_split
 from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.records import measured, objective
-from runwatch.parsers.lexicon.words import is_loss, is_meaningful, is_split, is_val, split_of
+from runwatch.parsers.lexicon.words import is_loss, is_meaningful, is_split, is_val, split_of, words
 from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.resume_state import row as known_by
 from runwatch.parsers.structured.keyed_records import ANYTHING, BESIDE, MODES, Reader, Schema, Shape
@@ -53,7 +53,13 @@ def _is_float(cell: bytes) -> bool:
 
 def _is_indexed(names: Sequence[str]) -> bool:
     """Whether nothing but the nameless index of a data frame counts, and all columns are of training."""
-    return not names[0] and len(names) > 2 and all(is_meaningful(name.encode()) for name in names[1:])
+    return names[0] in ("", "Unnamed: 0") and len(names) > 2 and all(map(_is_of_training, names[1:]))
+
+
+def _is_of_training(name: str) -> bool:
+    """Whether a column may be one that training fills: a score, a part of the data, or a time."""
+    raw = name.encode()
+    return is_meaningful(raw) or is_split(raw) or b"time" in words(raw)
 
 
 def _mode_at(names: Sequence[str]) -> int | None:
