@@ -56,7 +56,9 @@ def test_sparse_rows_of_lightning():
     assert parsed.column("train_loss_epoch").tolist() == [6.5]
 
 
-@pytest.mark.parametrize("header", [b",time_per_epoch,train_loss,val_acc", b"Unnamed: 0,seconds time,train,valid"])
+@pytest.mark.parametrize(
+    "header", [b",time_per_epoch,train_loss,val_acc", b"Unnamed: 0,seconds time,train,valid"]
+)
 def test_the_index_of_a_data_frame_counts(header):
     parsed = read(header + b"\n" + b"".join(b"%d,2.5,0.%d,0.5\n" % (n, 90 - n) for n in range(30)))
     assert parsed.column("step").tolist() == list(range(30))

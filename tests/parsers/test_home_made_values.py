@@ -395,3 +395,19 @@ def test_the_set_that_is_evaluated_may_be_called_evl():
     )
     assert parsed.column("train/loss", EVAL).tolist() == LOSSES
     assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
+def test_thousands_may_be_of_thousands():
+    rows = (f"  Batch {n:>5,}  of  1,125.    Elapsed: 0:04:05.\n" for n in range(40, 1125, 40))
+    epoch = (
+        "======== Epoch {} / 4 ========\nTraining...\n" + "".join(rows) + "  Average training loss: 0.25\n"
+    )
+    parsed = parse("".join(epoch.format(n) for n in range(1, 5)).encode())
+    assert parsed.column("step").tolist()[-1] == 4 * 1125 - 5
+
+
+def test_two_counters_may_be_named_before_both():
+    text = "".join(f"Epoch and iter {n // 20} {n % 20} Loss {9 / (n + 1):.4f}\n" for n in range(60))
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == list(range(60))
+    assert parsed.column("train/epoch").tolist() == [n // 20 for n in range(60)]

@@ -39,7 +39,10 @@ _ORDINAL = (
 """Behind a number: it is a place, `0th epoch, 3rd mini-batch`."""
 _NO_WORD = rb"(?:(?<![\w.#+$/@-])|(?<=[Ll]oss)(?=\d+\.\d)|(?<=\d/)(?=\d+\.\d))"
 """Before a number: no part of a word, but for `loss0.69`, and the second of a pair as in `0.5/0.6`."""
+_OF = rb"(?: ?/ *|\]/\[| {1,8}(?:out )?(?:of|von|de|di|sur|z|\xd0\xb8\xd0\xb7) {1,8})"
+"""Between what is done and its end."""
 _THOUSANDS = rb"\d{1,3}(?:,\d{3})+"
+_PAIR = rb"(?P<done>%b(?=%b%b\b)|\d+)%b(?P<total>%b(?!,?\d)|\d+)" % (_THOUSANDS, *2 * (_OF, _THOUSANDS))
 TOKEN = re.compile(
     rb"(?=\d)(?:(?P<clock>\d{8}[-_T ]\d\d:\d\d(?::\d\d)?"
     rb"|\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
@@ -49,10 +52,7 @@ TOKEN = re.compile(
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
     rb"|(?<=cuda:)\d+(?=')"  # tensor(0.5, device='cuda:0')
     rb"|" + DURATION + rb")"
-    rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")(?P<done>" + _THOUSANDS + rb"(?= ?/ *" + _THOUSANDS + rb"\b)|\d+)"
-    rb"(?: ?/ *|\]/\[| {1,8}(?:out )?(?:of|von|de|di|sur|z|\xd0\xb8\xd0\xb7) {1,8})(?P<total>"
-    + _THOUSANDS
-    + rb"(?!,?\d)|\d+)(?![\w/]|\.\w)"
+    rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")" + _PAIR + rb"(?![\w/]|\.\w)"
     rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
     rb"|" + _GLUED + rb"(?P<at>\d+)(?![\w-]|[./]\w))"
     rb"|" + _NO_WORD + rb"(?P<value>" + VALUE + rb")"
