@@ -138,7 +138,7 @@ class Learner:
         if self._table is not None and self._table.bare and line.strip():
             self._head(None)
         reading = reading_of(line) if len(line) <= 4096 and (line[:1] == b"|" or relevant(line)) else None
-        if reading is None:
+        if reading is None or not reading.found:
             if self._sections.pass_by(line):
                 self._keep(Kept(line, offset, number, SECTION, [], []))
                 return False
