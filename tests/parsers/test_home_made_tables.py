@@ -255,6 +255,7 @@ def test_a_row_above_the_names_may_say_which_part_of_the_data_they_are_of(group,
     rows = [
         row.format(n, (90 - n) / 100, (95 - n) / 100, t=(90 - n) / 100, v=(95 - n) / 100) for n in range(20)
     ]
+    rows = [f"---- Start validation ----\n{row}\n" for row in rows]
     parsed = parse("\n".join([group, names, "-" * 40, *rows, ""]).encode())
     assert parsed.column("step").tolist() == list(range(20))
     assert parsed.column("train/loss").tolist() == [(90 - n) / 100 for n in range(20)]

@@ -265,7 +265,7 @@ class Learner:
         rows = [kept.line for kept in families.pop(ROW, [])]
         families.pop(SECTION, None)
         few = last and not self._markdown
-        if self._table is not None and 2 * len(rows) > len(self.kept):
+        if self._table is not None and len(rows) > sum(map(len, families.values())):
             alone = not self._table.bare or len(rows) + 1 == self._lines
             if self._table.counts(rows, few=few and alone):
                 self._table = self._table.settled(rows)
