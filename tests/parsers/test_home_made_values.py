@@ -411,3 +411,19 @@ def test_two_counters_may_be_named_before_both():
     parsed = parse(text.encode())
     assert parsed.column("step").tolist() == list(range(60))
     assert parsed.column("train/epoch").tolist() == [n // 20 for n in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("line", "metric"),
+    [("TESTING: {step}), mAP 0.{acc}", "val/mAP"), ("Dev Err: 0.{acc} Time: 9.5 seconds", "val/Err")],
+)
+def test_what_is_measured_on_held_out_data_is_read_whatever_it_is_called(line, metric):
+    parsed = parse(_lines("[{step}/41] {step}00), Loss: {loss}\n" + line + "\n"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column(metric, EVAL).tolist() == [(i + 10) / 100 for i in range(N)]
+
+
+def test_epochs_count_where_nothing_but_names_in_brackets_is_next_to_them():
+    text = _lines("==> training epoch {step}/200\n[acc/test_top1] = {acc}.5\n[path] = e{step}.pth\n")
+    parsed = parse(text + b"==> training epoch 31/200 and then it was cut 0.5\n")
+    assert parsed.column("step").tolist()[:N] == list(range(1, N + 1))

@@ -113,7 +113,7 @@ def progress(families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan] | None:
         for lines in families.values()
         if len(lines) >= ENOUGH
         and _NO_HEADING.isdisjoint(words(lines[0].head))
-        and all(len(k.line) < _SHORT and len(k.ranked) == len(k.found) for k in lines)
+        and 10 * sum(len(k.line) < _SHORT and len(k.ranked) == len(k.found) for k in lines) > 9 * len(lines)
         for counted, _ in _counted(lines)
         if (counted[0] == OF_RUN_RANK or is_epoch(counted[1])) and grows(lines, counted, least=0.9)
     ]

@@ -282,7 +282,7 @@ class LearnedMatcher(Matcher):
         says = _SAYS_VAL.match(line) and not code
         dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1
         both = {split_of(f.name) for f in found} >= {"train", "val"}  # LOSS train 0.5 valid 0.6
-        if main.counter is not None and at is None and not (says or dated or below or both):
+        if main.counter is not None and at is None and not (says or dated or below or both or main.alone):
             return None
         taken = {i for _, i in ranked}
         names = [f.name for i, f in enumerate(found) if i not in taken]
