@@ -121,3 +121,59 @@ def test_the_bar_of_the_next_launch_does_not_move_a_run_that_has_ended(size):
                 runs.append(Run("run", "run"))
             runs[-1].fold(segment.block)
     assert [(run.records, run.first_step, run.last_step, run.total) for run in runs] == [(6, 1, 6, 6)] * 2
+
+
+_BANNER = "Training of the little model begins\nreading 40 files of text\n" + "filler of the beginning\n" * 50
+
+
+@pytest.mark.parametrize("size", [64, 1 << 20])
+@pytest.mark.parametrize("short", [1, 2])
+def test_the_first_loss_is_of_the_newest_launch_that_begins_with_the_first_step(size, short):
+    """Its first step may be the only one that the launch before has printed."""
+    rows = [f"INFO step: {20 * n} loss: {4.5 - n / 50:.4f} top1: 0.{n + 10}\n" for n in range(30)]
+    later = [row.replace("loss: 4.5", "loss: 4.75") for row in rows]
+    run = learnt(_BANNER + "".join(rows[:short]) + _BANNER + "".join(later), size)
+    assert (run.records, run.first_step, run.last_step) == (short + 30, 0, 580)
+    assert run.series["train/loss"].summary.first == 4.75
+    continued = learnt(_BANNER + "".join(rows[:9]) + "".join(later[5:]), size)
+    assert continued.series["train/loss"].summary.first == 4.5
+
+
+@pytest.mark.parametrize("size", [64, 1 << 20])
+def test_a_launch_is_no_stage_of_the_run_before_it(size):
+    rows = [f"Epoch {n}/40, Loss: {2.5 / (n + 1):.4f}\n" for n in range(41)]
+    launch = _BANNER + "Stage 1: pretraining\n" + "".join(rows)
+    parser, splitter = LogParser(), Splitter()
+    data = 2 * launch.encode()
+    batches = [parser.feed(data[at : at + size]) for at in range(0, len(data), size)] + [parser.flush()]
+    found = [segment for batch in batches for segment in splitter.split(batch)]
+    assert sum(segment.begins_run for segment in found) == 1
+    assert not any(segment.is_stage for segment in found)
+
+
+@pytest.mark.parametrize("size", [64, 1 << 20])
+@pytest.mark.parametrize(("total", "runs"), [(900, 2), (400, 1)])
+@pytest.mark.parametrize("between", ["", "CUDA out of memory\n"])
+def test_a_launch_with_another_total_is_another_run_wherever_its_steps_begin(size, total, runs, between):
+    rows = [f"step {n}/400 | loss: {2.5 / (n + 1):.4f}\n" for n in range(0, 300, 10)]
+    later = [f"step {n}/{total} | loss: {0.5 / n:.4f}\n" for n in range(300, 390, 10)]
+    data = (_BANNER + "".join(rows) + between + _BANNER + "".join(later)).encode()
+    parser, splitter = LogParser(), Splitter()
+    batches = [parser.feed(data[at : at + size]) for at in range(0, len(data), size)] + [parser.flush()]
+    begun = sum(segment.begins_run for batch in batches for segment in splitter.split(batch))
+    assert begun + 1 == (1 if between else runs)
+
+
+@pytest.mark.parametrize("size", [64, 1 << 20])
+@pytest.mark.parametrize(
+    ("row", "last", "first"),
+    [
+        ('{{"iteration": {}9, "total_loss": {}, "lr": 0.1}}\n', 20, 0.25),  # a file of one run
+        ("Epoch {}/30 - loss: {} - lr: 0.1\n", 20, 0.25),  # short of its end
+        ("step {} loss: {} lr: 0.1\n", 20, 4.5),  # may count within an epoch
+    ],
+)
+def test_the_first_loss_of_a_run_whose_step_begins_again(size, row, last, first):
+    rows = [row.format(n, loss / n) for loss in (4.5, 0.25) for n in range(1, last + 1)]
+    run = learnt("".join(rows), size)
+    assert (run.records, run.series["train/loss"].summary.first) == (2 * last, first)

@@ -12,7 +12,7 @@ from runwatch.core.block import LATE, Block, Moment, RankProgress, Samples
 from runwatch.core.checkpoint import Checkpoint, Look, State
 from runwatch.core.fold.position import Position
 from runwatch.core.fold.rank_state import MAX_RANK_METRICS, RankState, trained
-from runwatch.core.fold.rows import Rows, column_of, counts, newest_of, part_of
+from runwatch.core.fold.rows import Rows, column_of, counts, newest_of
 from runwatch.core.fold.run import DONE, MAX_EVENTS, MAX_FACTS, MAX_RANKS, MAX_SERIES, REST, Run
 from runwatch.core.fold.stages import MAX_HEADERS, MAX_RESULTS, Stage, results_of
 from runwatch.core.metrics import DONE as SHARE
@@ -463,8 +463,8 @@ def test_rows_between_offsets_and_the_newest_of_a_column():
     rows = samples([1, 2, 3])
     for low, high in pairwise((-np.inf, 0, 100, 101, 200, np.inf)):
         inside = (rows.offset >= low) & (rows.offset < high)
-        assert part_of(rows, low, high).step.tolist() == rows.step[inside].tolist()
-    assert part_of(rows, -np.inf, np.inf) is rows
+        assert rows.between(low, high).step.tolist() == rows.step[inside].tolist()
+    assert rows.between(-np.inf, np.inf) is rows
     assert newest_of(np.array([1.0, 7.0, np.nan])) == 7
     assert newest_of(np.array([np.nan])) is None
     np.testing.assert_array_equal(

@@ -6,9 +6,12 @@ chunked, the concatenation of a run's blocks is the same.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from runwatch.core.batch import TRAIN
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,6 +38,13 @@ class Samples:
     def __len__(self) -> int:
         return len(self.value)
 
+    def between(self, low: float, high: float) -> Samples:
+        """Return the samples whose offset is in [low, high)."""
+        if low == -math.inf and high == math.inf:
+            return self
+        a, b = self.offset.searchsorted((low, high))
+        return Samples(self.offset[a:b], self.line[a:b], self.step[a:b], self.value[a:b])
+
 
 @dataclass(frozen=True, slots=True)
 class RankProgress:
@@ -58,6 +68,8 @@ class Block:
     events: Sequence[Event] = ()
     restarts: Sequence[int] = ()
     """Offsets at which the step went back: baselines do not span these."""
+    begins_again: float = math.inf
+    """The last of those at which a launch began with the first step."""
     ranks: Mapping[int, RankProgress] = field(default_factory=dict)
     """Newest progress of each rank that reported."""
     marks: Mapping[str, int] = field(default_factory=dict)
@@ -117,6 +129,10 @@ class Moment:
         if block.attempt != self.attempt:
             return block.attempt > self.attempt
         return self.written > 0 and block.written - self.written >= LATE
+
+    def precedes_training(self, block: Block) -> bool:
+        """Return whether a block trains after it; rows from before it may be read late."""
+        return TRAIN in block.marks and self.precedes(block, block.marks[TRAIN])
 
 
 @dataclass(frozen=True, slots=True)

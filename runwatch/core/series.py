@@ -55,7 +55,8 @@ class Summary:
     """Exact facts about all samples of one metric.
 
     `first`, `last`, `minimum` and `maximum` are of the finite ones if there are any,
-    else the value that was there; NaN before the first sample.
+    else the value that was there; NaN before the first sample. `first` is of the newest launch that began
+    with the first step.
     """
 
     count: int = 0
@@ -68,6 +69,8 @@ class Summary:
     maximum_step: float = np.nan
     """Where the minimum and the maximum were first; NaN where no step is known."""
     last_step: int | None = None
+    begins_again: bool = False
+    """Whether the next sample counts as the first: a launch has begun with the first step."""
 
     def add(self, values: Floats, steps: Floats) -> None:
         """Take values and their steps (n,) in stream order."""
@@ -79,8 +82,9 @@ class Summary:
                 self.last = float(values[-1])
         else:
             if self.count == self.nonfinite:
-                self.first = float(finite[0])
                 self.minimum, self.maximum = np.inf, -np.inf
+            if self.count == self.nonfinite or self.begins_again:
+                self.first, self.begins_again = float(finite[0]), False
             self.last = float(finite[-1])
             low, high = int(finite.argmin()), int(finite.argmax())
             if finite[low] < self.minimum:
@@ -139,8 +143,12 @@ class Series:
         """Numbers held in memory, whatever the length of the run."""
         return self._buckets.size + self._raw.size + self._opening.size
 
-    def add(self, samples: Samples) -> None:
-        """Take new samples, in stream order."""
+    def add(self, samples: Samples, again: float = math.inf) -> None:
+        """Take new samples, in stream order; from offset `again` on, they begin with the first step again."""
+        if again < math.inf:
+            self.add(samples.between(-math.inf, again))
+            self.summary.begins_again = True
+            samples = samples.between(again, math.inf)
         if not len(samples):
             return
         steps, values = self._steps(samples.step), samples.value

@@ -56,6 +56,30 @@ def test_sparse_rows_of_lightning():
     assert parsed.column("train_loss_epoch").tolist() == [6.5]
 
 
+@pytest.mark.parametrize(
+    "header", [b",time_per_epoch,train_loss,val_acc", b"Unnamed: 0,seconds time,train,valid"]
+)
+def test_the_index_of_a_data_frame_counts(header):
+    parsed = read(header + b"\n" + b"".join(b"%d,2.5,0.%d,0.5\n" % (n, 90 - n) for n in range(30)))
+    assert parsed.column("step").tolist() == list(range(30))
+    assert parsed.column("train/loss").tolist() == [(90 - n) / 100 for n in range(30)]
+
+
+def test_the_batches_of_a_validation_are_no_steps_of_lightning():
+    counted = b"".join(b",%d,,,0.75\n" % n for n in range(9999, 10099))
+    table = b"lr-Adam,step,train_loss_step,epoch,val_loss_step\n"
+    trained = b"".join(b",%d,0.%d,0,\n" % (50 * n + 49, 60 - n) for n in range(30))
+    parsed = read(table + trained + counted)
+    assert parsed.format == "lightning-metrics-csv"
+    assert parsed.column("step").tolist() == [50 * n + 49 for n in range(30)]
+
+
+def test_the_loss_of_adversaries_in_a_table_is_that_of_the_generator():
+    rows = b"".join(b"%d,0,-0.%d,1.%d\n" % (n, n + 10, n + 10) for n in range(30))
+    parsed = read(b"step,epoch,train_disc_loss,train_gen_loss\n" + rows)
+    assert parsed.column("train/loss").tolist() == parsed.column("train_gen_loss").tolist()
+
+
 def test_lightning_steps_of_a_metric_called_loss():
     parsed = read(
         b"epoch,loss_epoch,loss_step,lr-AdamW,step,val_loss\n,,,0.5,49,\n0,,2.5,,49,\n0,3.5,,,99,4.5\n"

@@ -165,6 +165,13 @@ DOUBTFUL = {
     "scores below a heading that a known format leaves": _lines(
         MEGATRON + "----[Evaluate]----\nExtract features:\nRecall@1: {x:.4f} - AP: {x:.4f}\n"
     ),
+    "epochs of which the first is not seen": "".join(
+        f"Epoch and iter {e} {i} Loss {9 / (40 * e + i):.4f}\n"
+        for e in range(28, 40)
+        for i in range(9, 200, 10)
+    ),
+    "losses of which none is the whole": "time/total_timesteps,train/value_loss,train/policy_loss\n"
+    + _lines("{i}000,{x:.4f},-{x:.4f}\n"),
     "no loss": _lines("step {i}: foo {x:.4f} lr 1.0e-03\n"),
 }
 

@@ -238,3 +238,25 @@ def test_the_header_of_a_box_may_take_several_lines_and_its_cells_may_be_empty()
     assert sorted(parsed.column("step").tolist()) == [i + 1 for i in range(N)]
     assert sorted(parsed.column("train/loss").tolist(), reverse=True) == LOSSES
     assert parsed.column("val/loss").tolist() == VALS[::5]
+
+
+@pytest.mark.parametrize(
+    ("group", "names", "row"),
+    [
+        ("       | Train | Valid", "Epoch |  Loss |  Loss | Time", "{:5}│  {}│  {}│  2.56"),
+        (
+            "             |------ VALID ------|----- TRAIN -----|------|",
+            "lr     epoch | loss   top-1      | loss   top-1    | time |",
+            "0.0001 {:5}  | {v}  80.5       | {t}  76.5     |  0 hr 06 min  |",
+        ),
+    ],
+)
+def test_a_row_above_the_names_may_say_which_part_of_the_data_they_are_of(group, names, row):
+    rows = [
+        row.format(n, (90 - n) / 100, (95 - n) / 100, t=(90 - n) / 100, v=(95 - n) / 100) for n in range(20)
+    ]
+    rows = [f"---- Start validation ----\n{row}\n" for row in rows]
+    parsed = parse("\n".join([group, names, "-" * 40, *rows, ""]).encode())
+    assert parsed.column("step").tolist() == list(range(20))
+    assert parsed.column("train/loss").tolist() == [(90 - n) / 100 for n in range(20)]
+    assert parsed.column("val/loss").tolist() == [(95 - n) / 100 for n in range(20)]

@@ -386,3 +386,64 @@ def test_the_total_of_those_that_are_right_is_no_loss():
     text = _lines("Epoch: {i}.  Avg.loss: {loss}.   Accuracy: 80.5%.\n")
     parsed = parse(text + b"Test accuracy: 83.46%.  Correct: 4173.  Total: 5000.\n")
     assert not any(name == "val/loss" for _, _, names in parsed.tables for name in names)
+
+
+@pytest.mark.parametrize(("batches", "total"), [(125, None), (4000, 4000)])
+def test_an_end_that_the_share_behind_it_contradicts_is_of_samples(batches, total):
+    places = [n * batches // 40 for n in range(40)]
+    text = "".join(
+        f"Step [{n:5}/4000 ({100 * n / batches:3.0f}%)] | Loss {2.5 / (n + 1):.4f}\n" for n in places
+    )
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == places
+    assert {names.count("total") for _, _, names in parsed.tables} == {int(total is not None)}
+
+
+def test_rows_of_numbers_may_be_nan():
+    rows = (
+        "".join(f"{n}, {90 - n}.12345,{n + 10}.125\n" for n in range(40))
+        + "0,     nan,10.125\n1,     nan,9.5\n"
+    )
+    parsed = parse(rows.encode())
+    assert parsed.column("step").tolist() == [*range(40), 0, 1]
+    assert str(parsed.column("train/loss").tolist()[-1]) == "nan"
+
+
+def test_the_set_that_is_evaluated_may_be_called_evl():
+    parsed = parse(
+        _lines("epoch {step} >>>>\ntraining set : loss {loss}, acc 0.{acc}\nevl set : loss {val}, acc 0.5\n")
+    )
+    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
+def test_thousands_may_be_of_thousands():
+    rows = (f"  Batch {n:>5,}  of  1,125.    Elapsed: 0:04:05.\n" for n in range(40, 1125, 40))
+    epoch = (
+        "======== Epoch {} / 4 ========\nTraining...\n" + "".join(rows) + "  Average training loss: 0.25\n"
+    )
+    parsed = parse("".join(epoch.format(n) for n in range(1, 5)).encode())
+    assert parsed.column("step").tolist()[-1] == 4 * 1125 - 5
+
+
+def test_two_counters_may_be_named_before_both():
+    text = "".join(f"Epoch and iter {n // 20} {n % 20} Loss {9 / (n + 1):.4f}\n" for n in range(60))
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == list(range(60))
+    assert parsed.column("train/epoch").tolist() == [n // 20 for n in range(60)]
+
+
+@pytest.mark.parametrize(
+    ("line", "metric"),
+    [("TESTING: {step}), mAP 0.{acc}", "val/mAP"), ("Dev Err: 0.{acc} Time: 9.5 seconds", "val/Err")],
+)
+def test_what_is_measured_on_held_out_data_is_read_whatever_it_is_called(line, metric):
+    parsed = parse(_lines("[{step}/41] {step}00), Loss: {loss}\n" + line + "\n"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column(metric, EVAL).tolist() == [(i + 10) / 100 for i in range(N)]
+
+
+def test_epochs_count_where_nothing_but_names_in_brackets_is_next_to_them():
+    text = _lines("==> training epoch {step}/200\n[acc/test_top1] = {acc}.5\n[path] = e{step}.pth\n")
+    parsed = parse(text + b"==> training epoch 31/200 and then it was cut 0.5\n")
+    assert parsed.column("step").tolist()[:N] == list(range(1, N + 1))

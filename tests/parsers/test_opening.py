@@ -35,6 +35,11 @@ def test_the_first_words_of_a_log_begin_another_launch():
     assert launches(text.encode())[0][1].startswith("args: Namespace(batch_size=16")  # without its time
 
 
+def test_the_first_line_may_be_longer_than_the_beginning():
+    text = "".join(launch(number).replace("out=", "names='" + "a.b " * 300 + "', out=") for number in (1, 2))
+    assert [line for line, _ in launches(text.encode())] == [launch(1).count("\n") + 1]
+
+
 @given(cuts=st.lists(st.integers(0, 6000), max_size=6))
 def test_however_it_is_cut(cuts):
     text = "".join(map(launch, (1, 2, 3))).encode()

@@ -125,14 +125,6 @@ def _join(parts: list[Samples]) -> Samples:
     return Samples(offset[order], line, step, value)
 
 
-def part_of(samples: Samples, low: float, high: float) -> Samples:
-    """Return the samples whose offset is in [low, high)."""
-    if low == -np.inf and high == np.inf:
-        return samples
-    a, b = np.searchsorted(samples.offset, (low, high))
-    return Samples(samples.offset[a:b], samples.line[a:b], samples.step[a:b], samples.value[a:b])
-
-
 def by_rank(tables: Sequence[Table], low: float, high: float) -> dict[int, dict[str, Samples]]:
     """Return the samples of each rank in [low, high); under `progress` its training records."""
     parts: dict[int, dict[str, list[Samples]]] = {}

@@ -121,7 +121,10 @@ class Run:
                 if len(self.series) >= MAX_SERIES:
                     continue
                 self.series[name] = Series(name, self.detail)
-            self.series[name].add(samples)
+            self.series[name].add(samples, block.begins_again)
+        if block.begins_again < np.inf:
+            for name in self.series.keys() - block.samples.keys():
+                self.series[name].summary.begins_again = True
         if block.progress is not None:
             self._advance(block)
         self.position.observe(block)
@@ -196,7 +199,7 @@ class Run:
         ended = max(block.marks.get(kind, -1) for kind in ENDS)
         if ended >= 0:
             self._ended = Moment.of(block, ended)
-        if _goes_on(self._ended, block):
+        if self._ended.precedes_training(block):
             self.finished, self.probable, self._ended = False, "", _NOWHERE
         elif self._ended.offset >= 0 and (self.records or block.bar):
             self.finished = True
@@ -204,7 +207,7 @@ class Run:
         stopped = max(block.marks.get(kind, -1) for kind in STOPS)
         if stopped >= 0:
             self._early = Moment.of(block, stopped)
-        if _goes_on(self._early, block):
+        if self._early.precedes_training(block):
             self._early = _NOWHERE
 
     def _take_ranks(self, block: Block) -> None:
@@ -493,8 +496,3 @@ class Run:
         seen = self.checkpoints.summary().last_good
         good = seen.at if seen is not None and seen.at is not None else self.good_before(None)
         return {} if good is None else {"last_checkpoint": str(good)}
-
-
-def _goes_on(end: Moment, block: Block) -> bool:
-    """Return whether a block trains after an end; rows from before it may be read late."""
-    return TRAIN in block.marks and end.precedes(block, block.marks[TRAIN])

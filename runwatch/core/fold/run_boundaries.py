@@ -20,8 +20,8 @@ from runwatch.core.fold.rows import Floats, Rows
 from runwatch.core.fold.stages import trains
 from runwatch.core.loss_level import LossLevel
 
-_CRASHED, _OVER = "crashed", "over"
-_SAID = dict.fromkeys((*CRASH_KINDS, "resume"), _CRASHED) | {"over": _OVER}
+_CRASHED, _OVER, _LAUNCH = "crashed", "over", "launch"
+_SAID = dict.fromkeys((*CRASH_KINDS, "resume"), _CRASHED) | {"over": _OVER, "launch": _LAUNCH}
 """Kinds of events that show whether a step that starts from the beginning is a restart, or of another run."""
 
 
@@ -63,6 +63,8 @@ class RunBoundaries:
     """A line said that it gets no better, and no step was printed since."""
     _announced: bool = False
     """A line announced a stage of training, and no step was printed since."""
+    _launched: bool = False
+    """The first lines of the log came again, and no step was printed since."""
 
     @property
     def trained(self) -> bool:
@@ -80,8 +82,12 @@ class RunBoundaries:
         self._first = self._left = self._stride = self._epoch = np.nan
         self._level, self._cyclic, self._stepped = LossLevel(), False, False
 
-    def find(self, batch: Batch, train: Rows, evals: Rows) -> tuple[dict[float, Former], list[float]]:
+    def find(
+        self, batch: Batch, train: Rows, evals: Rows
+    ) -> tuple[dict[float, Former], list[float], list[float]]:
         """Return the offsets at which a run begins, with what was before, and those at which one restarts.
+
+        The last are the restarts that a launch shows which begins with the first step again.
 
         Only the few records at which something other than the next step happens are looked at.
         """
@@ -94,48 +100,57 @@ class RunBoundaries:
         said = [(float(event.offset), _SAID[event.kind]) for event in batch.events if event.kind in _SAID]
         begins: dict[float, Former] = {}
         restarts: list[float] = []
+        relaunched: list[float] = []
         since = 0
         for offset, kind, index in _turns(train, evals, ends, stops, headers, said, self._finished):
-            if kind in ("finished", "early_stop"):
-                begun = not np.isnan(self._last_step(train, offset, begins))
-                self._finished |= begun and kind == "finished"
-                self._stopped |= begun and kind == "early_stop"
-                continue
-            if kind == "stage":
-                self._announced = True
-                continue
-            if kind in (_CRASHED, _OVER):
-                self._ended = self._ended if self._ended == _CRASHED else kind
+            if kind not in (TRAIN, EVAL):
+                self._take(kind, begun=not np.isnan(self._last_step(train, offset, begins)))
                 continue
             here = index if kind == TRAIN else int(np.searchsorted(train.offset, offset))
             self._follow(train, since, here)
             since = here
             rows = train if kind == TRAIN else evals
             step, last = rows.step[index], self._last_step(train, offset, begins)
-            other = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
-            other = other or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
-            other = other or self._announced or (kind == TRAIN and self._stopped)
-            anew = kind == TRAIN and step == last and self._finished and self._has_another_total(train, index)
-            back = step < last
+            unlike = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
+            unlike = unlike or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
+            other = unlike or self._announced or (kind == TRAIN and self._stopped)
+            planned = kind == TRAIN and self._has_another_total(train, index)
+            launched = self._launched and self._ended != _CRASHED and np.isnan(rows.epoch_steps[index])
+            anew = planned and (launched or (step == last and self._finished))
+            back = step < last or (kind == TRAIN and self._launched and step == last == self._first)
             again = back and (self._finished or other or (kind == TRAIN and self._begins_again(train, index)))
             if anew or again:
-                begins[offset] = Former(self._last_pattern(train, offset), self._announced)
+                begins[offset] = Former(
+                    self._last_pattern(train, offset), self._announced and (unlike or not self._launched)
+                )
                 self._finished, self._first, self._level, self._cyclic = False, np.nan, LossLevel(), False
             elif back and kind == TRAIN:
-                self._cyclic |= step <= self._first and self._ended != _CRASHED
+                if step <= self._first and self._is_relaunch(train, index):
+                    relaunched.append(offset)
+                else:
+                    self._cyclic |= step <= self._first
                 self._level.restart()
                 restarts.append(offset)
             elif kind == TRAIN:
                 self._finished = False
             if kind == TRAIN:
-                self._announced, self._stopped, self._ended = False, False, ""
+                self._announced, self._stopped, self._launched, self._ended = False, False, False, ""
         self._follow(train, since, len(train))
         if len(train):
             self._left, self._stride = self._course(train, len(train))
             self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
             self._epoch = float(train.epoch[-1])
         self._step = self._last_step(train, np.inf, begins)
-        return begins, restarts
+        return begins, restarts, relaunched
+
+    def _take(self, kind: str, *, begun: bool) -> None:
+        """Take what a line says of a launch; `begun` says whether the current run has a step."""
+        self._finished |= begun and kind == "finished"
+        self._stopped |= begun and kind == "early_stop"
+        self._announced |= kind == "stage"
+        self._launched |= kind == _LAUNCH
+        if kind in (_CRASHED, _OVER) and self._ended != _CRASHED:
+            self._ended = kind
 
     def _counted(self, train: Rows) -> Rows:
         """Return records with their epochs in place of steps, as long as no step was printed."""
@@ -182,6 +197,16 @@ class RunBoundaries:
         ended = is_last_row(left, stride, self._first) or self._ended == _OVER
         same = epoch == before and step == self._first
         return bool(ended or (endless and (by_epoch or same)))
+
+    def _is_relaunch(self, train: Rows, index: int) -> bool:
+        """Return True if a record that starts from the beginning, of the same run, is of another launch.
+
+        Lines say so, or the one before has not come to its end; else the step counts within an epoch.
+        """
+        left, stride = self._course(train, index)
+        short = not math.isnan(left) and not is_last_row(left, stride, self._first)
+        said = self._launched or self._ended == _CRASHED
+        return said or short or str(train.pattern[index]).endswith(BY_LAUNCH)
 
     def _has_another_total(self, train: Rows, index: int) -> bool:
         """Return True if a record and the one before it show their totals, and these differ."""

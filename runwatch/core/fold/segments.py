@@ -23,7 +23,6 @@ from runwatch.core.fold.rows import (
     by_rank,
     marks_of,
     newest_of,
-    part_of,
     ranks_of,
     samples_of,
     step_of_last,
@@ -73,7 +72,7 @@ class Splitter:
         bars, train, evals = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL))
         plans = Rows.of(batch, PLAN, BAR_OF_RUN)
         train, stepless = self._bar_steps.fill(batch, train, bars)
-        begins, restarts = self._boundaries.find(batch, train, evals)
+        begins, restarts, relaunched = self._boundaries.find(batch, train, evals)
         events = list(self._plan.place(batch.events, train.offset, trained=trained))
         stepped = train.offset[~np.isnan(train.step)]
         restarts = [offset for offset in restarts if offset in stepped]
@@ -97,11 +96,12 @@ class Splitter:
             planned = self._plan.take(rows, plans.between(low, high), trained=trained or index > 0)
             total, epoch_steps = self._newest_total(rows) if planned else (None, None)
             block = Block(
-                samples={name: cut for name, s in samples.items() if len(cut := part_of(s, low, high))},
+                samples={name: cut for name, s in samples.items() if len(cut := s.between(low, high))},
                 progress=Samples(rows.offset, rows.line, rows.step, rows.step) if len(rows) else None,
                 moments=rows.moments(),
                 events=[e for at, e in events if low <= at < high and (index or e not in early)],
                 restarts=[int(offset) for offset in restarts if low <= offset < high],
+                begins_again=max((at for at in relaunched if low <= at < high), default=np.inf),
                 ranks=ranks_of(batch, low, high),
                 marks=marks_of(batch, low, high),
                 total=total,

@@ -73,7 +73,8 @@ class Opening:
 
     def _settle(self, head: bytes) -> None:
         """Choose the line of the beginning by which it is known again, if there is one."""
-        lines = [message(line.rstrip(b"\r")) for line in _TRACEBACK.sub(b"", head).split(b"\n")[:-1]]
+        *whole, rest = _TRACEBACK.sub(b"", head).split(b"\n")
+        lines = [message(line.rstrip(b"\r")) for line in whole or [rest]]
         counts = Counter(map(_key, lines))
         first = lines[:_ALONE]
         again = any(lines[at : at + _ALONE] == first for at in range(_ALONE, len(lines)))

@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from runwatch.core.metrics import EPOCH
 from runwatch.core.plural import counted
 from runwatch.parsers.explain.course import Course
-from runwatch.parsers.lexicon.words import is_quality
+from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val
 
 _WEIGHTS = {
     "weak format": 0.01,
@@ -31,6 +32,7 @@ _WEIGHTS = {
     "bar": 0.03,
     "no loss": 0.2,
     "no loss, other measures": 0.02,
+    "losses, none the whole": 0.08,
     "loss in most records": 0.06,
     "loss in few records": 0.15,
     "scores not read": 0.08,
@@ -52,6 +54,8 @@ _REPEATED = 0.01
 """Share of records that may repeat the step before: one redrawn at the end, or written twice."""
 _IRREGULAR = 0.5
 """Share of the steps that are as far apart as most, below which the steps are irregular."""
+_LATER = 2
+"""First epoch of a training that continues another."""
 _MANY = 8
 """Records from which on irregular steps are no chance."""
 _EPOCH = re.compile(rb"(?i)epoch")
@@ -182,6 +186,10 @@ def _of_steps(grounds: Grounds) -> Iterator[Doubt]:
     if grounds.counted and steps and usual and steps[0] > 1.5 * usual:
         reason = f"it begins at step {steps[0]:,.0f}, as counted by epochs whose first was not seen"
         yield Doubt(_WEIGHTS["first epoch unseen"], reason)
+    epochs = [e.summary.first for course in courses if (e := course.run.series.get(EPOCH))]
+    if usual and epochs and epochs[0] >= _LATER and steps and steps[0] <= usual:
+        reason = f"its first epoch is {epochs[0]:,.0f}, and its steps count from there"
+        yield Doubt(_WEIGHTS["first epoch unseen"], reason)
     if grounds.beside and usual > 1 and 2 * sum((step + 1) % usual == 0 for step in steps) > len(steps):
         reason = f"its steps are one short of each {usual:,.0f}th: the bar they are of may be drawn late"
         yield Doubt(_WEIGHTS["short of round"], reason)
@@ -196,6 +204,11 @@ def _of_values(grounds: Grounds) -> Iterator[Doubt]:
     if not losses and grounds.lost is not None:
         reason = f"no loss of training was read, but lines print one: line {grounds.lost:,}"
         yield Doubt(_WEIGHTS["no loss"], reason)
+    elif not losses and any(is_loss(name.encode()) and not is_val(name.encode()) for name in names):
+        reason = "several losses were found, and which of them is that of training is unknown"
+        yield Doubt(
+            _WEIGHTS["losses, none the whole"] if grounds.learned is None else _WEIGHTS["no loss"], reason
+        )
     elif not losses and grounds.learned is None and any(is_quality(name.encode()) for name in names):
         reason = "no loss of training was found, but other measures of how it goes"
         yield Doubt(_WEIGHTS["no loss, other measures"], reason)

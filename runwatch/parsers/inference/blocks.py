@@ -8,12 +8,12 @@ from itertools import pairwise
 from runwatch.core.batch import BY_EPOCH
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.inference.evidence import FEW
-from runwatch.parsers.inference.fields import Field
 from runwatch.parsers.inference.losses import aliases
 from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, grows, ratio, steps_of
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, OF_RUN_RANK, is_bare_score, is_boxed, is_pace, place
 from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED, interleaved, usual_of
+from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.inference.turns import takes_turns
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import meaning
@@ -113,7 +113,7 @@ def progress(families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan] | None:
         for lines in families.values()
         if len(lines) >= ENOUGH
         and _NO_HEADING.isdisjoint(words(lines[0].head))
-        and all(len(k.line) < _SHORT and len(k.ranked) == len(k.found) for k in lines)
+        and 10 * sum(len(k.line) < _SHORT and len(k.ranked) == len(k.found) for k in lines) > 9 * len(lines)
         for counted, _ in _counted(lines)
         if (counted[0] == OF_RUN_RANK or is_epoch(counted[1])) and grows(lines, counted, least=0.9)
     ]

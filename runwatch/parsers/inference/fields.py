@@ -1,141 +1,35 @@
 """The named numbers of any line of text: what the learner sees of a format nobody described.
 
-Every number follows some text; the end of that text is its name:
-`loss: 1.2`, `loss=1.2`, `lr 3e-4`, `"loss": 1.2`, `iter time (ms): 12.5`. Of a
-range, `Batch [0-20]`, the end counts. Dates, clock times and durations are no
-numbers. All rules look at which bytes are digits and never at which digits they
-are, so a reading is digit-blind, as matchers must be. The cost of a line grows
-with its length and not faster.
+`tokens` finds numbers, `naming` says what each is called. The cost of a line grows with its length and not
+faster.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import NamedTuple
 
-from runwatch.core.metrics import Unit
-from runwatch.parsers.body.matchers import VALUE
-from runwatch.parsers.lexicon import languages
-from runwatch.parsers.lexicon.counters import RANKS
-from runwatch.parsers.lexicon.names import SPEED, unit_of
-from runwatch.parsers.lexicon.units import DURATION, RATES, SCALES
-from runwatch.parsers.lexicon.words import is_loss, is_quality, split_of, words
+from runwatch.parsers.inference.naming import ahead, field_of, grouped, next_to
+from runwatch.parsers.inference.tokens import BARE, MAX_NAME, TOKEN, VALUE_OF_PLACE, Field
+from runwatch.parsers.lexicon.units import RATES
+from runwatch.parsers.lexicon.words import is_quality, split_of
 
 MAX_FIELDS = 256
 """More numbers in one line than this are not looked at."""
-_MAX_NAME = 80
-VALUE_OF_PLACE = b"value"
-"""What a number without a name behind a place, or alone below one, is called: `epoch 0, batch 12: 4.98`."""
-
-_REAL, _SIGN = rb"-?\d+\.\d+(?:e[+-]?\d+)?", rb"[ \t]*[,;][ \t]*"
-BARE = re.compile(
-    rb"\s*[\[(]?(?:\d+(?:" + _SIGN + rb"|[ \t]+)){0,2}(?P<value>" + _REAL + rb")"
-    rb"(?:(?:" + _SIGN + _REAL + rb"){1,7}|(?:[ \t]+" + _REAL + rb"){0,2})[ \t]*[\])]?[,;]?\s*\Z"
-)
-"""A line of nothing but numbers: a value, maybe behind its place and before others."""
-_SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
-_SPELLED = {b"sec": b"s", b"secs": b"s", b"f0": b"", b"wps": b"words/s", b"K wps": b"K words/s"}
-"""Units as they are kept; `f0` ends a number of single precision as Julia shows it."""
-TIMES = (b"s", b"ms", b"us", b"m", b"min", b"h")
-"""Units of times."""
-_PLAIN = (b"f0", b"%", *TIMES, b"KiB", b"MiB", b"GiB", b"sec", b"secs")
-_UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
-_GLUED = (
-    rb"(?:(?<=[hprE])(?:(?<=\b[Ee]poch)|(?<=\b[Bb]atch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
-    rb"|(?<=[hpr][-.])(?:(?<=\b[Ee]poch[-.])|(?<=\b[Ss]tep[-.])|(?<=\b[Ii]ter[-.]))"
-    rb"|(?<=[a-zB\] ][#B])(?:(?<=[a-z\]] #)|(?<= B))|(?<=^#)|(?<=\b[Ee]p\.))"
-)
-"""What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`, `Epoch.7`,
-`Round #3`."""
-_ORDINAL = (
-    rb"(?:st|nd|rd|th)(?= (?P<nth>(?i:epoch|episode|step|iter(?:ation)?|(?:mini-?)?batch|round|update))\b)"
-)
-"""Behind a number: it is a place, `0th epoch, 3rd mini-batch`."""
-_NO_WORD = rb"(?:(?<![\w.#+$/@-])|(?<=[Ll]oss)(?=\d+\.\d)|(?<=\d/)(?=\d+\.\d))"
-"""Before a number: no part of a word, but for `loss0.69`, and the second of a pair as in `0.5/0.6`."""
-_THOUSANDS = rb"\d{1,3}(?:,\d{3})+"
-_TOKEN = re.compile(
-    rb"(?=\d)(?:(?P<clock>\d{8}[-_T ]\d\d:\d\d(?::\d\d)?"
-    rb"|\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
-    rb"|\d\d/\d\d,? \d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?![\w])"
-    rb"|\d{1,2} \d\d:\d\d:\d\d(?: [A-Z]{3,5})? \d{4}\b"  # as ctime has it: Fri Oct 18 08:28:52 2024
-    rb"|(?<=[A-Z][a-z][a-z] )\d\d \d\d:\d\d:\d\d\b"  # as syslog has it: Oct 18 08:28:52
-    rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"
-    rb"|(?<=cuda:)\d+(?=')"  # tensor(0.5, device='cuda:0')
-    rb"|" + DURATION + rb")"
-    rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")(?P<done>" + _THOUSANDS + rb"(?= ?/ *" + _THOUSANDS + rb"\b)|\d+)"
-    rb"(?: ?/ *|\]/\[| {1,8}(?:out )?(?:of|von|de|di|sur|z|\xd0\xb8\xd0\xb7) {1,8})(?P<total>"
-    + _THOUSANDS
-    + rb"(?!,?\d)|\d+)(?![\w/]|\.\w)"
-    rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
-    rb"|" + _GLUED + rb"(?P<at>\d+)(?![\w-]|[./]\w))"
-    rb"|" + _NO_WORD + rb"(?P<value>" + VALUE + rb")"
-    rb"(?:" + _ORDINAL + rb"|(?P<gap> )?(?P<unit>" + _UNIT + rb")(?(gap)(?!\s*[:=])))?"  # `step 5k: loss`
-    rb"(?!\.*\w|/(?!\d+\.\d)\w|,\d)"
-)
-_NAME = re.compile(
-    rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3}"
-    rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w /]{0,20}\))?)"
-    rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
-    rb"(?P<mark>(?::? ?['\"],?)?\s*"
-    rb"(?:(?:[:=]>?|==|->|\.{3,}:?|-{3,}>?|(?:(?<=oss)|(?<=cc)|(?<=acy)) -(?= ))"
-    rb"\s*(?:[A-Za-z][\w.]{0,20}[(\[])?)?)['\"\[({]*\s*$"
-)
-_FOLLOWS = re.compile(
-    rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b"
-    rb"(?=\s*(?:[,;|]|$)| (?:at|after|in) ))"
-)
-"""A score that is named behind its number: `0.95 C.E. Loss, 98.1% Accuracy`, `0.5 loss at step 9`."""
-_GRADIENT = re.compile(rb"\]?, (?:device='\w+:?\d*', )?grad_fn=")
-"""Behind the number of a tensor that is trained on, which is a loss: `tensor(0.53, grad_fn=<...>)`."""
-_COUNTED = re.compile(rb"(?i) ?(?P<name>ep(?:isode|och)?s?|steps?|iter(?:ation)?s?|updates?)\b(?![/.:=])")
-"""What is counted, named behind its number: `[50000 eps] reward=0.5`."""
-_COUNTED_AT = re.compile(_COUNTED.pattern.partition(rb"\b(?!")[0] + rb"\b")
-_AMOUNT = re.compile(
-    rb" ?([KMGT]i?B|%|W|C|\xc2\xb0C|MHz|" + rb"|".join(map(re.escape, RATES)) + rb")(?!\w| ?[:=\d])"
-)
-"""The unit of two amounts, which makes them no place: `6661/8192 MiB`, `5210/4870 tok/s`."""
-_BATCHES = re.compile(rb"(?i) batch(?:es)?\b(?! ?[=:#\[(]? ?\d| ?[=:])")
-_SAID = re.compile(
-    rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of|over)(?: \S+)?"
-    rb" (step|iter|iteration|epoch|episode|batch|round)\Z"
-)
-_OF = re.compile(rb"(?i)((?:\S+ )?\S*(?:loss|cost|error)) (step|iter|iteration|epoch|episode|batch|round)\Z")
-"""The same without a word between: `Loss epoch 3: 0.5`."""
 _BESIDE = re.compile(
     rb"(?i)(?:(?:and|in|of|at) )?(?:step|iter(?:ation)?|epoch|episode|(?:mini-?)?batch|round)"
 )
 """A second place behind such a name: `Loss at epoch 0 and iteration 100 is 0.69`."""
-_AFTER = re.compile(rb"(?i)(.+) after\Z")
-"""A name that says what of: `Cost after iteration 100: 0.69`, `Score at iteration 100 is 0.69`."""
-_ASIDE = re.compile(rb" \([A-Za-z][A-Za-z ]{0,30}\)(?= (?:at|after) )")
-"""Appears between a name and its place: `Loss (one batch) at step 100: 0.69`."""
-_SENTENCE = re.compile(rb"[A-Za-z]{6,}\. +(?=[A-Za-z_#])")
-"""Ends a sentence, which names nothing behind it: `Epoch 1 completed. Loss: 9.98`; but not `Valid. loss`."""
-_NUMBER_NEXT = re.compile(rb" +[+-]?\d[\d.,]*(?:e[+-]?\d+)?[kKMB]?(?=\s|$|[,;|])")
 _WINDOW = re.compile(
     rb"\((?:(?:last|over|past|prev|previous|of) |(?=\d+ [a-z]))(\d+)(?: [a-z]{1,10})?\)(?=\s*[:=])"
     rb"|(?<= )(?:(?:over|of|in|for) )?(?:the )?(?:last|past|previous) (\d+)(?: [a-z]{1,10})?(?=\s*[:=])"
 )
 """Over how many a value is a mean, behind its name: `Avg reward (last 100): 2.5`, `loss over last 9: 2.5`."""
 _BEHIND = re.compile(rb"[A-Za-z_][\w./-]*(?: [A-Za-z_][\w./-]*){0,3} ?\Z")
-_PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)\Z")
-"""What precedes a number that is printed without a name: `epoch 0, batch 12: 4.98`."""
-_OF_TRAIN = re.compile(rb"(?:\A| )(?:train|valid|val|test)\Z")
-"""What may be the name of a place: `train 050 2.57`."""
 _GROUP = re.compile(
     rb"(?i)\b(train(?:ing)?|val(?:id(?:ation)?)?|test|dev|loss(?:es)?(?=[:=]? ?\{))[:=]? ?[({\[] ?"
     rb"(?=['\"]?[a-z][\w @]{0,30}['\"]? ?[=:])([^(){}\[\]]{1,400})"
 )
 """Values in brackets behind what they are of: `Train(L=0.5 | A=0.9) Valid(L=0.6)`, `Losses {'ner': 9.5}`."""
-_LETTERS = {b"l": b"loss", b"a": b"acc"}
-"""What the values of a group may be called in short."""
-_PAIRED = re.compile(rb"\b([A-Za-z]\w*)/([A-Za-z][\w/]*)\b")
-"""What two numbers with a slash between them are, each by itself."""
-_SPLIT = re.compile(rb"(?i)train(?:ing)?|val(?:id(?:ation)?)?|test|dev")
-_OF_SPLIT = re.compile(rb"(?i)(.*\S[ _-])(?:" + _SPLIT.pattern[4:] + rb")\Z")
-"""Names a value and a part of the data; the next number may name but its own: `LOSS train 0.5 valid 0.6`."""
 _TEXT = re.compile(rb"(?<=[\"']: )(?P<quote>[\"'])(?P<said>(?:(?!(?P=quote))[^\\]|\\.)*)(?P=quote)(?=[,}\]])")
 """What an object says in words: the numbers in it are no values."""
 _LISTED = re.compile(
@@ -148,56 +42,7 @@ _NAMES_AHEAD = re.compile(
     rb"\[(?P<names>[A-Za-z][\w ./-]{0,30}(?:, ?[A-Za-z][\w ./-]{0,30}){1,8})\]: \[(?P<of>[^\[\]]+)\]"
 )
 """Names in brackets, and their values behind them."""
-_FILLING = re.compile(rb"\[(?:[=#>*. -]|\xe2[\x94-\x97][\x80-\xbf]){8,200}\]")
-"""A bar that a script draws itself, as far as it is filled: `Training [====      ] 40/100 loss=0.5`."""
-_COPULA = re.compile(rb"(?i)(?<=.) (?:is|was)\Z")
-"""Ends a name, and is none of it: `Epoch is [1/600], batch_loss is 1.12`."""
-_IN_BRACKETS = re.compile(rb"\[([A-Za-z][\w-]{0,20})\]:? {0,4}\Z")
-"""A name in brackets: `[Epoch] 001 [Loss] 0.5`; it is one if its word has a meaning, as a level has none."""
-_BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"-->", b"=>", b"==>"))
-"""What is between a place and the number printed there, if it has a point: `Epoch 3 2.57`."""
-_SCORED_ON = re.compile(rb"(?:\A|(?<=[^\w ] ))((?:[A-Za-z][\w@.-]* ){1,8}(?:on|for|over) (?:the )?)\Z")
-_OF_SIZE = re.compile(
-    rb"(?i)(?:test|val(?:id(?:ation)?)?|dev|eval(?:uation)?|train(?:ing)?)"
-    rb" (?:images|samples|examples|sentences|points|data)"
-)
-"""Before and behind the number of examples that were scored."""
-_DONE = re.compile(rb"\A *\d+%\)?(?: \(" + DURATION + rb"\))?(?= )")
-"""Between them, how far training is, and how long it took."""
 _COPULAS = frozenset((b"", b"is", b"was"))
-_SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
-_HOLDER = re.compile(rb" (?:tensor|array|(?:np|numpy|jnp|torch)\.\w+)\Z")
-"""What holds the number behind it, as it is printed."""
-_OWNER = re.compile(rb"(?:\A|\s\s|\t)\s*((?:[A-Za-z]+[_-])?[Ll]oss), \Z")
-"""What the name behind it is of."""
-_TENSOR = re.compile(rb"\bTensor (\w+) of type \w+\. Dims: \(\): \Z")
-"""Before the one number of a tensor, as Caffe2 prints it."""
-_CALLER = re.compile(rb"(?:[\w.<>]+:[\w.<>]+|\.py\[line):\Z")
-"""Before the line of a source, as loguru has it: `__main__:main:65 - `, or `train.py[line:65]`."""
-
-
-class Field(NamedTuple):
-    """One number of a line."""
-
-    name: bytes
-    """The text it is named by; empty where none precedes it."""
-    start: int
-    end: int
-    suffix: bytes
-    """Its unit as printed; empty if none."""
-    total: tuple[int, int] | None = None
-    """Where the second number of `12/500` is."""
-
-    def unit(self, metric: str) -> Unit:
-        """Return how the number becomes the stored one if it is `metric`."""
-        if self.suffix in SCALES:
-            return Unit(multiply=SCALES[self.suffix])
-        return unit_of(metric, self.suffix.decode("ascii", "replace"), languages.spelled(self.name))
-
-
-def masked(text: bytes) -> bytes:
-    """Return what stays the same from line to line: numbers as `#`, runs of spaces as one, bars empty."""
-    return b" ".join(re.sub(rb"\d+", b"0", _TOKEN.sub(b"#", _FILLING.sub(b"[]", text))).split())
 
 
 def fields(line: bytes) -> list[Field]:
@@ -246,221 +91,27 @@ def _fields(line: bytes) -> list[Field]:
     said = b""
     windows = {window.start(window.lastindex or 0): window for window in _WINDOW.finditer(line)}
     groups = list(_GROUP.finditer(line)) if b"(" in line or b"{" in line or b"[" in line else ()
-    for token in _TOKEN.finditer(line):
+    for token in TOKEN.finditer(line):
         start = token.start()
         window = windows.get(start)
-        mean_of = window and _BEHIND.search(line, max(before, window.start() - _MAX_NAME), window.start())
+        mean_of = window and _BEHIND.search(line, max(before, window.start() - MAX_NAME), window.start())
         if window and mean_of:
             said, before = mean_of[0].rstrip(), window.end()
             continue
         if token["clock"] is None:
-            field = _field(line, token, line[max(before, start - _MAX_NAME) : start])
+            field = field_of(line, token, line[max(before, start - MAX_NAME) : start])
             if field is not None:
                 counted = bool(found) and field.name == found[-1].name  # 5 epochs = 0.5
                 nearby = said if _BESIDE.fullmatch(field.name) else b""
                 if said and (counted or field.name.lower() in _COPULAS) and field.total is None:
                     field = field._replace(name=said)
                 elif found:
-                    field = _next_to(line, found, field)
-                field, said = _said(line, field)
+                    field = next_to(line, found, field)
+                field, said = ahead(line, field)
                 said = said or nearby
-                found.append(_grouped(field, groups))
+                found.append(grouped(field, groups))
                 if len(found) >= MAX_FIELDS:
                     break
         named_next = token["unit"] in RATES and found and found[-1].suffix != token["unit"]
         before = token.end("value") if named_next else token.end()
     return found
-
-
-def _by_kind(line: bytes, found: list[Field], field: Field) -> Field:
-    """Return a nameless number as what it is to the last of `found`, which may become a part of it."""
-    last = found[-1]
-    if _is_indexed(line, last, field):
-        found.pop()
-        return field._replace(name=line[last.start - len(last.name) - 1 : last.end])
-    if _is_share(line, last, field):
-        return field._replace(name=found.pop().name)
-    if _is_count(line, last, field):
-        return found.pop()
-    return found.pop()._replace(name=b"step") if _is_progress(line, last, field) else field
-
-
-def _next_to(line: bytes, found: list[Field], field: Field) -> Field:
-    """Return a number as it is behind the last of `found`, which may become a part of it."""
-    if not field.name:
-        found[-1], field = _by_place(line, found[-1], field)
-        found[-1], field = _by_pair(line, found[-1], field)
-        return _by_kind(line, found, field)
-    name = field.name
-    if scored := _scored(line, found[-1], field):
-        found.pop()
-        name = scored
-    elif _SPLIT.fullmatch(name) and (whole := _OF_SPLIT.match(found[-1].name)):
-        name = whole[1] + name
-    return field._replace(name=name)
-
-
-def _grouped(field: Field, groups: Sequence[re.Match[bytes]]) -> Field:
-    """Return a field with what the group that it is in says before its name."""
-    for group in groups:
-        said, name = group[1].lower(), field.name.lower()
-        repeated = name.startswith(said) or (is_loss(said) and is_loss(name))
-        if group.start(2) <= field.start < group.end(2) and not repeated:
-            return field._replace(name=group[1] + b" " + _LETTERS.get(name, field.name))
-    return field
-
-
-def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
-    """Return a place and the nameless number behind it with the names that they have if they are a pair.
-
-    `epoch 0, batch 12: 4.98`, `Epoch 3 2.57`, `(5000 6%) 2.57`, and `Train loss 120 0.53`, which names the
-    value first.
-    """
-    between = line[place.total[1] if place.total else place.end : value.start]
-    bare = _DONE.sub(b"", between).strip()
-    real = b"." in line[value.start : value.end] and not value.suffix
-    if (bare == b":" or (real and bare in _BARELY)) and (
-        _PLACE.search(place.name) or _OF_TRAIN.search(place.name)
-    ):
-        return place, value._replace(name=VALUE_OF_PLACE)
-    whole = line[place.start - 1 : place.end].strip().isdigit() and not place.suffix and not place.total
-    if whole and between.isspace() and place.name.lower().endswith(b"loss"):
-        return place._replace(name=b"step"), value._replace(name=place.name)
-    return place, value
-
-
-def _said(line: bytes, field: Field) -> tuple[Field, bytes]:
-    """Return a place by its name, and what the text before it calls the next number; or the field itself."""
-    of = _SAID.match(field.name) or _OF.match(field.name)
-    if of:
-        return field._replace(name=of[2]), of[1]
-    after = _AFTER.match(field.name)
-    counted = _COUNTED_AT.match(line, field.end) if after else None
-    return (field._replace(name=counted["name"]), after[1]) if after and counted else (field, b"")
-
-
-def _by_pair(line: bytes, first: Field, second: Field) -> tuple[Field, Field]:
-    """Return two numbers with a slash between them with names of their own: `train/val loss: 0.5/0.6`.
-
-    Of `train/val/test`, the second keeps what is left for the number behind it.
-    """
-    between = line[first.end : second.start]
-    named = _PAIRED.search(first.name) if between.strip() == b"/" else None
-    if named is None:
-        return first, second
-    before, behind = first.name[: named.start()], first.name[named.end() :]
-    return (
-        first._replace(name=before + named[1] + behind),
-        second._replace(name=before + named[2] + behind),
-    )
-
-
-def _is_indexed(line: bytes, first: Field, value: Field) -> bool:
-    """Return whether a whole number is the end of the name of the number behind it: `Stage 0 = 39.11`."""
-    named = line[: first.start].endswith(first.name + b" ") and not first.total and not first.suffix
-    of_value = line[first.end : value.start].strip() == b"=" and b"." in line[value.start : value.end]
-    counts = first.name.lower().rpartition(b" ")[2].decode("ascii", "replace") in RANKS
-    return bool(named and of_value and first.name and not counts)
-
-
-def _scored(line: bytes, count: Field, score: Field) -> bytes | None:
-    """Return the name of a score that says of how many examples it is: `Accuracy on the 10 test images`."""
-    size = not count.total and line[count.start : count.end].isdigit() and _OF_SIZE.fullmatch(score.name)
-    of = _SCORED_ON.search(line, max(0, count.start - _MAX_NAME), count.start) if size else None
-    return of[1] + score.name if of else None
-
-
-def _is_share(line: bytes, count: Field, share: Field) -> bool:
-    """Return whether a number says in per cent what a score counts: `Accuracy: 227/256 (89%)`."""
-    between = count.total is not None and line[count.total[1] : share.start].strip() == b"("
-    return between and share.suffix == b"%" and is_quality(count.name)
-
-
-def _is_count(line: bytes, share: Field, count: Field) -> bool:
-    """Return whether two numbers are of what a share counts, and no place: `Acc: 89.1% (227/256)`."""
-    between = line[share.end : count.start].strip() if count.total else b""
-    return between == b"% (" and share.suffix == b"%" and is_quality(share.name)
-
-
-def _is_progress(line: bytes, place: Field, share: Field) -> bool:
-    """Return whether two numbers are a step and how far training is: `(5000 6%)`, `5000 6% (0m 7s)`."""
-    if place.name or place.suffix or place.total or share.suffix != b"%":
-        return False
-    whole = line[place.start : place.end].isdigit() and line[place.end : share.start].isspace()
-    return whole and (line[place.start - 1 : place.start] == b"(" or not line[: place.start].strip())
-
-
-def _field(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
-    gap = _ASIDE.sub(b"", gap) if b") at " in gap or b") after " in gap else gap
-    foreign = not gap.isascii()
-    if foreign:
-        gap = languages.with_ascii_colon(gap)
-    named = (languages.accented(gap) if foreign else None) or _NAME.search(gap)
-    named = named or (languages.named(gap) if foreign else None)
-    name = _COPULA.sub(b"", _SENTENCE.split(named["name"])[-1].rstrip(b"'>-.")) if named else b""
-    name = _owned(gap, name)
-    boxed = None if named else _IN_BRACKETS.search(gap)
-    if boxed and (_PLACE.fullmatch(boxed[1]) or is_quality(boxed[1])):
-        name = boxed[1]
-    if gap.endswith((b"(", b"([")):  # train_loss tensor(0.5)
-        name = _HOLDER.sub(b"", name)
-    if not named and line[:1] == b"|":  # a box: | name | value |
-        name = gap.strip(b" |")
-    if not named and gap.endswith(b"(): "):
-        tensor = _TENSOR.search(gap)
-        name = tensor[1] if tensor else name
-    if foreign:
-        name = languages.ordinal(gap, line, token.end()) or name
-    if token["done"] is not None:
-        name = b"batch" if not _PLACE.search(name) and _BATCHES.match(line, token.end()) else name
-        amount = _AMOUNT.match(line, token.end())
-        if amount:
-            return Field(name or amount[1] * (amount[1] in RATES), *token.span("done"), amount[1])
-        return Field(name, *token.span("done"), b"", token.span("total"))
-    for place in ("until", "at"):
-        if token[place] is not None:
-            return Field(name, *token.span(place), b"")
-    return _value(line, token, gap, name, named)
-
-
-def _owned(gap: bytes, name: bytes) -> bytes:
-    """Return the name of a value behind a comma, with the loss that it is of: `train-loss, overall: 0.5`."""
-    of = _OWNER.search(gap, 0, max(0, gap.rfind(name))) if name and b", " in gap else None
-    return b" ".join((of[1], name)) if of and not is_loss(name) else name
-
-
-def _value(
-    line: bytes, token: re.Match[bytes], gap: bytes, name: bytes, named: re.Match[bytes] | None
-) -> Field | None:
-    """Return a number that is no place with its unit; it may be named behind it."""
-    start, end = token.span("value")
-    if line[end - 1 : end] == b"." and (line[end : end + 1] == b"." or _PLACE.search(name)):
-        end -= 1  # `epoch 12...` and `Finished epoch 12. Loss: 0.5`
-    suffix = token["unit"] or (named["unit"] if named else None) or b""
-    suffix = _SPELLED.get(suffix, suffix)
-    if suffix in RATES and name.lower() not in _SPEEDS and _NUMBER_NEXT.match(line, token.end()):
-        suffix = b""  # it names the next number: `loss 2.5 it/s 4.0`
-    if (
-        name in (b"", b"tensor")
-        and gap.endswith((b"tensor(", b"tensor(["))
-        and _GRADIENT.match(line, token.end())
-    ):
-        name = b"loss"
-    if name and (_SOURCE.search(name) or _CALLER.search(gap)):
-        return None  # train.py:120 is a place
-    after = _FOLLOWS.match(line, token.end())
-    if (
-        after
-        and after["name"]
-        and (not named or (named["mark"].strip() in (b"", b":") and b"." in token["value"]))
-    ):
-        name = after["name"]
-    if not name and not suffix and line[start:end].isdigit():
-        counted = _COUNTED.match(line, token.end())
-        name = counted["name"] if counted else name
-    name = token["nth"] or name
-    if suffix in RATES and name.lower() in _SPEEDS:
-        name = suffix
-    if suffix in TIMES and words(name)[-1:] == [b"cost"]:
-        name += b" time"
-    return Field(name, start, end, suffix)

@@ -138,7 +138,7 @@ class Learner:
         if self._table is not None and self._table.bare and line.strip():
             self._head(None)
         reading = reading_of(line) if len(line) <= 4096 and (line[:1] == b"|" or relevant(line)) else None
-        if reading is None:
+        if reading is None or not reading.found:
             if self._sections.pass_by(line):
                 self._keep(Kept(line, offset, number, SECTION, [], []))
                 return False
@@ -265,7 +265,7 @@ class Learner:
         rows = [kept.line for kept in families.pop(ROW, [])]
         families.pop(SECTION, None)
         few = last and not self._markdown
-        if self._table is not None and 2 * len(rows) > len(self.kept):
+        if self._table is not None and len(rows) > sum(map(len, families.values())):
             alone = not self._table.bare or len(rows) + 1 == self._lines
             if self._table.counts(rows, few=few and alone):
                 self._table = self._table.settled(rows)

@@ -10,7 +10,6 @@ from itertools import pairwise
 
 from runwatch.parsers.body.matchers import number
 from runwatch.parsers.envelope.header import Header
-from runwatch.parsers.inference.fields import Field
 from runwatch.parsers.inference.roles import (
     EPOCH_RANK,
     INNER,
@@ -19,6 +18,7 @@ from runwatch.parsers.inference.roles import (
     UNKNOWN,
     place,
 )
+from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.lexicon.counters import ITERATION, TRAINED
 from runwatch.parsers.lexicon.units import SCALES
 from runwatch.parsers.lexicon.words import TRAIN, is_loss, is_val, words
@@ -27,6 +27,8 @@ _PROMPTS = (b"$ ", b"> ", b">>> ", b"# ")
 """Of shells: a command may quote a line."""
 Place = tuple[int, bytes]
 """Rank and name of a counter (see learn_words.place)."""
+_PERCENT = 0.02
+"""By how much a share may be rounded."""
 ENOUGH = 12
 """Lines of a family that are enough while the stream continues."""
 _PATIENCE = 128
@@ -234,6 +236,21 @@ def ratio(lines: list[Kept], counted: Place) -> bool:
     reported = [(k.text(f), k.line[slice(*f.total)]) for k, f in places if f.total]
     alone = sum(a[0] == b[0] and a[1] != b[1] for a, b in pairwise(reported))
     return bool(reported) and 2 * alone < len(reported)
+
+
+def ends_elsewhere(lines: list[Kept], counted: Place) -> bool:
+    """Whether the share behind a counter contradicts its end: `1124/4500 (100%)`, batches and samples."""
+    apart = []
+    for kept in lines:
+        index = kept.find(counted)
+        if index is None or (total := kept.found[index].total) is None:
+            continue
+        for share in kept.found[index + 1 : index + 2]:
+            if share.suffix == b"%" and not kept.line[total[1] : share.start].strip(b" ([-:"):
+                end, n = number(kept.line[slice(*total)]), kept.value(index)
+                done = number(kept.text(share)) / 100.0 * end
+                apart.append(not n - 1 - _PERCENT * end <= done <= n + 1 + _PERCENT * end)
+    return len(apart) >= ENOUGH and 2 * sum(apart) > len(apart)
 
 
 def two_ratios(lines: list[Kept]) -> bool:

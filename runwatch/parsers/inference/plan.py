@@ -33,6 +33,8 @@ class Plan:
     """Whether the step may start again with each epoch, be it one that no line shows (see counters)."""
     main: bool = True
     """False for lines that are next to the records and are not records."""
+    endless: bool = False
+    """Whether the end behind the step is not that of the step."""
     rated: bool = False
     """Whether nothing but the learning rate is read."""
 

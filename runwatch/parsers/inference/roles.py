@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from runwatch.parsers.envelope.header import before as header_before
-from runwatch.parsers.inference.fields import BARE, TIMES, Field, masked
+from runwatch.parsers.inference.tokens import BARE, TIMES, Field, masked
 from runwatch.parsers.lexicon import counters as counted
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.names import meaning
@@ -67,7 +67,9 @@ TELLING = (
     *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou dice score elbo "
     b"fid round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick "
     b"train episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ val: val= total= "
-    b"f1: f1= %)".split(),
+    b"f1: f1= %) testing".split(),
+    b"map ",
+    b"dev ",
     b"% (",
     b" val ",
     b" wer",

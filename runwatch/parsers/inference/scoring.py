@@ -13,13 +13,13 @@ from itertools import pairwise
 from runwatch.core.batch import BY_EPOCH
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.inference.evidence import FEW
-from runwatch.parsers.inference.fields import VALUE_OF_PLACE
 from runwatch.parsers.inference.losses import LOSS_WORDS, PLAIN, aliases, losses_of, whole_of
 from runwatch.parsers.inference.places import (
     ENOUGH,
     Kept,
     Place,
     counter_of,
+    ends_elsewhere,
     grows,
     names_of,
     ratio,
@@ -29,6 +29,7 @@ from runwatch.parsers.inference.places import (
 )
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, LEADING, STEP_RANK, is_time
+from runwatch.parsers.inference.tokens import VALUE_OF_PLACE
 from runwatch.parsers.inference.turns import takes_turns, turning
 from runwatch.parsers.inference.unnamed import is_curve, mean_losses, unnamed_losses
 from runwatch.parsers.lexicon.languages import spelled
@@ -129,6 +130,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         losses=frozenset(name for name in quality & shown if is_loss(name) or meant.get(name) == LOSS),
         aliases=meant,
         pattern="learned" + BY_EPOCH * repeats,
+        endless=counter is not None and ends_elsewhere(lines, counter),
         nested=counter is not None and (epoch is not None or (not validated and takes_turns(lines, counter))),
     )
     score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 from runwatch.parsers.body.matchers import number
-from runwatch.parsers.inference.fields import Field
 from runwatch.parsers.inference.roles import STEP_RANK
+from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.lexicon.words import SAVES, is_epoch, is_quality, is_val, split_of, words
 
 SECTION = b"section"

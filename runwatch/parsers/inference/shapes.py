@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from runwatch.parsers.inference.fields import Field, fields
+from runwatch.parsers.inference.fields import fields
 from runwatch.parsers.inference.roles import counters, head, is_bare_score, is_boxed
+from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.lexicon.words import is_meaningful
 
 _ZEROS = bytes(48 if 48 <= c <= 57 else c for c in range(256))

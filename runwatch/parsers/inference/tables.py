@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import islice, pairwise
 from typing import NamedTuple
@@ -27,6 +28,7 @@ from runwatch.parsers.lexicon.words import (
     is_meaningful,
     is_quality,
     is_rate,
+    is_split,
     is_val,
     split_of,
     words,
@@ -46,7 +48,10 @@ _COMMENT = re.compile(rb"#(?=[A-Za-z])|# +(?=(?i:" + b"|".join(_COUNTERS[1:]) + 
 """Before a header that is a comment; a `#` before a name that counts nothing is a column itself."""
 _TIMES = frozenset(b"time timestamp date datetime".split())
 _MAX_COLUMNS = 32
-_WORD = re.compile(rb"[^\s|]+")
+_NO_BAR = rb"(?!\xe2\x94[\x82\x83])(?<!\xe2(?=\x94[\x82\x83]))(?<!\xe2\x94(?=[\x82\x83]))[^\s|]"
+"""A byte of a cell: bars may be drawn."""
+_WORD = re.compile(rb"\d+ hr \d+ min|(?:" + _NO_BAR + rb")+")
+_GROUP = re.compile(rb"[^|]+")
 _SPACED = re.compile(rb"[^\s|]+(?: [^\s|]+)*")
 _LISTED = re.compile(rb"\s*[,;]\s*")
 _LISTED_WORD = {sign: re.compile(rb"[^\s%s](?:[^%s]*[^\s%s])?" % (sign, sign, sign)) for sign in (b",", b";")}
@@ -57,7 +62,8 @@ _RULED_WORD = re.compile(rb"[^\s|\x80-\xff]+")
 _CELL = re.compile(
     rb"(" + VALUE + rb")(?:%|s)?|(?P<done>\d+)/(?P<end>\d+)"
     rb"|(?P<clock>\d{4}[-/]\d\d[-/]\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?)"
-    rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None|[^\w\s|]{1,24}"
+    rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+ hr \d+ min|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None"
+    rb"|[^\w\s|]{1,24}"
 )
 """A number, or one of the things that are among numbers: a place and its end, a date, an object, a clock
 time, a size, a gap or sign."""
@@ -147,14 +153,32 @@ def _counts_in_list(bare: bytes, least: int) -> bool:
 
 
 def joined(above: bytes, line: bytes) -> bytes | None:
-    """Return two rows of a box as one whose cells say what both do; None if they do not belong together.
+    """Return two rows as one header whose cells say what both do; None if they do not belong together.
 
-    A header may take several lines: `| Mini-batch |` above `| Loss |`.
+    A header may take several lines: `| Mini-batch |` above `| Loss |`, `| Train | Valid |` above
+    `epoch | loss | loss`.
     """
+    if b"|" in above and b"|" in line and (whole := _grouped(above, line)):
+        return whole
     if not (is_boxed(above) and is_boxed(line)) or above.count(b"|") != line.count(b"|"):
         return None
     rows = zip(above.strip().split(b"|"), line.strip().split(b"|"), strict=True)
     return b"|".join(b" ".join(b" ".join(cells).split()) for cells in rows)
+
+
+def _grouped(above: bytes, line: bytes) -> bytes | None:
+    """Return a header with the parts of the data above it in the names that it has several times."""
+    groups = [(group, group[0].strip(b" -=_*")) for group in _GROUP.finditer(above)]
+    parts = [(group.end(), part) for group, part in groups if is_split(part)]
+    names = list(_SPACED.finditer(line))
+    often = Counter(name[0] for name in names)
+    if len(parts) < 2 or max(often.values(), default=0) < 2:
+        return None
+    for name in reversed(names):
+        if often[name[0]] > 1:
+            part = next((part for end, part in parts if name.end() <= end), parts[-1][1])
+            line = line[: name.start()] + part + b" " + line[name.start() :]
+    return line
 
 
 def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:

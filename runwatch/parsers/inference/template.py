@@ -18,12 +18,12 @@ from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
 from runwatch.core.text import decode
 from runwatch.parsers.api import Layout, Match, Matcher, Shared
 from runwatch.parsers.counters.nesting import CLOSES, HEADING, PER, PLANNED, WITHIN
-from runwatch.parsers.inference.fields import Field
 from runwatch.parsers.inference.losses import aliases, tests_of
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, is_boxed, named_by, place, relevant
 from runwatch.parsers.inference.sections import VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import plain_shape, reading_of
+from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import MEASURE, canonical, meaning
 from runwatch.parsers.lexicon.records import columns as columns_of
@@ -230,7 +230,7 @@ class LearnedMatcher(Matcher):
             taken.add(index)
             unit = number.unit(what) if number.suffix else Unit()
             columns.append((what, number.name if what == EPOCH else b"", unit, (number.start, number.end)))
-            if number.total is not None:
+            if number.total is not None and not (plan.endless and what != EPOCH):
                 columns.append((end, b"", Unit(), number.total))
         if plan.counter is None and plan.epoch is not None:
             return self._match(plan.pattern, HEADING, columns)
@@ -282,7 +282,7 @@ class LearnedMatcher(Matcher):
         says = _SAYS_VAL.match(line) and not code
         dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1
         both = {split_of(f.name) for f in found} >= {"train", "val"}  # LOSS train 0.5 valid 0.6
-        if main.counter is not None and at is None and not (says or dated or below or both):
+        if main.counter is not None and at is None and not (says or dated or below or both or main.alone):
             return None
         taken = {i for _, i in ranked}
         names = [f.name for i, f in enumerate(found) if i not in taken]

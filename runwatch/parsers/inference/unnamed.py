@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection
 from itertools import pairwise
 
-from runwatch.parsers.inference.fields import VALUE_OF_PLACE
 from runwatch.parsers.inference.places import Kept
 from runwatch.parsers.inference.roles import is_time
+from runwatch.parsers.inference.tokens import VALUE_OF_PLACE
 from runwatch.parsers.lexicon.words import is_loss, is_meaningful, is_quality, is_split, is_val, words
 
 _NOT_LOSS = frozenset(b"ppl perplexity acc accuracy bpb bpc".split())
@@ -92,6 +93,7 @@ def _falls(lines: list[Kept], name: bytes) -> bool:
 
 def is_curve(values: list[float]) -> bool:
     """Whether numbers that nothing names fall as a loss does: clearly, and from each eighth to the next."""
+    values = [value for value in values if math.isfinite(value)]
     size = len(values) // 8
     means = [sum(values[i * size : (i + 1) * size]) for i in range(8)]
     downs = sum(b < a for a, b in pairwise(means))
@@ -100,5 +102,6 @@ def is_curve(values: list[float]) -> bool:
 
 def falls(values: list[float], least: float = _CLEARLY) -> bool:
     """Whether numbers are less in their second half than `least` of those in the first, on average."""
+    values = [value for value in values if math.isfinite(value)]
     half = len(values) // 2
     return half > 0 and sum(values[-half:]) < least * sum(values[:half])

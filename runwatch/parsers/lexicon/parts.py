@@ -55,5 +55,5 @@ def _is_one(name: str, losses: Collection[str]) -> bool:
     """Return whether a metric of training is one of these, by its whole or by its last parts."""
     if is_val(name.encode(errors="replace")):
         return False
-    heads, _, last = name.lower().replace(" ", "_").rpartition("/")
+    heads, _, last = name.lower().replace(" ", "_").removeprefix("train_").rpartition("/")
     return last in losses or f"{heads.rpartition('/')[2]}/{last}" in losses

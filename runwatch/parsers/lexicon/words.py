@@ -52,8 +52,8 @@ _SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
 """Words of names that only training prints."""
 TEST = frozenset(b"test tested testing testset".split())
 VAL = TEST | frozenset(
-    b"val vali valid validate validation validated validating eval evaluation evaluated evaluating dev "
-    b"heldout holdout valset devset evalset".split()
+    b"val vali valid validate validation validated validating eval evaluation evaluated evaluating evl "
+    b"dev heldout holdout valset devset evalset".split()
 )
 """Words for data that is not trained on; a name that holds one is of such data."""
 TRAIN = frozenset(b"train training trn trainset".split())

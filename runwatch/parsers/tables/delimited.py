@@ -21,7 +21,7 @@ from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.inference.losses import aliases, is_part, loss_of_parts, losses_by_split
 from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.records import measured, objective
-from runwatch.parsers.lexicon.words import is_loss, is_meaningful, is_split, is_val, split_of
+from runwatch.parsers.lexicon.words import is_loss, is_meaningful, is_split, is_val, split_of, words
 from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.resume_state import row as known_by
 from runwatch.parsers.structured.keyed_records import ANYTHING, BESIDE, MODES, Reader, Schema, Shape
@@ -53,7 +53,13 @@ def _is_float(cell: bytes) -> bool:
 
 def _is_indexed(names: Sequence[str]) -> bool:
     """Whether nothing but the nameless index of a data frame counts, and all columns are of training."""
-    return not names[0] and len(names) > 2 and all(is_meaningful(name.encode()) for name in names[1:])
+    return names[0] in ("", "Unnamed: 0") and len(names) > 2 and all(map(_is_of_training, names[1:]))
+
+
+def _is_of_training(name: str) -> bool:
+    """Whether a column may be one that training fills: a score, a part of the data, or a time."""
+    raw = name.encode()
+    return is_meaningful(raw) or is_split(raw) or b"time" in words(raw)
 
 
 def _mode_at(names: Sequence[str]) -> int | None:
@@ -76,8 +82,9 @@ def _reader(schema: Schema) -> Reader:
 def _trained(schema: Schema, names: Sequence[str]) -> list[int]:
     """Return the columns that rows of training fill: losses, or other values if there is no loss.
 
-    Those of held-out data are among them where the schema calls them a record's own. Else a mean over the
-    epoch (`loss_epoch`) is none where the steps (`loss_step`) have a column of their own.
+    Those of held-out data are among them where the schema calls them a record's own, but for values of each
+    batch of a validation, which are counted by themselves. Else a mean over the epoch (`loss_epoch`) is
+    none where the steps (`loss_step`) have a column of their own.
     """
     step = schema.step_key(frozenset(names))
     found = [
@@ -86,10 +93,8 @@ def _trained(schema: Schema, names: Sequence[str]) -> list[int]:
         if name != step
         and (schema.train.search(name) or meaning(name).metric == LOSS)
         and meaning(name).role not in ("counter", "learning rate")
-        and not (
-            schema.held_out
-            and (is_val(name.encode()) or (name.endswith("_epoch") and f"{name[:-6]}_step" in names))
-        )
+        and not (is_val(name.encode()) and (schema.held_out or name.endswith("_step")))
+        and not (schema.held_out and name.endswith("_epoch") and f"{name[:-6]}_step" in names)
     ]
     return [i for i in found if is_loss(names[i].encode())] or found
 

@@ -8,6 +8,7 @@ metrics of their own.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -340,8 +341,8 @@ class Group:
         if bar is not None and run.finished and bar[1] < (run.last_step or 0):
             bar = None  # of the next launch
         return replace(
-            block, samples=samples, events=events, progress=None, restarts=(), marks=marks, bar=bar,
-            results={},
+            block, samples=samples, events=events, progress=None, restarts=(), begins_again=math.inf,
+            marks=marks, bar=bar, results={},
         )  # fmt: skip
 
     def _repeats(self, event: Event) -> bool:
