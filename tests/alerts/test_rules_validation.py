@@ -51,7 +51,7 @@ def test_a_wide_gap_says_nothing_of_evaluations_that_scatter():
 
 @pytest.mark.parametrize(
     ("best", "count", "severities"),
-    [(np.log(5), 12, ["info"]), (1.8, 12, None), (np.log(5), 40, None)],
+    [(np.log(5), 12, ["info"]), (1.8, 12, ["warning"]), (np.log(5), 40, None)],
 )
 def test_evaluations_above_that_of_the_untrained_model_are_a_note_for_long(best, count, severities):
     values = best * np.append([1.0, 1.03, 1.02, 1.03, 1.02], np.linspace(1.1, 2.5, count))
@@ -299,42 +299,28 @@ def test_a_gap_is_of_one_run():
     assert log.judge(GeneralizationGap()) == []
 
 
-FEW = [0.7, 0.5, 0.54, 0.52, 0.62, 0.66, 0.66, 0.68, 0.7]
-
-
 @pytest.mark.parametrize(
     ("values", "train", "warns"),
     [
-        (FEW, 0.2, True),
-        (FEW[:-1], 0.2, False),  # four in a row
-        ([*FEW[:6], 0.54, *FEW[6:]], 0.2, False),
-        ([0.6, *FEW[1:4], 0.52, 0.53, 0.54, *FEW[4:]], 0.2, False),  # less than half
-        ([*FEW[:6], 0.64, 0.64, 0.64], 0.2, False),
-        (FEW, 0.45, False),  # training hardly fell
-    ],
-)
-def test_few_evaluations_that_are_far_above_the_best_of_them_are_a_warning(values, train, warns):
-    rows = 10 * len(values)
-    log = Log(train__loss=np.r_[np.full(20, 0.5), np.full(rows - 20, train)])
-    log.set(VAL, np.full(rows, np.nan))
-    log.columns[VAL][9::10] = values
-    found = log.judge(GeneralizationGap())
-    assert [severity for severity, _ in fired(found) if severity == "warning"] == ["warning"] * warns
-    assert log.judge(GeneralizationGap(), range(0, rows, 7)) == found
-
-
-@pytest.mark.parametrize(
-    ("values", "train", "warns"),
-    [
+        # as few as three where it is half above the best and training far below, 24 where it is a twentieth
         ([0.12, 0.17, 0.2, 0.18], [0.2, 0.07, 0.03, 0.01], True),
         ([0.12, 0.17, 0.2], [0.2, 0.07, 0.03], False),  # two above the best
-        ([0.12, 0.17, 0.2, 0.15], [0.2, 0.07, 0.03, 0.01], False),  # not that far
-        ([0.12, 0.17, 0.2, 0.18], [0.2, 0.11, 0.08, 0.06], False),  # training is not that far below
+        ([0.12, 0.13, 0.15, 0.14], [0.2, 0.07, 0.03, 0.01], False),  # not that far
+        ([0.12, 0.17, 0.2, 0.18], [0.2, 0.14, 0.12, 0.11], False),  # training is not that far below
+        ([0.12, 0.17, 0.4, 0.18], [0.2, 0.07, 0.03, 0.01], False),  # they scatter
+        ([0.7, 0.5, 0.54, 0.58, 0.62, 0.66, 0.66], np.linspace(0.5, 0.2, 7), True),
+        ([0.7, 0.5, 0.54, 0.58, 0.62, 0.66, 0.66], np.linspace(0.5, 0.42, 7), False),  # training hardly fell
+        ([0.7, 0.5, 0.54, 0.58, 0.62, 0.66, 0.66], np.linspace(2.5, 0.7, 7), False),  # it is above
+        ([*np.linspace(1.2, 0.5, 8), 0.54, 0.58, 0.62, 0.66, 0.66], np.linspace(1, 0.1, 13), False),
+        ([0.7, 0.5, 0.51, 0.5, 0.51, 0.52, 0.51, 0.53, 0.52, 0.53], np.linspace(0.5, 0.2, 10), False),
+        ([0.7, 0.5, *np.linspace(0.5, 0.54, 24)], np.linspace(0.5, 0.1, 26), True),
     ],
 )
-def test_three_evaluations_above_the_best_are_enough_where_training_is_far_below(values, train, warns):
+def test_a_rise_counts_the_more_the_longer_it_lasts(values, train, warns):
     log = Log(train__loss=train, val__loss=values)
-    assert [severity for severity, _ in fired(log.judge(GeneralizationGap()))] == ["warning"] * warns
+    found = log.judge(Validation())
+    assert ["warning"] * warns == [severity for severity, _ in fired(found) if severity == "warning"][:1]
+    assert log.judge(Validation(), range(0, len(values), 3)) == found
 
 
 def perplexed(values, name="val/perplexity", every=10):
@@ -352,7 +338,7 @@ RISES = 80 * np.r_[2.0, 1.3, 1.0, np.linspace(1.02, 1.5, 12)]
 def test_a_perplexity_is_judged_where_no_validation_loss_is_printed(name):
     log = perplexed(RISES, name)
     found = [f for f in log.judge(Validation()) if f.severity.value == "warning"]
-    assert [f.metric for f in found] == [name]
+    assert {f.metric for f in found} == {name}
     assert log.judge(Validation(), range(0, log.count, 7)) == log.judge(Validation())
     log.set(VAL, np.where(np.isnan(log.columns[name]), np.nan, 4.0))
     assert log.judge(Validation()) == []
