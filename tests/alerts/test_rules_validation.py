@@ -323,6 +323,14 @@ def test_a_rise_counts_the_more_the_longer_it_lasts(values, train, warns):
     assert log.judge(Validation(), range(0, len(values), 3)) == found
 
 
+def test_a_loss_above_zero_is_not_compared_with_one_below_it():
+    values = np.r_[20.0, 14.0, np.linspace(20, 400, 20)]
+    for train in (-0.02, 0.02):
+        log = Log(train__loss=np.full(len(values), train), val__loss=values)
+        found = log.judge(Validation()) + log.judge(GeneralizationGap())
+        assert (found == []) == (train < 0)
+
+
 def perplexed(values, name="val/perplexity", every=10):
     """A log of a language model: its training loss falls, and its perplexity is printed now and then."""
     rows = every * len(values)

@@ -26,17 +26,36 @@ _RATES = 20
 """Training rows below which the course of a learning rate is not known."""
 _REGULAR = 0.8
 """Part of the epochs behind which something was evaluated from which it is part of each."""
-_BEGIN = r"(?i)(?:^|[\]|>:-] {1,4})\W{0,6}"
+_BEGIN = r"(?i)(?:^|[\]|>:-] {1,4}|\bINFO +)\W{0,40}"
 _SCORE = (
-    r"(?:acc(?:uracy)?|loss|score|f1|auc|results?|metrics?|m?ap|m?iou|psnr|mse|mae|rmse|ppl|perplexity)\b"
+    r"(?:\w+_)?(?:acc(?:uracy)?|loss|score|f1|auc|results?|metrics?|m?ap|m?iou|psnr|mse|mae|rmse|ppl"
+    r"|perplexity|precision)\b"
 )
+_WORK = (
+    r"(?:script|program|job|experiment|task|everything|process(?:ing)?|pipeline|fit(?:ting)?|run|execution"
+    r"|optimi[sz]ation)s?"
+)
+_LIMIT = r"max(?:imum)?(?: number of| num)?[ _-]?(?:epoch|step|iteration|update)s?\b"
 _CLOSING = re.compile(
-    _BEGIN + rf"((?:final|best|average|overall|max(?:imum)?) (?:\w+ ){{0,3}}?(?:epoch\b|{_SCORE})"
-    rf"|(?:(?:average|final|best|overall) )?test(?:ing)?(?: set|[ _]{_SCORE}|[ _]error\b)"
-    r"|(?:total|training|elapsed|overall)(?: training| run(?:ning)?| elapsed)? time\b|time taken\b|elapsed\b"
-    r"|(?:training|it) took(?= \d)|(?:finished|done|completed) (?:in|after)(?= [\d.])|done(?=[.!]*\s*$)"
-    r"|optimization finished|(?:the )?(?:\w+ )?model (?:(?:was|has been) )?saved\b"
-    r"|saved (?:the )?(?:trained |final |best )?(?:model|weights|results)\b|results saved\b"
+    _BEGIN + rf"((?:final|best|average|mean|overall|max(?:imum)?) (?!.*\bso far\b)(?:\w+ ){{0,3}}?"
+    rf"(?:epoch\b|{_SCORE})"
+    rf"|(?:(?:average|final|best|overall) )?test(?:ing)?(?: set|[ _]{_SCORE}|[ _]error\b"
+    r"|:(?! *\[? *\d+ ?/)(?=.*\d)"
+    r"| (?:\S+ ){1,3}at (?:step|epoch|iter))"
+    r"|(?:total|training|elapsed|overall|execution)(?: training| run(?:ning)?| elapsed)? ?(?:run)?time\b"
+    r"|time (?:taken|used|cost|elapsed|spent)\b|elapsed\b|real\s+(?=\d+m[\d.]+s\s*$)|total \d+ runs?\b"
+    r"|(?:training|it) took(?= \d)|(?:finished|done|completed) (?:in|after)(?= [\d.])"
+    r"|(?:(?:all )?done|(?:the )?end|finished|completed?|exit(?:ing)?|(?:good)?bye)(?=[.!]*\s*$)"
+    rf"|(?:all |the )?(?:\w+ )?{_WORK} (?:(?:is|are|was|were|has|have|been|successfully) )*"
+    r"(?:done|finished|completed?|over|ended(?! (?:unexpect|prematur|with (?:an? )?err)))\b"
+    rf"|(?:completed?|finished|done)(?: with| running)?(?: the| all)? {_WORK}\b"
+    rf"|{_LIMIT}(?=.*\breached\b)|(?:stopping: )?reached (?:the )?(?:{_LIMIT}|\d+ epochs\b)"
+    r"|(?:the )?(?:\w+ )?model (?:(?:was|has been) )?(?:saved|uploaded)\b"
+    r"|saved (?:the )?(?:trained |final |best )?(?:model|weights)\b"
+    r"|(?:saved|saving|wrote|writing|exported) (?:the |all )?(?:\w+ ){0,2}"
+    r"(?:results|history|plots?|figures?|predictions|curves?)\b"
+    r"|(?:results|history|plots?|figures?|predictions|curves?) (?:were |have been )?(?:saved|written)\b"
+    r"|(?:\w+ ){0,2}converged\b|convergence (?:was |is )?reached\b"
     r"|confusion matrix|classification report|precision\s+recall\s+f1-score"
     r"|(?:test|final|evaluation) results?\b|evaluat\w+ (?:\w+ ){0,3}(?:test|best|final)\b)"
 )
@@ -102,6 +121,8 @@ class Close:
     def _is_short(self) -> bool:
         """Whether more was planned than was done, or this cannot be compared."""
         epochs = self._begun()
+        if self._each_row():  # what each epoch prints was printed before: it stopped early
+            return False
         if self.planned is not None and (self.last_step or 0) + 1 < _WHOLE * self.planned:
             return True
         return self.planned_epochs is not None and epochs < self.planned_epochs

@@ -109,7 +109,7 @@ class GeneralizationGap(RankRule):
         """Whether no better evaluation came, while the training loss fell far below."""
         if watch.since < max(self.evals, self.part * watch.count):
             return False
-        fell = train < _HALF * min(watch.train, watch.best) and watch.best - train > self.gap
+        fell = 0 <= train < _HALF * min(watch.train, watch.best) and watch.best - train > self.gap
         return fell and middle(list(watch.newest)) <= watch.best * (1 + self.near)
 
     def _finding(self, watch: _Watch, train: float, here: Place) -> Finding:

@@ -3,28 +3,24 @@
 Reason: when validation rises while training falls the run learns its data by heart,
 and the checkpoint to keep is an old one.
 Formula: evaluations in a row, `evals` of them and at least `part` of all so far (24 at most), above the
-lowest median of three (the best of many is low by chance) by max(ln(1 + `rise`), 4 s) and by `waves`
-times the highest rise that was lost again by half; after at least `least` evaluations, while the median
-training loss of 64 rows has not risen since the best. Two in a row that are `jump` times, and 8 s, above
-the two before them are reported sooner, unless single ones have risen half as high twice. All in
-logarithms, and of a perplexity where no validation loss is printed. However they scatter, those since
-the best rise if the order of the newest 24, `trend` at least, says so (the test of Mann and Kendall),
-and as many as above are `costly` above the lowest median.
-Sooner too where the gap is wide: the training loss fell by half since the best, to less than half of each
-of as many evaluations and `gap` below them, which are above the lowest median by `rise` and by what
-single ones have risen twice, and as many once, and lost again. However few or noisy they are: where half of
-all evaluations, three at least, lie behind the best, and the training loss of the newest three fell by
-`learned` and is below them, a rise counts the more the longer it has lasted: the median of the newest three
-is above the lowest median by one part in as many as lie behind the best, by `rise`, and by what single ones
-have risen twice and lost again; above the best
-itself, where the training loss is below half of that and those since scatter by less than half of the rise.
-And where the first or second was the best, and
-`least` since are all `jump` times as high, and scatter by less than half of that, whatever the training
-loss did. A note; a warning where they jumped, have risen for so long, or came nowhere near the first again,
-or as many are `costly` above the lowest median, unless the training loss is higher, or fewer than 24 in a
-row are above a best that is of the untrained model, and that of guessing, ln(k): batch norms may know their
-data later than weights do. Reported again when the rise has grown by half or becomes a warning; ends with
-an evaluation near the best, or a median of three where the rise is within the noise.
+lowest median of three (the best of many is low by chance) by max(ln(1 + `rise`), 4 s) and by `waves` times
+the highest rise that was lost again by half; after at least `least` evaluations, while the median training
+loss of 64 rows has not risen since the best. Two in a row that are `jump` times, and 8 s, above the two
+before them are reported sooner, unless single ones have risen half as high twice. All in logarithms, and of
+a perplexity where no validation loss is printed. However they scatter, those since the best rise if the
+order of the newest 24, `trend` at least, says so (the test of Mann and Kendall), and as many as above are
+`costly` above the lowest median. However few or noisy they are: where half of all evaluations, three at
+least, lie behind the best, and the training loss of the newest three fell by `learned` and is below them, a
+rise counts the more the longer it has lasted: the median of the newest three is above the lowest median by
+one part in as many as lie behind the best, by `rise`, and by what single ones have risen twice and lost
+again; above the best itself, where the training loss is below half of that and those since scatter by less
+than half of the rise. And where the first or second was the best, and `least` since are all `jump` times as
+high, and scatter by less than half of that, whatever the training loss did. A note; a warning where they
+jumped, have risen for so long, or came nowhere near the first again, or as many are `costly` above the
+lowest median, unless the training loss is higher, or fewer than 24 in a row are above a best that is of the
+untrained model, and that of guessing, ln(k): batch norms may know their data later than weights do.
+Reported again when the rise has grown by half or becomes a warning; ends with an evaluation near the best,
+or a median of three where the rise is within the noise.
 s is the noise of one evaluation: the 90th percentile of how far one is above the line
 between its neighbors, of the newest 12 or 48, whichever is more, times 1 + 4 / n for the
 few that n are. Only evaluations before the rise count, or those of a rise that was lost
@@ -43,7 +39,8 @@ evaluation several times as high as the others is common and came back at the ne
 log where one was seen; the more often a run evaluates, the more often three in a row are
 high by chance, so that a rise must last for a part of the run; losses near zero wander by
 ratios, and come back, which no overfitting does; lines of one running evaluation (the
-same step, no training between) are one evaluation; when the training loss rises too it
+same step, no training between) are one evaluation; a loss above zero is not compared with a
+training loss below it, as of a policy; when the training loss rises too it
 diverges, and other rules say so.
 
 Source: early stopping as in Prechelt, 1998, with the noise measured.
@@ -182,7 +179,6 @@ class Validation(RankRule):
     jump: float = threshold(1.5, "times the evaluations before that two in a row must be")
     costly: float = threshold(0.2, "rise from which it is a warning, as a fraction")
     trend: int = threshold(10, "evaluations since the best that show by their order whether they rise")
-    gap: float = threshold(0.3, "least gap between validation and training loss that is wide")
     wasted: float = threshold(0.5, "of all evaluations, behind the best, from which its duration counts")
     learned: float = threshold(0.2, "fall of the training loss meanwhile, as a fraction")
     waves: float = threshold(2.0, "multiple of the highest rise so far that was lost again")
@@ -248,12 +244,13 @@ class Validation(RankRule):
         self, metric: str, watch: _Watch, where: Place, value: float, *, jumped: bool
     ) -> list[Finding]:
         train = self._train(watch)
+        if train < 0:  # what an agent minimizes is no loss that an evaluation repeats
+            return []
         learns = not train > 1.03 * watch.train
         long = self._long(watch)
         rising = watch.above >= long and watch.count >= self.least and learns
-        apart = watch.count >= self.least and self._apart(watch, train, long)
-        lost = watch.behind >= self.least and not (jumped or rising or apart) and self._lost(watch)
-        sure = jumped or rising or apart
+        sure = jumped or rising
+        lost = watch.behind >= self.least and not sure and self._lost(watch)
         wastes = self._wastes(watch)
         watch.scatters = not sure and (lost or wastes or (learns and self._trends(watch, long)))
         if not (sure or watch.scatters):
@@ -262,7 +259,7 @@ class Validation(RankRule):
         grave |= wastes
         watch.firing = Severity.WARNING if grave else Severity.INFO
         watch.reported, watch.since = log(value / watch.best), where
-        return [self._finding(metric, watch, where, value, rising=not jumped or rising or apart)]
+        return [self._finding(metric, watch, where, value, rising=not jumped or rising)]
 
     def _is_back(self, watch: _Watch, rise: float, margin: float) -> bool:
         """Whether a rise is over: within the noise, the median of three shows that."""
@@ -270,15 +267,6 @@ class Validation(RankRule):
             return rise < margin / 2
         far = min(log(1 + self.costly), watch.reported)
         return middle(list(watch.newest)[-_THREE:]) - log(watch.best) < far / 2
-
-    def _apart(self, watch: _Watch, train: float, long: int) -> bool:
-        """Whether the newest evaluations are above the lowest and far above a training loss that fell."""
-        level = min(list(watch.newest)[-long:])
-        lowest = grow(level)
-        fell = train < watch.train / 2 and train < lowest / 2 and train < lowest - self.gap
-        return fell and level - watch.low > max(
-            log(1 + self.rise), watch.single.second, watch.lasting.highest
-        )
 
     def _lost(self, watch: _Watch) -> bool:
         """Whether all evaluations since the first or second are about as high, and nowhere near it."""
