@@ -288,3 +288,20 @@ def test_closing_words_count_before_the_end_of_the_plan_where_each_row_is_an_epo
     lines = {"before": ["step"] * 20, "behind": ["Done in 5 s"]}
     found = Close({}, 37, 1, 37, by_epoch, None, 90, 90, 90, evaluated=False, saved=False, **lines)
     assert found.reason() == ("its last lines say 'Done in 5 s'" if by_epoch else "")
+
+
+@pytest.mark.parametrize(
+    ("before", "last", "closed", "done"),
+    [(4, 4, True, True), (1, 4, True, False), (4, 4, False, False), (4, 3, True, False)],
+)
+def test_the_last_of_runs_alike_has_come_as_far_as_those_before_it(before, last, closed, done):
+    def run(count: int) -> str:
+        rows = (
+            f"Fitting epoch {at} | loss: {3 / (at + 2):.5f} - accuracy: 0.{at + 6}1\n" for at in range(count)
+        )
+        return "Model is Net, seed is 0\n" + "".join(rows)
+
+    closes = "Validating epoch 3 | loss: 0.55 - accuracy: 0.83\n"
+    newest = judged(before * (run(4) + closes) + run(last) + closes * closed)[-1]
+    said = newest["ending"]["story"] if newest["ending"] else ""
+    assert (f"it has come as far as the {before} runs before it" in said) == done

@@ -375,6 +375,29 @@ def test_a_rate_that_is_high_at_first_is_a_note_while_evaluations_get_better(val
     assert log.judge(LossSpike(), range(1, 120)) == log.judge(LossSpike())
 
 
+# -- curricula ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "parts", "found"),
+    [
+        ("stage", np.arange(400) // 100, False),
+        ("train/task", np.arange(400) // 100, False),
+        ("stage", np.zeros(400), True),
+        ("stage", 3 - np.arange(400) // 100, True),  # it goes back
+        ("stage", np.arange(400), True),  # each row: it counts something else
+        ("depth", np.arange(400) // 100, True),
+    ],
+)
+def test_each_part_of_a_curriculum_has_a_loss_of_its_own(name, parts, found):
+    loss = (0.4 * np.exp(-(np.arange(400) % 100) / 30) + 0.6) * (1 + np.arange(400) // 100)
+    log = Log(train__loss=loss * noise(400, 0.02)).set(name, parts.astype(float))
+    judged = log.judge(Divergence())
+    assert bool(fired(judged)) == found
+    assert log.judge(Divergence(), range(0, 400, 7)) == judged
+    assert found or fired(log.judge(LossSpike())) == []
+
+
 # -- overfitting -------------------------------------------------------------------------------------
 
 

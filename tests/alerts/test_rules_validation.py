@@ -323,12 +323,49 @@ def test_a_rise_counts_the_more_the_longer_it_lasts(values, train, warns):
     assert log.judge(Validation(), range(0, len(values), 3)) == found
 
 
+@pytest.mark.parametrize(
+    ("value", "count", "falls", "warns"),
+    [
+        (1.8123, 10, 0.8, True),
+        (1.8123, 9, 0.8, False),
+        (1.8, 10, 0.8, False),
+        (1.8123, 10, 0.97, False),
+        (1.1921e-7, 10, 0.8, False),
+    ],
+)
+def test_evaluations_of_one_value_do_not_see_what_is_trained(value, count, falls, warns):
+    log = Log(train__loss=2 * np.geomspace(1, falls**2, count + 1), val__loss=np.full(count + 1, value))
+    log.columns["val/loss"][count] = 1.7
+    found = log.judge(GeneralizationGap())
+    assert [severity for severity, _ in fired(found)] == ["warning"] * warns
+    assert [f.verdict.value for f in found] == ["firing", "clear"][: 2 * warns]
+    assert log.judge(GeneralizationGap(), range(1, count)) == found
+
+
 def test_a_loss_above_zero_is_not_compared_with_one_below_it():
     values = np.r_[20.0, 14.0, np.linspace(20, 400, 20)]
     for train in (-0.02, 0.02):
         log = Log(train__loss=np.full(len(values), train), val__loss=values)
         found = log.judge(Validation()) + log.judge(GeneralizationGap())
         assert (found == []) == (train < 0)
+
+
+@pytest.mark.parametrize(
+    ("rates", "severity"),
+    [
+        (np.r_[np.linspace(1, 0.1, 8), np.ones(12)], "info"),  # a schedule that begins again
+        (np.r_[np.linspace(1, 0.6, 8), np.ones(12)], "warning"),
+        (np.r_[np.linspace(0.1, 1, 8), np.ones(12)], "warning"),  # a warm-up
+        (np.linspace(1, 0.1, 20), "warning"),
+    ],
+)
+def test_a_rise_under_a_rate_that_was_raised_again_is_a_note(rates, severity):
+    log = Log(
+        train__loss=np.linspace(2, 1, 20), val__loss=np.r_[np.linspace(2, 1.2, 8), np.linspace(1.4, 2, 12)]
+    )
+    log.set("train/learning_rate", rates)
+    assert fired(log.judge(Validation()))[-1][0] == severity
+    assert log.judge(Validation(), range(0, 20, 3)) == log.judge(Validation())
 
 
 def perplexed(values, name="val/perplexity", every=10):

@@ -62,6 +62,8 @@ _CLOSING = re.compile(
 """Words with which programs close."""
 _COUNTED = re.compile(r"(?i)\bepoch\W{0,3}(\d{1,6})\b")
 _SHOWN = 60
+_ALIKE = 2
+"""Runs of the same steps from which these are all that each does."""
 _WHOLE = 0.98
 """Part of the planned steps that is all of them."""
 
@@ -103,8 +105,11 @@ class Close:
     stride: float = math.nan
     """Steps from the row before to the newest one; NaN if not known."""
 
-    def reason(self) -> str:
-        """Return why the run has probably finished; "" where nothing shows that."""
+    def reason(self, alike: int = 0) -> str:
+        """Return why the run has probably finished; "" where nothing shows that.
+
+        `alike`: how many runs right before it in its log had the same steps.
+        """
         if self._continues():
             return ""
         epochs = self._epochs()
@@ -115,6 +120,8 @@ class Close:
             return f"{epochs} epochs are complete, a round number"
         if self._decayed():
             return "its learning rate has come down to nothing"
+        if alike >= _ALIKE and (self.evaluated or self.saved):
+            return f"it has come as far as the {alike} runs before it"
         words = "" if self._is_short() else self._closing_words()
         return f"its last lines say {words!r}" if words else ""
 

@@ -5,7 +5,9 @@ shows that, too; one that stays flat from early on does not look like a fault, a
 Formula: no evaluation is below the best by `fall`, for max(`evals`, `part` of all so far) in a row,
 and the median of the newest three is at most `near` above it; the median training loss of 64 rows
 fell to half of what it was at that best, to less than half of that best, and `gap` below it. A note;
-where it has risen, `validation` says what that costs. Ends with a better evaluation.
+where it has risen, `validation` says what that costs. A warning where `frozen` evaluations in a row are one
+value of four digits or more, while the training loss fell by a tenth: they do not see what is trained. Ends
+with a better evaluation, or another one.
 
 Example: 'val loss has not fallen below 1.02 for 9 evaluations, since step 400, while train loss fell to 0.2'.
 
@@ -34,6 +36,10 @@ from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LOSS, VAL_LOSS, label
 
 _HALF = 0.5
+_LEAST = 1e-3
+"""Of the training loss, what an evaluation is above that is not as good as a program can print."""
+_TRAINED = 0.9
+"""Of the training loss at the best evaluation, what shows that weights have changed."""
 
 
 @dataclass
@@ -53,7 +59,9 @@ class _Watch:
     offset: float = -np.inf
     """Where it was evaluated last."""
     newest: deque[float] = field(default_factory=lambda: deque(maxlen=3))
-    firing: bool = False
+    same: int = 1
+    """Newest evaluations of one value."""
+    firing: Severity | None = None
 
 
 @dataclass
@@ -68,6 +76,7 @@ class GeneralizationGap(RankRule):
     fall: float = threshold(0.02, "fall of the validation loss that is an improvement, as a fraction")
     near: float = threshold(0.1, "rise over the best up to which it stays flat, as a fraction")
     gap: float = threshold(0.3, "least gap between validation and training loss")
+    frozen: int = threshold(10, "evaluations in a row, equal to the last digit, that are a warning")
 
     _recent: Recent = field(default_factory=Recent, init=False, repr=False)
     _watch: _Watch = field(default_factory=_Watch, init=False, repr=False)
@@ -94,16 +103,32 @@ class GeneralizationGap(RankRule):
         if step == watch.step:  # a line of the same evaluation
             return found
         watch.step, watch.count, watch.since = step, watch.count + 1, watch.since + 1
+        watch.same = watch.same + 1 if watch.newest and value == watch.newest[-1] else 1
         watch.newest.append(value)
         train = self._train(offset)
+        if watch.firing is Severity.WARNING and watch.same == 1:
+            found += self._clear(here)
         if value < watch.best * (1 - self.fall):
             found += self._clear(here)
             watch.best, watch.where, watch.train, watch.since = value, here, train, 0
             return found
-        if watch.firing or not self._is_flat(watch, train):
+        if self._is_frozen(watch, value, train):
+            severity = Severity.WARNING
+        elif self._is_flat(watch, train):
+            severity = Severity.INFO
+        else:
             return found
-        watch.firing = True
+        if not severity.exceeds(watch.firing):
+            return found
+        watch.firing = severity
         return [*found, self._finding(watch, train, here)]
+
+    def _is_frozen(self, watch: _Watch, value: float, train: float) -> bool:
+        """Whether evaluations print one and the same value, though training changes the weights."""
+        several = (
+            f"{value:.3g}" != f"{value:.6g}" and value > _LEAST * train
+        )  # else it may be as good as it gets
+        return watch.same >= self.frozen and several and train < _TRAINED * watch.train
 
     def _is_flat(self, watch: _Watch, train: float) -> bool:
         """Whether no better evaluation came, while the training loss fell far below."""
@@ -114,14 +139,21 @@ class GeneralizationGap(RankRule):
 
     def _finding(self, watch: _Watch, train: float, here: Place) -> Finding:
         best = f"{watch.best:.4g} for {watch.since} evaluations, since {watch.where}"
+        title = f"{label(VAL_LOSS)} has not fallen below {best}, while {label(LOSS)} fell to {train:.4g}"
+        cause = "it overfits: what it still learns does not hold for other data"
+        advice = f"Keep the checkpoint near {watch.where}; add data or regularization."
+        if watch.firing is Severity.WARNING:
+            title = f"{label(VAL_LOSS)} has been {watch.newest[-1]:.6g} in {watch.same} evaluations in a row"
+            cause = f"they do not see what is trained: {label(LOSS)} fell to {train:.4g}"
+            advice = "Check which weights and which data are evaluated."
         return self.say(
             Verdict.FIRING,
-            Severity.INFO,
-            f"{label(VAL_LOSS)} has not fallen below {best}, while {label(LOSS)} fell to {train:.4g}",
+            watch.firing or Severity.INFO,
+            title,
             here,
             metric=VAL_LOSS,
-            cause="it overfits: what it still learns does not hold for other data",
-            advice=f"Keep the checkpoint near {watch.where}; add data or regularization.",
+            cause=cause,
+            advice=advice,
             evidence={"best": watch.best, "best_step": watch.where.step, "now": train, "then": watch.train},
         )
 
@@ -131,8 +163,8 @@ class GeneralizationGap(RankRule):
         return middle(values) if values else np.nan
 
     def _clear(self, where: Place) -> list[Finding]:
-        if not self._watch.firing:
+        if self._watch.firing is None:
             return []
-        self._watch.firing = False
+        severity, self._watch.firing = self._watch.firing, None
         title = f"{label(VAL_LOSS)} falls again"
-        return [self.say(Verdict.CLEAR, Severity.INFO, title, where, metric=VAL_LOSS)]
+        return [self.say(Verdict.CLEAR, severity, title, where, metric=VAL_LOSS)]

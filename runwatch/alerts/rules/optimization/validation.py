@@ -40,7 +40,8 @@ log where one was seen; the more often a run evaluates, the more often three in 
 high by chance, so that a rise must last for a part of the run; losses near zero wander by
 ratios, and come back, which no overfitting does; lines of one running evaluation (the
 same step, no training between) are one evaluation; a loss above zero is not compared with a
-training loss below it, as of a policy; when the training loss rises too it
+training loss below it, as of a policy; a learning rate that rises again, after it had fallen by
+half, undoes what it had brought, so that there is a note alone; when the training loss rises too it
 diverges, and other rules say so.
 
 Source: early stopping as in Prechelt, 1998, with the noise measured.
@@ -59,14 +60,14 @@ import numpy as np
 from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import grow, middle
 from runwatch.alerts.rules.common.chance import guessing
-from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.context import Recent, lr_returned
 from runwatch.alerts.rules.common.evaluations import is_perplexity
 from runwatch.alerts.rules.common.falling import falls
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.common.wording import above
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS, label
+from runwatch.core.metrics import LEARNING_RATE, LOSS, VAL_BPB, VAL_LOSS, label
 
 _PEAK = 1 / (1.2816 * 6**0.5)
 """Scales the 90th percentile of second differences to the deviation of a Gaussian."""
@@ -184,6 +185,7 @@ class Validation(RankRule):
     waves: float = threshold(2.0, "multiple of the highest rise so far that was lost again")
 
     _recent: Recent = field(default_factory=Recent, init=False, repr=False)
+    _rate: Recent = field(default_factory=Recent, init=False, repr=False)
     _watches: dict[str, _Watch] = field(default_factory=dict, init=False, repr=False)
     _loss: float = field(default=np.inf, init=False, repr=False)
     """Offset of the first validation loss: a perplexity says the same."""
@@ -191,6 +193,7 @@ class Validation(RankRule):
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the validation losses of a block."""
         self._recent.push(block.samples.get(LOSS))
+        self._rate.push(block.samples.get(LEARNING_RATE))
         found: list[Finding] = []
         if VAL_LOSS in block.samples:
             self._loss = min(self._loss, float(block.samples[VAL_LOSS].offset[0]))
@@ -232,8 +235,7 @@ class Validation(RankRule):
     def _grows(self, metric: str, watch: _Watch, value: float) -> list[Finding]:
         """Report a rise again once it has grown by half, or costs enough for a warning."""
         rise = log(value / watch.best)
-        worse = self._costs(watch) and not value < self._train(watch) and not watch.guesses
-        worse = watch.firing is Severity.INFO and (worse or self._wastes(watch))
+        worse = watch.firing is Severity.INFO and self._is_grave(watch, value, self._costs(watch))
         if rise < _ANEW * watch.reported and not worse:
             return []
         watch.reported = rise
@@ -251,15 +253,18 @@ class Validation(RankRule):
         rising = watch.above >= long and watch.count >= self.least and learns
         sure = jumped or rising
         lost = watch.behind >= self.least and not sure and self._lost(watch)
-        wastes = self._wastes(watch)
-        watch.scatters = not sure and (lost or wastes or (learns and self._trends(watch, long)))
+        watch.scatters = not sure and (lost or self._wastes(watch) or (learns and self._trends(watch, long)))
         if not (sure or watch.scatters):
             return []
-        grave = (jumped or lost or self._costs(watch)) and not value < train and not watch.guesses
-        grave |= wastes
+        grave = self._is_grave(watch, value, jumped or lost or self._costs(watch))
         watch.firing = Severity.WARNING if grave else Severity.INFO
         watch.reported, watch.since = log(value / watch.best), where
         return [self._finding(metric, watch, where, value, rising=not jumped or rising)]
+
+    def _is_grave(self, watch: _Watch, value: float, far: bool) -> bool:
+        """Whether it costs the run: a rise is `far`, or has lasted, and no schedule has just begun again."""
+        far = far and not value < self._train(watch) and not watch.guesses
+        return (far or self._wastes(watch)) and not lr_returned(self._rate, watch.offset, 128)
 
     def _is_back(self, watch: _Watch, rise: float, margin: float) -> bool:
         """Whether a rise is over: within the noise, the median of three shows that."""
