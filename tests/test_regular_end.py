@@ -110,6 +110,23 @@ def test_a_log_that_just_ends_is_finished_only_where_runs_end(text, why):
         ("2030-01-02 03:04:05 - INFO - Best epoch: 12\n", "its last lines say 'Best epoch: 12'"),
         ("Training took 123 seconds", "'Training took 123 seconds'"),
         ("Model saved to model.pt\nDone.\n", "'Model saved to model.pt'"),
+        ("Completed running script\n", "'Completed running script'"),
+        ("all 3 experiments have finished\n", "'all 3 experiments have finished'"),
+        ("Total runtime: 12.5 s\n", "'Total runtime: 12.5 s'"),
+        ("\nreal\t2m3.402s\nuser\t1m2.1s\n", "its last lines say 'real"),
+        ("12:00:01 main INFO     Test MRR at step 36: 0.71\n", "'Test MRR at step 36: 0.71'"),
+        ("=> reached the maximum number of epochs\n", "'reached the maximum number of epochs'"),
+        ("Saving history to h.json\n", "'Saving history to h.json'"),
+        (
+            "              precision    recall  f1-score   support\n",
+            "'precision    recall  f1-score   support'",
+        ),
+        ("model converged\n", "'model converged'"),
+        ("the end.\n", "'the end.'"),
+        ("best accuracy so far: 0.81\n", ""),
+        ("Test: [ 0/79] time 0.1\n", ""),
+        ("run ended unexpectedly\n", ""),
+        ("max epochs: 90\n", ""),
         ("loading Test set\n", ""),
         ("Epoch 38 train", ""),
         (CRASH + "Total time: 3 s\n", ""),
@@ -130,8 +147,9 @@ def test_words_that_were_never_printed_between_steps_close_a_run(tmp_path, tail,
     assert "probably" not in story(epochs(20) + tail + "\n" + epochs(37, first=21) + tail)
     saved = "".join(f"{row}\nepoch: {at} model saved\n" for at, row in enumerate(epochs(37).splitlines(), 1))
     assert ("probably" in story(saved + tail)) == bool(why)
-    assert "probably" not in story("epochs: 90\n" + epochs(37).replace("Epoch", "epoch") + tail)
-    assert "probably" not in story(epochs(37, "/90") + tail)
+    assert ("probably finished at step 37 of 90, before its end" in story(epochs(37, "/90") + tail)) == bool(
+        why
+    )
 
 
 def test_a_log_that_was_written_just_now_may_go_on(tmp_path):
@@ -263,3 +281,27 @@ def test_closing_words_count_once_all_that_was_planned_is_done(last, planned, sa
     lines = {"before": ["step"] * 20, "behind": ["Done in 5 s"]}
     found = Close({}, 40, 1, last, False, None, None, None, planned, evaluated=False, saved=False, **lines)
     assert found.reason() == ("its last lines say 'Done in 5 s'" if says else "")
+
+
+@pytest.mark.parametrize("by_epoch", [False, True])
+def test_closing_words_count_before_the_end_of_the_plan_where_each_row_is_an_epoch(by_epoch):
+    lines = {"before": ["step"] * 20, "behind": ["Done in 5 s"]}
+    found = Close({}, 37, 1, 37, by_epoch, None, 90, 90, 90, evaluated=False, saved=False, **lines)
+    assert found.reason() == ("its last lines say 'Done in 5 s'" if by_epoch else "")
+
+
+@pytest.mark.parametrize(
+    ("before", "last", "closed", "done"),
+    [(4, 4, True, True), (1, 4, True, False), (4, 4, False, False), (4, 3, True, False)],
+)
+def test_the_last_of_runs_alike_has_come_as_far_as_those_before_it(before, last, closed, done):
+    def run(count: int) -> str:
+        rows = (
+            f"Fitting epoch {at} | loss: {3 / (at + 2):.5f} - accuracy: 0.{at + 6}1\n" for at in range(count)
+        )
+        return "Model is Net, seed is 0\n" + "".join(rows)
+
+    closes = "Validating epoch 3 | loss: 0.55 - accuracy: 0.83\n"
+    newest = judged(before * (run(4) + closes) + run(last) + closes * closed)[-1]
+    said = newest["ending"]["story"] if newest["ending"] else ""
+    assert (f"it has come as far as the {before} runs before it" in said) == done

@@ -126,9 +126,9 @@ def expected(run: Close, values: dict[str, list[float]]) -> tuple[str, bool]:
     rates = values.get("train/learning_rate", [])
     if len(rates) >= 20 and 0 <= rates[-1] < rates[-2] and rates[-1] <= max(rates) / 1000:
         return "its learning rate has come down to nothing", closed
-    if run.planned is not None and (last or 0) + 1 < 0.98 * run.planned:
+    if not each_row and run.planned is not None and (last or 0) + 1 < 0.98 * run.planned:
         return "", closed
-    if run.planned_epochs is not None and begun < run.planned_epochs:
+    if not each_row and run.planned_epochs is not None and begun < run.planned_epochs:
         return "", closed
     if run.records < 10 or len(run.before) < 10:
         return "", closed

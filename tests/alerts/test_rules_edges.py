@@ -29,6 +29,7 @@ from runwatch.alerts.rules.optimization.plateau import Plateau
 from runwatch.alerts.rules.optimization.resume import Resume
 from runwatch.alerts.rules.optimization.score_floor import ScoreFloor
 from runwatch.alerts.rules.optimization.score_plateau import ScorePlateau
+from runwatch.alerts.rules.optimization.validation import Validation
 from runwatch.alerts.rules.speed.low_mfu import LowMfu
 from runwatch.core.batch import Event
 
@@ -219,63 +220,38 @@ STEP = {  # norms of 1, and what follows
     "generalization_gap gap": Edge(
         GeneralizationGap, lambda x: validated(times(0.5, 8), [3, *times(0.5 - x, 7)]), 0.3
     ),
-    "generalization_gap many": Edge(
-        GeneralizationGap, lambda n: validated([1, *times(1.08, n)], [3, *times(0.1, n)]), 10, "warning"
+    "validation three": Edge(
+        Validation, lambda n: validated([1, *times(1.4, n)], [3, *times(0.3, n)]), 3, "warning"
     ),
-    "generalization_gap many, of a guess": Edge(
-        GeneralizationGap,
-        lambda n: validated([log(10), *times(1.08 * log(10), n)], [3, *times(0.1, n)]),
+    "validation as far as long": Edge(
+        Validation, lambda x: validated([1, *times(1 + x, 10)], [3, *times(0.3, 10)]), 0.1, "warning"
+    ),
+    "validation as long as far": Edge(
+        Validation, lambda n: validated([1, *times(1.11, n)], [3, *times(0.3, n)]), 10, "warning"
+    ),
+    "validation rise": Edge(
+        Validation, lambda x: validated([1, *times(1 + x, 24)], [3, *times(0.3, 24)]), 0.05, "warning"
+    ),
+    "validation of a guess": Edge(
+        Validation,
+        lambda n: validated([log(10), *times(1.18 * log(10), n)], [3, *times(0.3, n)]),
         24,
         "warning",
     ),
-    "generalization_gap wasted": Edge(
-        GeneralizationGap,
-        lambda n: validated([*np.linspace(3, 1, 10), *times(1.08, n)], [*times(3, 10), *times(0.1, n)]),
-        20,
-        "warning",
-    ),
-    "generalization_gap rise": Edge(
-        GeneralizationGap, lambda x: validated([1, *times(1 + x, 12)], [3, *times(0.1, 12)]), 0.05, "warning"
-    ),
-    "generalization_gap costly": Edge(
-        GeneralizationGap,
-        lambda x: validated([1, *times(1.06, 7), 1 + x, 1.08, 1.08], [3, *times(0.1, 10)]),
-        0.2,
-        "warning",
-        True,
-    ),
-    "generalization_gap few": Edge(
-        GeneralizationGap, lambda n: validated([1, *times(1.4, n)], [3, *times(0.4, n)]), 5, "warning"
-    ),
-    "generalization_gap few, far below": Edge(
-        GeneralizationGap, lambda n: validated([1, *times(1.4, n)], [3, *times(0.3, n)]), 3, "warning"
-    ),
-    "generalization_gap deep": Edge(
-        GeneralizationGap, lambda x: validated([1, *times(1.4, 3)], [3, *times(x, 3)]), 1 / 3, "warning", True
-    ),
-    "generalization_gap half": Edge(
-        GeneralizationGap,
+    "validation wasted": Edge(
+        Validation,
         lambda n: validated([*times(2, 7), 1, *times(1.4, n)], [*times(3, 8), *times(0.1, n)]),
         8,
         "warning",
     ),
-    "generalization_gap far": Edge(
-        GeneralizationGap,
-        lambda x: validated([1, 1 + x, *times(1.4, 4)], [3, *times(0.4, 5)]),
-        0.2,
-        "warning",
+    "validation deep": Edge(
+        Validation, lambda x: validated([1, *times(1.4, 3)], [3, *times(x, 3)]), 0.5, "warning", True
     ),
-    "generalization_gap newest": Edge(
-        GeneralizationGap,
-        lambda x: validated([1, *times(1.4, 4), 1 + x], [3, *times(0.4, 5)]),
-        0.3,
-        "warning",
+    "validation learned": Edge(
+        Validation, lambda x: validated([1, *times(1.4, 4)], [0.4, *times(x, 4)]), 0.32, "warning", True
     ),
-    "generalization_gap falls": Edge(
-        GeneralizationGap, lambda x: validated([1, *times(1.4, 5)], [1, *times(x, 5)]), 0.8, "warning", True
-    ),
-    "generalization_gap below": Edge(
-        GeneralizationGap, lambda x: validated([1, *times(1.4, 5)], [3, *times(x, 5)]), 1.0, "warning", True
+    "validation scatter": Edge(
+        Validation, lambda x: validated([1, x, 1.44, 1.44], [3, *times(0.3, 3)]), 1.2, "warning"
     ),
     "score_plateau evals": Edge(ScorePlateau, lambda n: metric("val/accuracy", [0.5, *times(0.4, n)]), 8),
     "score_plateau part": Edge(

@@ -320,6 +320,16 @@ def test_a_second_slowdown_is_dated_to_where_it_began_and_ends_by_itself():
     assert log.judge(StepTime(), range(0, 3000, 7)) == found
 
 
+@pytest.mark.parametrize(("rows", "critical"), [(40, False), (400, True)])
+def test_steps_must_be_slow_enough_to_be_critical_for_as_long(rows, critical):
+    log = healthy(1000)
+    log.columns[TIME] = np.full(1000, 1.0)
+    log.columns[TIME][100:] = 1.5
+    log.columns[TIME][600 : 600 + rows] = 2.5
+    found = {each for each, _ in fired(log.judge(StepTime()))}
+    assert ("critical" in found) == critical
+
+
 def test_a_checkpoint_that_does_not_come():
     log = healthy()
     log.events = events("checkpoint", range(100, 1100, 100))
@@ -344,6 +354,16 @@ def test_what_is_best_is_saved_and_nothing_else():
     assert log.judge(CheckpointOverdue()) == []
     log.columns["val/loss"] = np.roll(log.columns["val/loss"], 50)  # no save is about an evaluation
     assert fired(log.judge(CheckpointOverdue())) == [("warning", 1199), ("critical", 1399)]
+
+
+def test_the_evaluation_of_what_was_saved_may_be_printed_behind_it():
+    log = healthy()
+    best = np.interp(np.arange(3000), [0, 1000, 3000], [3.0, 2.0, 2.5])
+    log.set("val/loss", np.where(np.arange(3000) % 100 == 99, best, np.nan))
+    log.events = events("checkpoint", range(99, 1099, 100))
+    assert log.judge(CheckpointOverdue()) == []
+    log.set("val/loss", -log.columns["val/loss"])  # never the best again
+    assert fired(log.judge(CheckpointOverdue()))[0][0] == "warning"
 
 
 @pytest.mark.parametrize(("metric", "sign"), [("val/accuracy", -1), ("val/wer", 1)])

@@ -157,7 +157,7 @@ def test_a_first_loss_beyond_all_measure_is_reported_at_once():
 def test_epochs_shorten_the_wait_for_a_loss_that_never_falls():
     log = Log(train__loss=2.304 * noise(60, 0.002), val__loss=2.31 * noise(60, 0.002))
     found = log.judge(NeverLearns())
-    assert fired(found) == [("warning", 24)]
+    assert fired(found) == [("warning", 9)]
     assert found[0].cause == "it is at the level of guessing"
     flat = Log(train__loss=0.2512 * noise(60, 0.002)).set(EPOCH, np.arange(60.0) + 1)
     assert fired(flat.judge(NeverLearns())) == [("warning", 49)]  # anywhere, if it is flat
@@ -190,9 +190,9 @@ def test_steps_shorten_the_wait_too():
 def test_norms_of_zero_from_the_first_row_shorten_the_wait_where_nothing_is_learned():
     log = Log(train__loss=6.3 * noise(200), train__grad_norm=np.zeros(200))
     (found,) = log.judge(NeverLearns())
-    assert (found.severity.value, found.step) == ("warning", 99)
+    assert (found.severity.value, found.step) == ("warning", 49)
     assert "gradient norm is exactly 0" in found.cause
-    log.columns[GRAD][50] = 0.3  # it is computed
+    log.columns[GRAD][40] = 0.3  # it is computed
     assert log.judge(NeverLearns()) == []
     falls = 6.3 * np.exp(-np.arange(200) / 400)  # it is not
     assert Log(train__loss=falls, train__grad_norm=np.zeros(200)).judge(NeverLearns()) == []
@@ -370,3 +370,34 @@ def test_the_loss_of_guessing_is_known_for_usual_numbers_of_classes_and_tokens(c
 )
 def test_a_loss_is_near_a_guess_within_a_part_of_it_or_a_fifth_of_that_for_few_classes(loss, count):
     assert guessing(loss, 0.01) == count
+
+
+GUESS = np.log(10) * (1 + 0.005 * (-1.0) ** np.arange(40))
+
+
+@pytest.mark.parametrize(
+    ("loss", "found"),
+    [
+        (GUESS[:10], [("warning", 9)]),
+        (GUESS[:9], []),  # nine epochs
+        (np.append(GUESS[:9], 2.2), []),
+        (np.log(10) * np.linspace(1.009, 0.991, 10), []),  # it falls
+        (np.full(10, 1.7345), [("warning", 9)]),
+        (np.full(10, 1.73), []),  # so few digits may be alike
+        (np.append(np.full(9, 1.7345), 1.7346), []),
+        (np.append(GUESS[:10], np.full(30, 2.1)), [("warning", 9)]),
+    ],
+)
+def test_epochs_at_chance_or_of_one_value_show_that_nothing_is_learned(loss, found):
+    log = Log(train__loss=loss, val__loss=loss)
+    judged = log.judge(NeverLearns())
+    assert fired(judged) == found
+    assert [f.verdict.value for f in judged][1:] == ["clear"] * (len(loss) > 20)
+    assert log.judge(NeverLearns(), range(0, len(loss), 3)) == judged
+
+
+def test_rows_of_one_value_or_without_a_gradient_need_no_epochs():
+    assert fired(Log(train__loss=np.full(25, 1.7345)).judge(NeverLearns())) == [("warning", 24)]
+    assert Log(train__loss=np.full(24, 1.7345)).judge(NeverLearns()) == []
+    dead = Log(train__loss=GUESS.repeat(2), train__grad_norm=np.zeros(80))
+    assert fired(dead.judge(NeverLearns())) == [("warning", 49)]

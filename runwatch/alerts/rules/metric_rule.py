@@ -9,6 +9,7 @@ from typing import ClassVar
 from runwatch.alerts.rules.base import Place, RunRule, place
 from runwatch.alerts.rules.baseline import Segments, before_negative, positive
 from runwatch.alerts.rules.common.beginning import is_among_first
+from runwatch.alerts.rules.common.curriculum import Curriculum
 from runwatch.alerts.rules.common.players import Players, limited
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding
@@ -26,11 +27,15 @@ class MetricRule(RunRule):
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the metric in a block."""
         found: list[Finding] = []
-        for restarted, piece in self._segments.split(block.samples.get(self.about), block.restarts):
+        for restarted, piece in self._segments.split(block.samples.get(self.about), self.cuts(block)):
             if restarted:
                 found += self.restart(place(piece, 0))
             found += self.walk(piece)
         return found
+
+    def cuts(self, block: Block) -> Sequence[int]:
+        """Return the offsets in a block at which the metric begins again."""
+        return block.restarts
 
     def restart(self, where: Place) -> Sequence[Finding]:
         """Begin again: what comes now is of a restarted run."""
@@ -77,12 +82,18 @@ class LossRule(MetricRule):
     """Judges the positive rows of the training loss, up to the first negative one: that has no logarithm.
 
     The loss of players is no distance from a goal: of adversaries nothing is said, of agents notes alone.
+    Where a log counts the parts of a curriculum, each is judged by itself.
     """
 
     about = LOSS
 
     _signed: bool = field(default=False, init=False, repr=False)
     _players: Players = field(default_factory=Players, init=False, repr=False)
+    _curriculum: Curriculum = field(default_factory=Curriculum, init=False, repr=False)
+
+    def cuts(self, block: Block) -> Sequence[int]:
+        """Return where the run restarted, or what it learns became harder."""
+        return [*block.restarts, *self._curriculum.begins(block)]
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the loss in a block."""

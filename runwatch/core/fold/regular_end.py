@@ -26,23 +26,44 @@ _RATES = 20
 """Training rows below which the course of a learning rate is not known."""
 _REGULAR = 0.8
 """Part of the epochs behind which something was evaluated from which it is part of each."""
-_BEGIN = r"(?i)(?:^|[\]|>:-] {1,4})\W{0,6}"
+_BEGIN = r"(?i)(?:^|[\]|>:-] {1,4}|\bINFO +)\W{0,40}"
 _SCORE = (
-    r"(?:acc(?:uracy)?|loss|score|f1|auc|results?|metrics?|m?ap|m?iou|psnr|mse|mae|rmse|ppl|perplexity)\b"
+    r"(?:\w+_)?(?:acc(?:uracy)?|loss|score|f1|auc|results?|metrics?|m?ap|m?iou|psnr|mse|mae|rmse|ppl"
+    r"|perplexity|precision)\b"
 )
+_WORK = (
+    r"(?:script|program|job|experiment|task|everything|process(?:ing)?|pipeline|fit(?:ting)?|run|execution"
+    r"|optimi[sz]ation)s?"
+)
+_LIMIT = r"max(?:imum)?(?: number of| num)?[ _-]?(?:epoch|step|iteration|update)s?\b"
 _CLOSING = re.compile(
-    _BEGIN + rf"((?:final|best|average|overall|max(?:imum)?) (?:\w+ ){{0,3}}?(?:epoch\b|{_SCORE})"
-    rf"|(?:(?:average|final|best|overall) )?test(?:ing)?(?: set|[ _]{_SCORE}|[ _]error\b)"
-    r"|(?:total|training|elapsed|overall)(?: training| run(?:ning)?| elapsed)? time\b|time taken\b|elapsed\b"
-    r"|(?:training|it) took(?= \d)|(?:finished|done|completed) (?:in|after)(?= [\d.])|done(?=[.!]*\s*$)"
-    r"|optimization finished|(?:the )?(?:\w+ )?model (?:(?:was|has been) )?saved\b"
-    r"|saved (?:the )?(?:trained |final |best )?(?:model|weights|results)\b|results saved\b"
+    _BEGIN + rf"((?:final|best|average|mean|overall|max(?:imum)?) (?!.*\bso far\b)(?:\w+ ){{0,3}}?"
+    rf"(?:epoch\b|{_SCORE})"
+    rf"|(?:(?:average|final|best|overall) )?test(?:ing)?(?: set|[ _]{_SCORE}|[ _]error\b"
+    r"|:(?! *\[? *\d+ ?/)(?=.*\d)"
+    r"| (?:\S+ ){1,3}at (?:step|epoch|iter))"
+    r"|(?:total|training|elapsed|overall|execution)(?: training| run(?:ning)?| elapsed)? ?(?:run)?time\b"
+    r"|time (?:taken|used|cost|elapsed|spent)\b|elapsed\b|real\s+(?=\d+m[\d.]+s\s*$)|total \d+ runs?\b"
+    r"|(?:training|it) took(?= \d)|(?:finished|done|completed) (?:in|after)(?= [\d.])"
+    r"|(?:(?:all )?done|(?:the )?end|finished|completed?|exit(?:ing)?|(?:good)?bye)(?=[.!]*\s*$)"
+    rf"|(?:all |the )?(?:\w+ )?{_WORK} (?:(?:is|are|was|were|has|have|been|successfully) )*"
+    r"(?:done|finished|completed?|over|ended(?! (?:unexpect|prematur|with (?:an? )?err)))\b"
+    rf"|(?:completed?|finished|done)(?: with| running)?(?: the| all)? {_WORK}\b"
+    rf"|{_LIMIT}(?=.*\breached\b)|(?:stopping: )?reached (?:the )?(?:{_LIMIT}|\d+ epochs\b)"
+    r"|(?:the )?(?:\w+ )?model (?:(?:was|has been) )?(?:saved|uploaded)\b"
+    r"|saved (?:the )?(?:trained |final |best )?(?:model|weights)\b"
+    r"|(?:saved|saving|wrote|writing|exported) (?:the |all )?(?:\w+ ){0,2}"
+    r"(?:results|history|plots?|figures?|predictions|curves?)\b"
+    r"|(?:results|history|plots?|figures?|predictions|curves?) (?:were |have been )?(?:saved|written)\b"
+    r"|(?:\w+ ){0,2}converged\b|convergence (?:was |is )?reached\b"
     r"|confusion matrix|classification report|precision\s+recall\s+f1-score"
     r"|(?:test|final|evaluation) results?\b|evaluat\w+ (?:\w+ ){0,3}(?:test|best|final)\b)"
 )
 """Words with which programs close."""
 _COUNTED = re.compile(r"(?i)\bepoch\W{0,3}(\d{1,6})\b")
 _SHOWN = 60
+_ALIKE = 2
+"""Runs of the same steps from which these are all that each does."""
 _WHOLE = 0.98
 """Part of the planned steps that is all of them."""
 
@@ -84,8 +105,11 @@ class Close:
     stride: float = math.nan
     """Steps from the row before to the newest one; NaN if not known."""
 
-    def reason(self) -> str:
-        """Return why the run has probably finished; "" where nothing shows that."""
+    def reason(self, alike: int = 0) -> str:
+        """Return why the run has probably finished; "" where nothing shows that.
+
+        `alike`: how many runs right before it in its log had the same steps.
+        """
         if self._continues():
             return ""
         epochs = self._epochs()
@@ -96,12 +120,16 @@ class Close:
             return f"{epochs} epochs are complete, a round number"
         if self._decayed():
             return "its learning rate has come down to nothing"
+        if alike >= _ALIKE and (self.evaluated or self.saved):
+            return f"it has come as far as the {alike} runs before it"
         words = "" if self._is_short() else self._closing_words()
         return f"its last lines say {words!r}" if words else ""
 
     def _is_short(self) -> bool:
         """Whether more was planned than was done, or this cannot be compared."""
         epochs = self._begun()
+        if self._each_row():  # what each epoch prints was printed before: it stopped early
+            return False
         if self.planned is not None and (self.last_step or 0) + 1 < _WHOLE * self.planned:
             return True
         return self.planned_epochs is not None and epochs < self.planned_epochs

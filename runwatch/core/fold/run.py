@@ -177,7 +177,7 @@ class Run:
             last = done >= 1.0
             self.finished = self.finished or silent_for >= (REST / 4 if last else REST)
 
-    def end(self, before: Sequence[str] = (), behind: Sequence[str] = ()) -> None:
+    def end(self, before: Sequence[str] = (), behind: Sequence[str] = (), alike: int = 0) -> None:
         """Take it that nothing more will come of its log: it may end where runs end, without a word.
 
         `before` and `behind` are the newest lines up to the newest training record, and those after it.
@@ -187,7 +187,7 @@ class Run:
         since = self.last_line or 0
         failed = any(event.kind in CRASH_KINDS and event.line >= since for event in self.events)
         if not failed and not self.stage.next_trains and self._phase != "evaluating":
-            self.probable = self._close(before, behind).reason()
+            self.probable = self._close(before, behind).reason(alike)
             self.finished = self.probable != ""
 
     def _follow_phase(self, block: Block) -> None:

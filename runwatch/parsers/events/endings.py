@@ -8,12 +8,16 @@ from __future__ import annotations
 
 _STOP = (
     rb"(?:[Ee]arly[ _-]?[Ss]top(?:p(?:ing|ed))?|EARLY[ _-]?STOP(?:PING|PED)?"
-    rb"|[Ss]topping (?:training )?early)"
+    rb"|[Ss]topp(?:ing|ed) (?:training )?early)"
 )
 _WHY = (
     rb"(?:\b[Nn]o (?:further |more )?improvement\b|\b(?:did|does|do|has|have|had)(?: not|n't) improved?\b"
     rb"|\bwithout (?:any |further )?improvement\b|\b(?:not|stopped|no longer) improving\b"
-    rb"|\b[Pp]atience (?:limit )?(?:is |was |has been )?(?:exceeded|reached|exhausted|expired|ran out)\b)"
+    rb"|\b[Pp]atience (?:limit )?(?:is |was |has been )?(?:exceeded|reached|exhausted|expired|ran out)\b"
+    # or it is as good as it has to be
+    rb"|\b(?:[Cc]onverge(?:d|nce)|(?:has )?plateaued)\b"
+    rb"|\b[Tt]arget (?:\S+ ){0,4}?(?:is |was |has been )?(?:reached|achieved|met)\b"
+    rb"|\b[Rr]eached (?:the )?target\b)"
 )
 _BEGINS = rb"(?:\A|[^\w\s]\s*|\d\s)"
 _COUNTS = rb"(?!.*?(?<!\d)(?P<%s>\d+) ?(?:/|out of) ?(?!(?P=%s)\b)\d)"
@@ -30,7 +34,7 @@ EARLY = (
     rb"\d: early stopping|[Tt]raining stopped early|Exiting from training early|Signaling Trainer to stop",
     rb"Stopping training early|[Ee]arly stopping, best iteration is",
     # alone, or with its reason, or with what was best
-    _BEGINS + _STOP + rb"(?:(?<=[dgyDG])[.!]*|!)\s*\Z",
+    _BEGINS + _STOP + rb"(?:(?<=[dgyDG])[.!]*|!|: " + _NOW + rb"[.!]*)\s*\Z",
     _BEGINS + _STOP + rb"(?: (?:because|due to|since) | ?\W{1,3}(?:[\w/-]{1,30} ){0,4}?" + _WHY + rb")"
     + _COUNTS % (b"of", b"of"),
     _BEGINS + _STOP + rb"[:,]? (?:with |the ){0,2}best[ _]\w[^\d=:]{0,30}[=:]? ?\d",
@@ -46,7 +50,8 @@ EARLY = (
 )  # fmt: skip
 """Training stops before its end, as it gets no better."""
 EARLY_NEEDLES = (
-    "arly|ARLY|Stopping. Best|Signaling|mprov|atience|arada |rrêt |rret |早停|提前停止|早期終了|조기 종료"
+    "arly|ARLY|Stopping. Best|Signaling|mprov|atience|onverge|lateaued|arget |arada |rrêt |rret "
+    "|早停|提前停止|早期終了|조기 종료"
 ).encode()
 _EPOCHS = "轮|折|эпох|에포크|에폭|エポック|(?:[ÉéEe]|É|é)po[ck]|(?i:fold)"
 _OF_OTHERS = (

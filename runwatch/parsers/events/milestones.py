@@ -11,8 +11,10 @@ from runwatch.parsers.events import endings, plans, saves, sizes, stages
 from runwatch.parsers.events.signs import Signs, denied, sign
 
 _WHOLE = rb"\A(?:(?!(?i:epoch|fold|round)\W{0,3}\d).)*?\b"
-_NOT_OF = rb"(?! (?:of |for )?(?:epoch|fold|round|step|stage|phase)\b)"
-"""An epoch, fold or round whose training is done is one of many."""
+_NOT_OF = (
+    rb"(?! (?:of |for |on )?(?:(?:epoch|fold|round|step|stage|phase)\b|(?:data ?set|batch|part|split) ?\d))"
+)
+"""An epoch, fold or data set whose training is done is one of many."""
 MILESTONES = Signs(
     sign(
         "resume",
@@ -59,7 +61,7 @@ MILESTONES = Signs(
         rb"|ended(?! (?:unexpect|prematur|with (?:an? )?err)))|[Mm]odel [Tt]rained(?! for\b))\b" + _NOT_OF,
         _WHOLE + rb"(?:[Tt]rain (?:is )?(?:done|over|finished|completed?)"
         rb"|(?:Done|Finish|Completed?|Finished)(?: with)?(?: the)?(?: model)? [Tt]raining)[.!]*\s*\Z",
-        rb"Finished Training|^Finished\. Total (?:elapsed )?time|^Loss for final step: ",
+        rb"Finished Training|^Finished\. Total (?:elapsed )?time|(?:^|:)Loss for final step: ",
         rb"\.(?:pth|ckpt|tar) is the best(?: overall)?\W*\Z",
         rb"^(?:\[[Tt]rain(?:ing)?\] done\b|\[(?i:done)\] )"
         rb"(?!.*(?i:epoch|fold|round|step|stage|phase|batch)).*",

@@ -106,7 +106,7 @@ class Save(NamedTuple):
     state: str = "saving"
     """saving, saved, failed or skipped."""
     best: bool = False
-    """Whether it was saved because it is the best so far."""
+    """Whether it was to be saved because it is the best so far."""
 
     def data(self) -> dict[str, str]:
         """Return what an event says of it, except its step."""
@@ -124,10 +124,10 @@ def read(line: bytes) -> Save:
     if step is None and where:
         step, of_path = place_of(where)
         epoch = epoch if of_path is None else of_path
-    if _FAILED.search(line):
-        return Save(FAILED, step, epoch, where, "skipped" if _SKIPPED.search(line) else "failed")
-    kind = PART if _is_part(line, where.rstrip("/").rpartition("/")[2]) else CHECKPOINT
     best = _BEST.search(line) is not None
+    if _FAILED.search(line):
+        return Save(FAILED, step, epoch, where, "skipped" if _SKIPPED.search(line) else "failed", best)
+    kind = PART if _is_part(line, where.rstrip("/").rpartition("/")[2]) else CHECKPOINT
     return Save(kind, step, epoch, where, "saved" if DONE.search(line) else "saving", best)
 
 

@@ -124,6 +124,13 @@ TROUBLE = Signs(
         rb"^\[[^\]]{8,40}\] Error: (?!Aborted from)",  # Marian
         rb"^Error Message Summary:\s*$",  # Paddle
         rb"^object repr {5}: \w*(?:Error|Exception)\(",  # Python, which has lost its error stream
+        # what an exception of Python says, where its name is not logged, and what it was caught in
+        rb"\b(?:ERROR|CRITICAL)\b.{0,120}\b(?:unsupported operand type\(s\) for|object has no attribute"
+        rb"|object is not (?:subscriptable|callable|iterable)|positional arguments? but"
+        rb"|required positional argument|list index out of range|could not convert string to"
+        rb"|values to unpack|cannot import name)\b",
+        rb"^Error (?:while |when )?(?:reading|loading|opening|parsing|creating|building|initiali[sz]ing"
+        rb"|running) .{1,200}: \S",
         rb"^Error executing job with overrides: |\bError (?:instantiating|locating target) \S",  # Hydra
         rb"^forrtl: (?:severe|error) \(\d+\): |^Fortran runtime error: ",
         rb"^ERROR: (?:LoadError: |[A-Z]\w*(?:Error|Exception)\b)",  # Julia
@@ -141,7 +148,10 @@ TROUBLE = Signs(
         needles=b"panicked|MemoryError|No space|quota|Stale file|bad_alloc|ailed to |oss is |Invalid loss|"
         b"raining fail|rror during tr|te called|Check fa|] Error: |rror executing|rror instant|"
         b"rror locating|rror using |rror in |forrtl: |Fortran run|ERROR: |Exception in th|panic: |"
-        b"Assertion |[Fatal]|Quitting (on|double free|(): |corrupted |Message Summary|bject repr ",
+        b"Assertion |[Fatal]|Quitting (on|double free|(): |corrupted |Message Summary|bject repr |"
+        b"ported operand|object has no|object is not|sitional arg|index out of|convert string|to unpack|"
+        b"import name|Error read|Error load|Error open|Error pars|Error creat|Error build|Error init|"
+        b"Error run|Error while|Error when",
     ),
     # of a program that does not even begin, Python prints no traceback
     sign(
@@ -183,7 +193,7 @@ _SURVIVED = re.compile(
     rb"|\b[Tt]rying (?:again|\d|(?:with )?(?:an? )?(?:smaller|lower|half))"
     rb"|\b(?:[Rr]educ|[Ll]ower|[Hh]alv|[Dd]ecreas)ing (?:the )?(?:micro[- ]?)?batch|\b[Ff]alling back\b"
 )
-"""What a program does instead where its memory was not enough: it has caught that."""
+"""What a program does instead of what failed: it has caught that."""
 
 
 def trouble(line: bytes) -> tuple[str, re.Match[bytes]] | None:
@@ -191,5 +201,5 @@ def trouble(line: bytes) -> tuple[str, re.Match[bytes]] | None:
     found = TROUBLE.first(line)
     if found is None or _CODE_LINE.match(line) or b" 0 errors" in line:
         return None
-    survived = found[0] == "oom" and _SURVIVED.search(line)
+    survived = found[0] in ("oom", "error") and _SURVIVED.search(line)
     return None if survived or _ADVICE.search(line, 0, found[1].end()) or denied(line, found[1]) else found

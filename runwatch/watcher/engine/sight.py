@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from runwatch.core.block import Reference, Status
 from runwatch.core.ending import CUT_SHORT
 from runwatch.core.fold.run import Run
@@ -51,7 +53,7 @@ def status_of(group: Group, run: Run, now: float, reference: Reference | None, *
     if lost is None and (not live or run.planned is not None):
         run.rest(silent_for)
     if lost is None and not live and not group.lives(now):
-        run.end(*_around(group, run))
+        run.end(*_around(group, run), alike=_alike(group, run))
     return Status(
         now=now,
         phase=run.phase,
@@ -77,6 +79,16 @@ def status_of(group: Group, run: Run, now: float, reference: Reference | None, *
         blind=lost,
         blind_ranks=lost is None and group.lost_ranks,
     )
+
+
+def _alike(group: Group, run: Run) -> int:
+    """Return how many runs right before it have the same steps."""
+    before = (watched.run for watched in reversed(group.runs[:-1]))
+    return sum(1 for _ in takewhile(lambda other: _steps(other) == _steps(run), before))
+
+
+def _steps(run: Run) -> tuple[int | None, int | None, int]:
+    return run.first_step, run.last_step, run.records
 
 
 def _around(group: Group, run: Run) -> tuple[list[str], list[str]]:

@@ -88,10 +88,12 @@ class CheckpointFailed(RunRule):
         return self._fail(error)
 
     def _fail(self, event: Event) -> list[Finding]:
+        by_error = event.data.get("state") == "failed" or _ERROR.search(event.title)
+        if "best" in event.data and not by_error:  # there is no better one
+            return []
         self._failed += 1
         if self._failed == 1:
             self._first = Place(event.step, event.line)
-        by_error = event.data.get("state") == "failed" or _ERROR.search(event.title)
         if not self._open and not by_error and self._failed < self.skips:
             return []
         self._open = True

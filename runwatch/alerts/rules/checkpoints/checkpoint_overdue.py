@@ -17,8 +17,8 @@ Traps: runs that save only what is best save at no regular distance, though a fe
 may look like one, and are not judged, nor are those that save within a few rows of each
 other, as when each epoch is a row; those that evaluate at equal distances and then save
 what is best save each time as long as each evaluation is: if lines say of most checkpoints
-that they are the best, nothing is judged; if three of four followed an evaluation whose
-loss or score was, none is expected but after another; lines about several files of
+that they are the best, nothing is judged; if three of four followed or preceded an evaluation
+whose loss or score was, none is expected but after another; lines about several files of
 one checkpoint count once; slow steps do not matter, as rows or steps are counted; steps
 that a log and a file count differently do not, as seconds must agree; what a log says was
 saved counts, though no directory shows it yet, and so does the time between two looks at
@@ -92,8 +92,10 @@ class _Choice:
     row: int = -1
     """Rows there were at the newest evaluation that was the best so far."""
     chosen: int = 0
-    """Checkpoints that followed such an evaluation at once."""
+    """Checkpoints that followed such an evaluation at once, or whose evaluation is printed behind them."""
     others: int = 0
+    saved: int = -1
+    """Rows there were at the newest of the others."""
     due: bool = False
     """Whether none has followed the newest evaluation, and that is the best."""
 
@@ -102,11 +104,14 @@ class _Choice:
         self.due = value < self.best
         if self.due:
             self.best, self.row = value, row
+            if self.saved == row:
+                self.chosen, self.others, self.saved, self.due = self.chosen + 1, self.others - 1, -1, False
 
     def save(self, row: int) -> None:
         """Take a checkpoint after so many rows; the line of an evaluation may be one itself."""
         followed = self.due and row - self.row <= 1
         self.chosen, self.others, self.due = self.chosen + followed, self.others + (not followed), False
+        self.saved = -1 if followed else row
 
     def nothing(self) -> bool:
         """Return whether nothing is to be saved now."""

@@ -100,3 +100,11 @@ def lr_jump(recent: Recent, offset: float, within: int = 100) -> float:
     values = recent.until(offset, within).value
     values = values[np.isfinite(values) & (values > 0)]
     return float(values[-1] / values.min()) if len(values) else 1.0
+
+
+def lr_returned(recent: Recent, offset: float, within: int) -> bool:
+    """Return whether the learning rate, among its last `within` samples, fell by half and rose again."""
+    values = recent.until(offset, within).value
+    values = values[np.isfinite(values) & (values > 0)]
+    low = int(np.argmin(values)) if len(values) else 0
+    return low > 0 and bool(2 * values[low] <= min(values[:low].max(), values[-1]))

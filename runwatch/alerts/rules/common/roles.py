@@ -29,6 +29,7 @@ AGENT = "loss of an agent"
 EXPLORATION = "rate of exploration"
 RIVAL = "strength against oneself"
 SIZE = "size of a model that grows"
+LESSON = "part of a curriculum"
 
 _NAMES = {
     REWARD: """reward rewards return mean_reward reward_mean avg_reward mean_return episode_reward
@@ -46,6 +47,8 @@ _NAMES = {
     AGENT: """policy_loss pi_loss policy_gradient_loss pg_loss actor_loss value_loss vf_loss critic_loss
         q_loss td_loss explained_variance explained_var explained_var_old explained_var_new""",
     EXPLORATION: "epsilon ε eps_greedy exploration_rate",
+    LESSON: """stage stage_id phase lesson curriculum curriculum_level curriculum_stage difficulty
+        task task_id experience""",
     SIZE: """num_gaussians n_gaussians number_of_gaussians gaussians num num_gs num_splats splats num_points
         n_points points total_points""",
     RIVAL: "elo elo_rating win_rate winrate winning_rate self_play selfplay self_play_games",

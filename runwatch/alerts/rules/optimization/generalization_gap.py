@@ -4,13 +4,10 @@ Reason: what a run still learns then holds for its own data alone. A validation 
 shows that, too; one that stays flat from early on does not look like a fault, and costs as much.
 Formula: no evaluation is below the best by `fall`, for max(`evals`, `part` of all so far) in a row,
 and the median of the newest three is at most `near` above it; the median training loss of 64 rows
-fell to half of what it was at that best, to less than half of that best, and `gap` below it. A note.
-A warning once `wasted` of all evaluations, ten at least, lie behind the best, and the newest three are
-above it by `rise`: most of the run has made it worse. From `costly` on, `validation` says so; a best that
-is that of guessing, ln(k), counts after 24. A warning, too, once half of all evaluations, `few` at least, are
-`far` above the best in a row, the newest three by half as much again, while the training loss of the newest
-three fell by a fifth, and below that best; three are enough where it fell below a third of that best. Ends
-with a better evaluation.
+fell to half of what it was at that best, to less than half of that best, and `gap` below it. A note;
+where it has risen, `validation` says what that costs. A warning where `frozen` evaluations in a row are one
+value of four digits or more, while the training loss fell by a tenth: they do not see what is trained. Ends
+with a better evaluation, or another one.
 
 Example: 'val loss has not fallen below 1.02 for 9 evaluations, since step 400, while train loss fell to 0.2'.
 
@@ -33,18 +30,16 @@ import numpy as np
 
 from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import middle
-from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LOSS, VAL_LOSS, label
 
 _HALF = 0.5
-_FALLS = 0.8
-_DEEP, _FEWEST = 1 / 3, 3
-"""Of the best evaluation, a training loss so far below that as few evaluations show that it overfits."""
-_MANY, _OF_GUESS = 10, 24
-"""Evaluations behind the best from which they may be a warning, also where that is the loss of guessing."""
+_LEAST = 1e-3
+"""Of the training loss, what an evaluation is above that is not as good as a program can print."""
+_TRAINED = 0.9
+"""Of the training loss at the best evaluation, what shows that weights have changed."""
 
 
 @dataclass
@@ -64,12 +59,8 @@ class _Watch:
     offset: float = -np.inf
     """Where it was evaluated last."""
     newest: deque[float] = field(default_factory=lambda: deque(maxlen=3))
-    ends: deque[float] = field(default_factory=lambda: deque(maxlen=4))
-    """Where the newest evaluations were, in the log."""
-    far: int = 0
-    """Evaluations in a row that are far above the best."""
-    lately: float = np.nan
-    """Median training loss of the three evaluations up to the best."""
+    same: int = 1
+    """Newest evaluations of one value."""
     firing: Severity | None = None
 
 
@@ -84,12 +75,8 @@ class GeneralizationGap(RankRule):
     part: float = threshold(0.5, "of the evaluations so far, at least")
     fall: float = threshold(0.02, "fall of the validation loss that is an improvement, as a fraction")
     near: float = threshold(0.1, "rise over the best up to which it stays flat, as a fraction")
-    wasted: float = threshold(2 / 3, "of all evaluations, behind the best, that are a warning")
-    rise: float = threshold(0.05, "rise over the best from which they may be, as a fraction")
-    costly: float = threshold(0.2, "rise over the best up to which they may be, as a fraction")
     gap: float = threshold(0.3, "least gap between validation and training loss")
-    few: int = threshold(5, "evaluations in a row, far above the best, that are a warning", least=3)
-    far: float = threshold(0.2, "rise over the best that is far, as a fraction")
+    frozen: int = threshold(10, "evaluations in a row, equal to the last digit, that are a warning")
 
     _recent: Recent = field(default_factory=Recent, init=False, repr=False)
     _watch: _Watch = field(default_factory=_Watch, init=False, repr=False)
@@ -116,62 +103,63 @@ class GeneralizationGap(RankRule):
         if step == watch.step:  # a line of the same evaluation
             return found
         watch.step, watch.count, watch.since = step, watch.count + 1, watch.since + 1
+        watch.same = watch.same + 1 if watch.newest and value == watch.newest[-1] else 1
         watch.newest.append(value)
-        watch.ends.append(offset)
-        watch.far = watch.far + 1 if value > watch.best * (1 + self.far) else 0
-        train, lately = self._train(offset), self._train(offset, watch.ends[0] if watch.count > 3 else None)
+        train = self._train(offset)
+        if watch.firing is Severity.WARNING and watch.same == 1:
+            found += self._clear(here)
         if value < watch.best * (1 - self.fall):
             found += self._clear(here)
-            watch.best, watch.where, watch.train, watch.lately, watch.since = value, here, train, lately, 0
+            watch.best, watch.where, watch.train, watch.since = value, here, train, 0
             return found
-        spoils = self._spoils(watch, lately)
-        train = lately if spoils else train
-        severity = Severity.WARNING if spoils else self._severity(watch, train)
-        if severity is None or not severity.exceeds(watch.firing):
+        if self._is_frozen(watch, value, train):
+            severity = Severity.WARNING
+        elif self._is_flat(watch, train):
+            severity = Severity.INFO
+        else:
+            return found
+        if not severity.exceeds(watch.firing):
             return found
         watch.firing = severity
-        return [*found, self._finding(watch, severity, train, here)]
+        return [*found, self._finding(watch, train, here)]
 
-    def _severity(self, watch: _Watch, train: float) -> Severity | None:
-        """Return as what no better evaluation counts, while the training loss fell far below; None if not."""
+    def _is_frozen(self, watch: _Watch, value: float, train: float) -> bool:
+        """Whether evaluations print one and the same value, though training changes the weights."""
+        several = (
+            f"{value:.3g}" != f"{value:.6g}" and value > _LEAST * train
+        )  # else it may be as good as it gets
+        return watch.same >= self.frozen and several and train < _TRAINED * watch.train
+
+    def _is_flat(self, watch: _Watch, train: float) -> bool:
+        """Whether no better evaluation came, while the training loss fell far below."""
         if watch.since < max(self.evals, self.part * watch.count):
-            return None
-        fell = train < _HALF * min(watch.train, watch.best) and watch.best - train > self.gap
-        flat = middle(list(watch.newest)) <= watch.best * (1 + self.near)
-        severity = Severity.WARNING if self._wastes(watch) else Severity.INFO if flat else None
-        return severity if fell else None
-
-    def _spoils(self, watch: _Watch, lately: float) -> bool:
-        """Whether the newer half of few evaluations is far above the best, and the training loss fell."""
-        few = _FEWEST if lately < _DEEP * watch.best else self.few
-        if watch.far < max(few, _HALF * watch.count) or guessing(watch.best):
             return False
-        worse = min(watch.newest) > watch.best * (1 + 1.5 * self.far)
-        return worse and lately < min(watch.best, _FALLS * watch.lately)
+        fell = 0 <= train < _HALF * min(watch.train, watch.best) and watch.best - train > self.gap
+        return fell and middle(list(watch.newest)) <= watch.best * (1 + self.near)
 
-    def _wastes(self, watch: _Watch) -> bool:
-        """Whether most of the run lies behind the best, and has made it somewhat worse."""
-        least = _OF_GUESS if guessing(watch.best) else _MANY
-        low, high = min(watch.newest) / watch.best - 1, max(watch.newest) / watch.best - 1
-        long = watch.since >= max(least, self.wasted * watch.count)
-        return long and low > self.rise and high < self.costly
-
-    def _finding(self, watch: _Watch, severity: Severity, train: float, here: Place) -> Finding:
+    def _finding(self, watch: _Watch, train: float, here: Place) -> Finding:
         best = f"{watch.best:.4g} for {watch.since} evaluations, since {watch.where}"
+        title = f"{label(VAL_LOSS)} has not fallen below {best}, while {label(LOSS)} fell to {train:.4g}"
+        cause = "it overfits: what it still learns does not hold for other data"
+        advice = f"Keep the checkpoint near {watch.where}; add data or regularization."
+        if watch.firing is Severity.WARNING:
+            title = f"{label(VAL_LOSS)} has been {watch.newest[-1]:.6g} in {watch.same} evaluations in a row"
+            cause = f"they do not see what is trained: {label(LOSS)} fell to {train:.4g}"
+            advice = "Check which weights and which data are evaluated."
         return self.say(
             Verdict.FIRING,
-            severity,
-            f"{label(VAL_LOSS)} has not fallen below {best}, while {label(LOSS)} fell to {train:.4g}",
+            watch.firing or Severity.INFO,
+            title,
             here,
             metric=VAL_LOSS,
-            cause="it overfits: what it still learns does not hold for other data",
-            advice=f"Keep the checkpoint near {watch.where}; add data or regularization.",
+            cause=cause,
+            advice=advice,
             evidence={"best": watch.best, "best_step": watch.where.step, "now": train, "then": watch.train},
         )
 
-    def _train(self, offset: float, begin: float | None = None) -> float:
-        """Return the median training loss of up to 64 rows of this run, up to an offset, behind `begin`."""
-        values = self._recent.finite(offset, 64, self._watch.begin if begin is None else begin)
+    def _train(self, offset: float) -> float:
+        """Return the median training loss of up to 64 rows of this run, up to an offset."""
+        values = self._recent.finite(offset, 64, self._watch.begin)
         return middle(values) if values else np.nan
 
     def _clear(self, where: Place) -> list[Finding]:

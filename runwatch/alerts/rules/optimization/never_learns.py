@@ -1,26 +1,24 @@
 """The loss has not fallen since the beginning.
 
-Reason: labels that do not fit, a detached graph or a rate far too small look like training:
-numbers move, and nothing is learned. Formula, after `rows` rows, after an eighth of them
-that cover `epochs` epochs or ten times `rows` steps, a sixteenth that cover `few` epochs, or a
-quarter that cover `seen` epochs where the loss is still at chance, or a quarter whose
-gradient norms are all 0: the median loss of
-the last quarter of them is not lower than that of the first by more than max(`least`, 2
-standard errors of the two medians), or both are at ln(k) of fewer than ten classes. A
-warning where that costs the run: the loss is at chance, within `chance` of ln(k) for a
-usual number of classes or tokens k; no learning rate was above `rate`; all gradient norms
-were exactly 0; or few rows, of `few` epochs, end where they begin, and their order shows no fall (the test
-of Mann and Kendall); or it is flat to 1 %
-through all those epochs, or moves and is flat through all those rows; or it is -ln of the
-lowest probability that a program admits (87.3365 of a float, 16.1181 of 1e-7) in each of
-the first `clipped` rows, or of the newest as many when all these rows are judged. Elsewhere
-a note, unless rows are noisy, or all alike as they are printed: fine-tuning may rightly begin
-where it ends. A note too where single rows scatter by 28 % or more, and it has not fallen by
-even one standard error: it oscillates from the first row on. A note becomes a warning after ten times as many
-rows, where the loss is above 0.5. Ends when the median of 64 rows
-has fallen by 3 %. A loss of both signs has no level to fall from: a warning if the second
-quarter of all these rows stays within 1 %, not below where it began; it ends with a row 3 %
-lower.
+Reason: labels that do not fit, a detached graph or a rate far too small look like training: numbers
+move, and nothing is learned. Formula, after `rows` rows, after an eighth of them that cover `epochs`
+epochs or ten times `rows` steps, a sixteenth that cover `few` epochs, or a quarter that cover `seen`
+epochs where the loss is still at chance, or an eighth whose gradient norms are all 0: the median loss of
+the last quarter of them is not lower than that of the first by more than max(`least`, 2 standard errors
+of the two medians), or both are at ln(k) of fewer than ten classes. Sooner where all rows of `few`
+epochs are within `chance` of ln(k), or these or a sixteenth of the rows are all one value of four digits
+or more. A warning where that costs the run: the loss is at chance, within `chance` of ln(k) for a usual
+number of classes or tokens k; no learning rate was above `rate`; all gradient norms were exactly 0; or
+few rows, of `few` epochs, end where they begin, and their order shows no fall (the test of Mann and
+Kendall); or it is flat to 1 % through all those epochs, or moves and is flat through all those rows; or
+it is -ln of the lowest probability that a program admits (87.3365 of a float, 16.1181 of 1e-7) in each
+of the first `clipped` rows, or of the newest as many when all these rows are judged. Elsewhere a note,
+unless rows are noisy, or all alike as they are printed: fine-tuning may rightly begin where it ends. A
+note too where single rows scatter by 28 % or more, and it has not fallen by even one standard error: it
+oscillates from the first row on. A note becomes a warning after ten times as many rows, where the loss
+is above 0.5. Ends when the median of 64 rows, or of 16 where fewer than an eighth had shown it, has
+fallen by 3 %. A loss of both signs has no level to fall from: a warning if the second quarter of all
+these rows stays within 1 %, not below where it began; it ends with a row 3 % lower.
 
 Example: 'loss has not fallen in the first 400 logged steps: 10.83', which is ln(50257).
 
@@ -153,9 +151,8 @@ class NeverLearns(RankRule):
         y = np.log(rows.value)
         if self._windows is not None:
             return self._watch(rows, y)
-        for count in sorted(
-            (self.clipped, self.rows // 16, self.rows // 8, self.rows // 4, self.rows // 2, self.rows)
-        ):
+        few = {self.clipped, int(self.few)}
+        for count in sorted(few | {self.rows // part for part in (16, 8, 4, 2, 1)}):
             missing = count - len(self._first)
             if self._done or missing <= 0 or len(y) < missing:
                 continue
@@ -184,8 +181,7 @@ class NeverLearns(RankRule):
         quarter = count // 4
         chance = self._at_chance(first[:quarter], first[-quarter:])
         seen = bool(chance) and count >= self.rows // 4 and passed >= self.seen
-        dead = count >= self.rows // 4 and self._dead(offset)
-        enough = self._done or epochs or steps or seen or dead
+        enough = self._done or epochs or steps or seen or self._dead(offset)
         if not enough or began_elsewhere(self._steps) or offset >= self._players.first:
             return None
         (start, end), (sigma, noise) = spread(np.stack([first[:quarter], first[-quarter:]]), 0.0)
@@ -210,6 +206,8 @@ class NeverLearns(RankRule):
         start = level
         if lowest := self._clipped(first):
             cause = f"what is right has the lowest probability that the program admits: {lowest:.2g}"
+        elif self._is_one(first, offset):
+            cause = self._cause(level, offset) or "it is the same to the last digit"
         elif self._stays(first, offset):
             start, level = (middle(part.tolist()) for part in (first[: len(first) // 4], first))
             cause = self._cause(level, offset) or f"{self._passed(offset):.0f} epochs have not lowered it"
@@ -221,6 +219,16 @@ class NeverLearns(RankRule):
     def _passed(self, offset: float) -> float:
         """Return the epochs of this launch up to `offset`."""
         return self._epochs.passed(offset) if self._begin < 0 else self._epochs.printed(offset)
+
+    def _is_one(self, first: Floats, offset: float) -> bool:
+        """Whether few rows, or those of few epochs, are all at chance, or one value of several digits."""
+        if len(first) < self.rows // 16 and self._passed(offset) < self.few:
+            return False
+        losses = np.unique(np.exp(first))
+        same = len(losses) == 1 and f"{losses[0]:.3g}" != f"{losses[0]:.6g}"
+        levels = {guessing(loss, self.chance) for loss in losses.tolist()}
+        chance = len(levels) == 1 and 0 not in levels and self._passed(offset) >= self.few
+        return (same or (chance and not falls(first, 1.0))) and not began_elsewhere(self._steps)
 
     def _stays(self, first: Floats, offset: float) -> bool:
         """Whether few rows, of many epochs, do not fall in the least, nor have fallen at once."""
@@ -245,7 +253,8 @@ class NeverLearns(RankRule):
         return finding
 
     def _fire(self, first: Floats, here: Place, cause: str, start: float, end: float) -> Finding:
-        self._done, self._windows, self._level = True, Windows(64, 16), start
+        windows = Windows(64, 16) if len(first) >= self.rows // 8 else Windows(16, 4)
+        self._done, self._windows, self._level = True, windows, start
         return self._say(len(first), here, cause, start, end)
 
     def _say(self, count: int, here: Place, cause: str, start: float, end: float) -> Finding:

@@ -3,22 +3,24 @@
 Reason: when validation rises while training falls the run learns its data by heart,
 and the checkpoint to keep is an old one.
 Formula: evaluations in a row, `evals` of them and at least `part` of all so far (24 at most), above the
-lowest median of three (the best of many is low by chance) by max(ln(1 + `rise`), 4 s) and by `waves`
-times the highest rise that was lost again by half; after at least `least` evaluations, while the median
-training loss of 64 rows has not risen since the best. Two in a row that are `jump` times, and 8 s, above
-the two before them are reported sooner, unless single ones have risen half as high twice. All in
-logarithms, and of a perplexity where no validation loss is printed. However they scatter, those since
-the best rise if the order of the newest 24, `trend` at least, says so (the test of Mann and Kendall),
-and as many as above are `costly` above the lowest median.
-Sooner too where the gap is wide: the training loss fell by half since the best, to less than half of each
-of as many evaluations and `gap` below them, which are above the lowest median by `rise` and by what
-single ones have risen twice, and as many once, and lost again. And where the first or second was
-the best, and `least` since are all `jump` times as high, and scatter by less than half of that, whatever
-the training loss did. A note; a warning where they jumped or came nowhere near the first again, or as
-many are `costly` above the lowest median, unless the training loss is higher, or fewer than 24 in a row
-are above a best that is of the untrained model, and that of guessing, ln(k): batch norms may know their
-data later than weights do. Reported again when the rise has grown by half or becomes a warning; ends with
-an evaluation near the best, or a median of three where the rise is within the noise.
+lowest median of three (the best of many is low by chance) by max(ln(1 + `rise`), 4 s) and by `waves` times
+the highest rise that was lost again by half; after at least `least` evaluations, while the median training
+loss of 64 rows has not risen since the best. Two in a row that are `jump` times, and 8 s, above the two
+before them are reported sooner, unless single ones have risen half as high twice. All in logarithms, and of
+a perplexity where no validation loss is printed. However they scatter, those since the best rise if the
+order of the newest 24, `trend` at least, says so (the test of Mann and Kendall), and as many as above are
+`costly` above the lowest median. However few or noisy they are: where half of all evaluations, three at
+least, lie behind the best, and the training loss of the newest three fell by `learned` and is below them, a
+rise counts the more the longer it has lasted: the median of the newest three is above the lowest median by
+one part in as many as lie behind the best, by `rise`, and by what single ones have risen twice and lost
+again; above the best itself, where the training loss is below half of that and those since scatter by less
+than half of the rise. And where the first or second was the best, and `least` since are all `jump` times as
+high, and scatter by less than half of that, whatever the training loss did. A note; a warning where they
+jumped, have risen for so long, or came nowhere near the first again, or as many are `costly` above the
+lowest median, unless the training loss is higher, or fewer than 24 in a row are above a best that is of the
+untrained model, and that of guessing, ln(k): batch norms may know their data later than weights do.
+Reported again when the rise has grown by half or becomes a warning; ends with an evaluation near the best,
+or a median of three where the rise is within the noise.
 s is the noise of one evaluation: the 90th percentile of how far one is above the line
 between its neighbors, of the newest 12 or 48, whichever is more, times 1 + 4 / n for the
 few that n are. Only evaluations before the rise count, or those of a rise that was lost
@@ -37,7 +39,9 @@ evaluation several times as high as the others is common and came back at the ne
 log where one was seen; the more often a run evaluates, the more often three in a row are
 high by chance, so that a rise must last for a part of the run; losses near zero wander by
 ratios, and come back, which no overfitting does; lines of one running evaluation (the
-same step, no training between) are one evaluation; when the training loss rises too it
+same step, no training between) are one evaluation; a loss above zero is not compared with a
+training loss below it, as of a policy; a learning rate that rises again, after it had fallen by
+half, undoes what it had brought, so that there is a note alone; when the training loss rises too it
 diverges, and other rules say so.
 
 Source: early stopping as in Prechelt, 1998, with the noise measured.
@@ -56,14 +60,14 @@ import numpy as np
 from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import grow, middle
 from runwatch.alerts.rules.common.chance import guessing
-from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.context import Recent, lr_returned
 from runwatch.alerts.rules.common.evaluations import is_perplexity
 from runwatch.alerts.rules.common.falling import falls
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.common.wording import above
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS, label
+from runwatch.core.metrics import LEARNING_RATE, LOSS, VAL_BPB, VAL_LOSS, label
 
 _PEAK = 1 / (1.2816 * 6**0.5)
 """Scales the 90th percentile of second differences to the deviation of a Gaussian."""
@@ -79,6 +83,8 @@ _TREND = 2.3
 """Standard errors by which evaluations rise that are also much higher than the best."""
 _LONGEST = 24
 """The most evaluations in a row that a rise must last."""
+_THREE = 3
+"""Newest evaluations whose median is compared, and during which the training loss is."""
 
 
 class _Noise:
@@ -121,6 +127,10 @@ class _Watch:
     """Whether the best is the first evaluation, before training."""
     train: float = np.nan
     """Median training loss at the best."""
+    lately: float = np.nan
+    """The same of the three evaluations up to the best."""
+    ends: deque[float] = field(default_factory=lambda: deque(maxlen=_THREE + 1))
+    """Where the newest evaluations were, in the log."""
     behind: int = 0
     """Evaluations since the best."""
     above: int = 0
@@ -146,10 +156,14 @@ class _Watch:
     since: Place | None = None
 
     @property
+    def loss(self) -> float:
+        """The best, as a loss."""
+        return log(self.best) if self.perplexity else self.best
+
+    @property
     def guesses(self) -> bool:
         """Whether none, of few in a row so far, was better than that of the untrained model, a guess."""
-        loss = log(self.best) if self.perplexity else self.best
-        return self.untrained and self.above < _LONGEST and guessing(loss) > 0
+        return self.untrained and self.above < _LONGEST and guessing(self.loss) > 0
 
 
 @dataclass
@@ -166,10 +180,12 @@ class Validation(RankRule):
     jump: float = threshold(1.5, "times the evaluations before that two in a row must be")
     costly: float = threshold(0.2, "rise from which it is a warning, as a fraction")
     trend: int = threshold(10, "evaluations since the best that show by their order whether they rise")
-    gap: float = threshold(0.3, "least gap between validation and training loss that is wide")
+    wasted: float = threshold(0.5, "of all evaluations, behind the best, from which its duration counts")
+    learned: float = threshold(0.2, "fall of the training loss meanwhile, as a fraction")
     waves: float = threshold(2.0, "multiple of the highest rise so far that was lost again")
 
     _recent: Recent = field(default_factory=Recent, init=False, repr=False)
+    _rate: Recent = field(default_factory=Recent, init=False, repr=False)
     _watches: dict[str, _Watch] = field(default_factory=dict, init=False, repr=False)
     _loss: float = field(default=np.inf, init=False, repr=False)
     """Offset of the first validation loss: a perplexity says the same."""
@@ -177,6 +193,7 @@ class Validation(RankRule):
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the validation losses of a block."""
         self._recent.push(block.samples.get(LOSS))
+        self._rate.push(block.samples.get(LEARNING_RATE))
         found: list[Finding] = []
         if VAL_LOSS in block.samples:
             self._loss = min(self._loss, float(block.samples[VAL_LOSS].offset[0]))
@@ -200,13 +217,14 @@ class Validation(RankRule):
         if self._goes_on(watch, step, float(samples.offset[row])):
             return []
         watch.step = step
+        watch.ends.append(watch.offset)
         watch.untrained &= watch.count != 1 or len(self._trained(watch)) > 2  # rows are no epochs
         margin, jumped = self._measure(watch, log(value))
         watch.behind += 1
         if value <= watch.best:
             watch.best, watch.where, watch.above, watch.behind = value, where, 0, 0
             watch.untrained = watch.count == 1 and len(self._trained(watch)) <= 1
-            watch.train = self._train(watch)
+            watch.train, watch.lately = self._train(watch), self._lately(watch)
             return self._end(metric, watch, where)
         if watch.firing and self._is_back(watch, log(value / watch.best), margin):
             return self._end(metric, watch, where)
@@ -217,8 +235,7 @@ class Validation(RankRule):
     def _grows(self, metric: str, watch: _Watch, value: float) -> list[Finding]:
         """Report a rise again once it has grown by half, or costs enough for a warning."""
         rise = log(value / watch.best)
-        worse = watch.firing is Severity.INFO and self._costs(watch) and not value < self._train(watch)
-        worse &= not watch.guesses
+        worse = watch.firing is Severity.INFO and self._is_grave(watch, value, self._costs(watch))
         if rise < _ANEW * watch.reported and not worse:
             return []
         watch.reported = rise
@@ -229,33 +246,32 @@ class Validation(RankRule):
         self, metric: str, watch: _Watch, where: Place, value: float, *, jumped: bool
     ) -> list[Finding]:
         train = self._train(watch)
+        if train < 0:  # what an agent minimizes is no loss that an evaluation repeats
+            return []
         learns = not train > 1.03 * watch.train
         long = self._long(watch)
         rising = watch.above >= long and watch.count >= self.least and learns
-        apart = watch.count >= self.least and self._apart(watch, train, long)
-        lost = watch.behind >= self.least and not (jumped or rising or apart) and self._lost(watch)
-        watch.scatters = lost or (not (jumped or rising or apart) and learns and self._trends(watch, long))
-        if not (jumped or rising or apart or watch.scatters):
+        sure = jumped or rising
+        lost = watch.behind >= self.least and not sure and self._lost(watch)
+        watch.scatters = not sure and (lost or self._wastes(watch) or (learns and self._trends(watch, long)))
+        if not (sure or watch.scatters):
             return []
-        grave = (jumped or lost or self._costs(watch)) and not value < train and not watch.guesses
+        grave = self._is_grave(watch, value, jumped or lost or self._costs(watch))
         watch.firing = Severity.WARNING if grave else Severity.INFO
         watch.reported, watch.since = log(value / watch.best), where
-        return [self._finding(metric, watch, where, value, rising=not jumped or rising or apart)]
+        return [self._finding(metric, watch, where, value, rising=not jumped or rising)]
+
+    def _is_grave(self, watch: _Watch, value: float, far: bool) -> bool:
+        """Whether it costs the run: a rise is `far`, or has lasted, and no schedule has just begun again."""
+        far = far and not value < self._train(watch) and not watch.guesses
+        return (far or self._wastes(watch)) and not lr_returned(self._rate, watch.offset, 128)
 
     def _is_back(self, watch: _Watch, rise: float, margin: float) -> bool:
         """Whether a rise is over: within the noise, the median of three shows that."""
         if not watch.scatters:
             return rise < margin / 2
-        return middle(list(watch.newest)[-3:]) - log(watch.best) < log(1 + self.costly) / 2
-
-    def _apart(self, watch: _Watch, train: float, long: int) -> bool:
-        """Whether the newest evaluations are above the lowest and far above a training loss that fell."""
-        level = min(list(watch.newest)[-long:])
-        lowest = grow(level)
-        fell = train < watch.train / 2 and train < lowest / 2 and train < lowest - self.gap
-        return fell and level - watch.low > max(
-            log(1 + self.rise), watch.single.second, watch.lasting.highest
-        )
+        far = min(log(1 + self.costly), watch.reported)
+        return middle(list(watch.newest)[-_THREE:]) - log(watch.best) < far / 2
 
     def _lost(self, watch: _Watch) -> bool:
         """Whether all evaluations since the first or second are about as high, and nowhere near it."""
@@ -263,6 +279,19 @@ class Validation(RankRule):
         far = min(since) - log(watch.best)
         early = watch.count - watch.behind < self.evals  # no median of three shows it
         return early and far > log(self.jump) and max(since) - min(since) < far / 2
+
+    def _wastes(self, watch: _Watch) -> bool:
+        """Whether most of the run lies behind the best, and has made it worse by as much as it was long."""
+        lately, newest = self._lately(watch), middle(list(watch.newest)[-_THREE:])
+        short = watch.behind < max(_THREE, self.wasted * watch.count)
+        if short or (guessing(watch.loss) and watch.behind < _LONGEST):
+            return False
+        since, best = list(watch.newest)[-watch.behind :], log(watch.best)
+        apart = lately < watch.loss / 2 and max(since) - min(since) < (newest - best) / 2
+        least = max(log(1 + max(1 / watch.behind, self.rise)), watch.single.second)
+        costs = newest - (best if apart else watch.low) > least
+        now = newest if watch.perplexity else grow(newest)
+        return costs and lately < min(now, (1 - self.learned) * watch.lately)
 
     def _trends(self, watch: _Watch, long: int) -> bool:
         """Whether the evaluations since the best rise, by their order, far, and more than they did before."""
@@ -341,6 +370,12 @@ class Validation(RankRule):
     def _train(self, watch: _Watch) -> float:
         """Return the median training loss of up to 64 rows of this run, before the newest evaluation."""
         values = self._trained(watch)
+        return middle(values) if values else np.nan
+
+    def _lately(self, watch: _Watch) -> float:
+        """Return the median training loss of up to 64 rows of the newest three evaluations."""
+        begin = watch.ends[0] if len(watch.ends) > _THREE else watch.begin
+        values = self._recent.finite(watch.offset, 64, begin)
         return middle(values) if values else np.nan
 
     def _trained(self, watch: _Watch) -> list[float]:

@@ -8,7 +8,7 @@ shift must reach D = max(ln(1 + rise), 2 s, 0.6 * (q95 - q50)), with the deviati
 and the quantiles of the window that set `usual`, and 70 % of the 24 rows must be
 above usual + D / 2 and not fall from row to row, at `persist` points in a row and for `seconds`. A note below
 `notable`, a warning above. Critical when the shift is `critical` or more, so that most
-of the time is lost, and has lasted `critical_seconds`. A note too while the run was as
+of the time is lost, and has been so for `critical_seconds`. A note too while the run was as
 slow before, in a twentieth of its rows or for half as long, and where less than 20 ms a
 step and `lost` seconds in all are lost. Clears below D / 2; a warning clears below 0.7 * `notable`, and what
 is left is a note again. A note that becomes a warning later is an incident of its own, from
@@ -77,6 +77,8 @@ class _Shift:
     """Median tokens per second before it; NaN if unknown."""
     points: int = 0
     """Evaluations since it began."""
+    steep: int = 0
+    """The newest of them in a row that were slow enough to be critical."""
     newest: tuple[float, ...] = ()
     """By how much the newest of them were above the usual, ln."""
     under: int = 0
@@ -179,13 +181,14 @@ class StepTime(RankRule):
         excess = level - track.usual.level
         slow.points += 1
         slow.newest = (*slow.newest, excess)[-self.persist :]
+        slow.steep = slow.steep + 1 if grow(excess) - 1 >= self.critical else 0
         slow.under = slow.under + 1 if excess < track.usual.shift / 2 else 0
         if (not slow.firing and not over) or slow.under >= self.persist:
             return [self._clear(metric, track, place(here, 0))]
         self._date(metric, slow, grow(excess) - 1, track, offset)
         if slow.firing is not None and slow.firing is not Severity.INFO and self._calms(metric, slow):
             calm = self._clear(metric, track, place(here, 0), "the worst of the slowdown is over")
-            track.shift = _Shift(slow.where, slow.step, slow.tokens, slow.points, slow.newest)
+            track.shift = _Shift(slow.where, slow.step, slow.tokens, slow.points, slow.steep, slow.newest)
             return [calm]
         steps = float(here.step[0]) - slow.step + _NOW / 2
         rows = slow.points * _HOP + _NOW / 2
@@ -198,7 +201,8 @@ class StepTime(RankRule):
         sure = grow(min(slow.newest)) - 1  # what makes it more severe must persist too
         severity = Severity.INFO
         if sure >= self._least(metric) and not self._passes(metric, track, slow, level, lasted):
-            grave = sure >= self.critical and lasted >= self.critical_seconds and metric != BETWEEN
+            steep = lasted * slow.steep / slow.points if slow.steep >= self.persist else 0
+            grave = steep >= self.critical_seconds and metric != BETWEEN
             severity = Severity.CRITICAL if grave else Severity.WARNING
         if slow.firing is not None and severity.rank < slow.firing.rank:
             severity = slow.firing
