@@ -152,11 +152,13 @@ def test_a_launch_is_no_stage_of_the_run_before_it(size):
 
 
 @pytest.mark.parametrize("size", [64, 1 << 20])
-@pytest.mark.parametrize(("total", "runs"), [(900, 2), (400, 1)])
+@pytest.mark.parametrize(
+    ("total", "first", "runs"), [(900, 320, 2), (900, 50, 2), (900, 300, 1), (400, 320, 1)]
+)
 @pytest.mark.parametrize("between", ["", "CUDA out of memory\n"])
-def test_a_launch_with_another_total_is_another_run_wherever_its_steps_begin(size, total, runs, between):
+def test_a_launch_with_another_total_is_another_run_unless_its_steps_go_on(size, total, first, runs, between):
     rows = [f"step {n}/400 | loss: {2.5 / (n + 1):.4f}\n" for n in range(0, 300, 10)]
-    later = [f"step {n}/{total} | loss: {0.5 / n:.4f}\n" for n in range(300, 390, 10)]
+    later = [f"step {n}/{total} | loss: {0.5 / n:.4f}\n" for n in range(first, 390, 10)]
     data = (_BANNER + "".join(rows) + between + _BANNER + "".join(later)).encode()
     parser, splitter = LogParser(), Splitter()
     batches = [parser.feed(data[at : at + size]) for at in range(0, len(data), size)] + [parser.flush()]

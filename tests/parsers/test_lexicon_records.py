@@ -186,7 +186,6 @@ def test_the_plain_loss_of_a_table_goes_before_a_part_of_it_and_a_step_may_be_of
         (["loss", "train_loss"], ["loss", LOSS]),
         (["train_loss", "loss", "f1"], [LOSS, "loss", "f1"]),
         (["loss", "avg_train_loss"], [LOSS, "avg_train_loss"]),
-        (["lm loss", "loss"], ["lm loss", LOSS]),
     ],
 )
 def test_the_loss_among_names_that_may_mean_it(printed, meant):

@@ -116,6 +116,7 @@ class RunBoundaries:
             other = unlike or self._announced or (kind == TRAIN and self._stopped)
             planned = kind == TRAIN and self._has_another_total(train, index)
             launched = self._launched and self._ended != _CRASHED and np.isnan(rows.epoch_steps[index])
+            launched = launched and not 0 < step - last <= self._course(train, here)[1]  # planned longer
             anew = planned and (launched or (step == last and self._finished))
             back = step < last or (kind == TRAIN and self._launched and step == last == self._first)
             again = back and (self._finished or other or (kind == TRAIN and self._begins_again(train, index)))

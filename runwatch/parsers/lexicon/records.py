@@ -125,6 +125,10 @@ def _by_letter(named: Mapping[str, str]) -> dict[str, str]:
     return whole | of_both | {v: VAL_LOSS for t, v in pairs if whole.get(t) == LOSS}
 
 
+_ALIASED = True, 0, False
+"""How loose an alias is: as a name of the lexicon's own that says nothing else."""
+
+
 def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) -> list[str]:
     """Return the metric of each name of one record; of two names of one metric the other keeps its own.
 
@@ -136,19 +140,19 @@ def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) ->
     named = {name: aliases.get(name) or canonical(name) for name in names}
     named.update({name: metric for name, metric in promoted(named).items() if name not in aliases})
     best: dict[str, str] = {}
-    for name in sorted(named, key=lambda name: (name not in aliases, looseness(name))):
+    for name in sorted(named, key=lambda name: _ALIASED if name in aliases else looseness(name)):
         best.setdefault(named[name], name)
     return [named[name] if best[named[name]] == name else name for name in names]
 
 
-def looseness(name: str) -> tuple[bool, int, bool, bool]:
+def looseness(name: str) -> tuple[bool, int, bool]:
     """Return how far a name is from that of its metric.
 
     One of the training is nearest: a bare `loss` next to `train_loss` may be another. A mean is further
-    than a total of as many words, and `lm loss` than the `loss` that it is a part of.
+    than a total of as many words.
     """
     found, smoothed = meaning(name), not SMOOTHED.isdisjoint(tokens_of(name)[0])
-    return smoothed or found.split != "train", found.loose, smoothed, name.lower() != "loss"
+    return smoothed or found.split != "train", found.loose, smoothed
 
 
 def objective(printed: Iterable[str]) -> str | None:

@@ -258,9 +258,13 @@ class Reader:
         layout = self._layouts[layout, tuple(printed.items())]
         return Shape(layout, tuple(columns.values()), all(unit == Unit() for unit in units))
 
-    def _order(self, key: str) -> tuple[bool, bool, tuple[bool, int, bool, bool], str]:
-        """Sort the clear keys first: they get the canonical names, and never fall to the limit."""
-        return key not in self.schema.aliases, not TRAINED.search(key), looseness(key), key
+    def _order(self, key: str) -> tuple[bool, bool, tuple[bool, int, bool], bool, str]:
+        """Sort the clear keys first: they get the canonical names, and never fall to the limit.
+
+        `loss` is clearer than the `lm loss` that it is the sum of.
+        """
+        plain = key.lower() == "loss"
+        return key not in self.schema.aliases, not TRAINED.search(key), looseness(key), not plain, key
 
 
 def numeric(text: str) -> float | None:
