@@ -47,6 +47,10 @@ ENDS = {
 """Names for the end of a run, for states that are not a good name."""
 
 
+UNREADABLE = (LookupError, TypeError, AttributeError, ValueError, ArithmeticError)
+"""What printing an object of another version of the stream raises, or one that is made to."""
+
+
 def follow(
     sock: socket.socket,
     printer: Printer,
@@ -66,7 +70,13 @@ def follow(
     codes: dict[str, int] = {}
     with _terminal(printer) as terminal:
         for body in _objects(sock):
-            if text := printer.text(body):
+            try:
+                text = printer.text(body)
+            except UNREADABLE as error:
+                raise EngineError(
+                    "it sent what cannot be read", "", "restart it: is its version another?"
+                ) from error
+            if text:
                 print(text)
                 sys.stdout.flush()
             if terminal is not None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 import time
 
 import pytest
 from wcwidth import wcwidth
+
+from runwatch.cli.headless import Printer, follow
+from runwatch.core.errors import EngineError
+from runwatch.watcher import protocol
 
 from . import hostile
 from .live import WAIT
@@ -102,3 +107,12 @@ def test_tmux_is_not_taken_over(logs, tmp_path):
         assert tmux("list-buffers") == before
     finally:
         tmux("kill-server")
+
+
+def test_what_a_daemon_sends_that_cannot_be_read_is_one_error():
+    body = {"type": "progress", "id": "a#1", "run": "a", "phase": "running", "step": 10**400, "total": None}
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(protocol.encode(protocol.Line(body)))
+        with pytest.raises(EngineError, match="cannot be read"):
+            follow(ours, Printer(as_json=False), interval=1.0)

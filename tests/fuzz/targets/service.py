@@ -12,7 +12,7 @@ from functools import cache
 
 import msgspec
 
-from runwatch.cli.headless import Printer, _objects
+from runwatch.cli.headless import UNREADABLE, Printer, _objects
 from runwatch.core.errors import RunwatchError
 from runwatch.core.text import plain
 from runwatch.parsers.log import LogParser
@@ -113,7 +113,7 @@ def replies(data: bytes) -> None:
             printers = Printer(True), Printer(False)
             for body in objects(ours):
                 for printer in printers if body else ():
-                    with suppress(LookupError, TypeError, AttributeError, ValueError):  # of another version
+                    with suppress(*UNREADABLE):
                         said = printer.text(body)
                         assert plain(said, 1 << 22) == said.rstrip(), said
     asyncio.run(_linked(data))
