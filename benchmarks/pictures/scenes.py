@@ -14,7 +14,7 @@ VIEWS = {
     "checkpoints": "6", "config": "7", "help": "1 ?",
 }  # fmt: skip
 """The keys that show each view."""
-_BRIEF = dict(zip("01234567", ("All", "Run", "Met", "Rank", "Log", "Alert", "Ckpt", "Cfg"), strict=True))
+_BRIEF = dict(zip("01234567", ("Runs", "Over", "Met", "Rnk", "Log", "Alrt", "Ckpt", "Cfg"), strict=True))
 SHOWN = {view: rf"\[({key}|{_BRIEF.get(key)})" for view, key in VIEWS.items()} | {"help": "─ help "}
 """What is on the screen when the view is."""
 AFTER = {"help": "esc"}

@@ -173,6 +173,7 @@ def _is_said(row: IncidentRow, name: str, x: Value) -> bool:
         "reported_by": x == "log",
         "events": x == 1,
         "last_step": x == row.step,
+        "slower": True,
         "failed_rank": x == row.rank,
     }
     return name in _SAID or said.get(name, False)

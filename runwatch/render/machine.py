@@ -22,6 +22,8 @@ _NOTE = 3
 """Rows of a note about what cannot be seen."""
 _BEFORE_DOING = 53
 """Cells before what a process does."""
+_LEAST_DOING = 12
+"""Cells in which that says something."""
 _RATES = (("read", "disk_read"), ("write", "disk_write"), ("in", "net_receive"), ("out", "net_send"))
 
 
@@ -127,6 +129,7 @@ def process_rows(processes: Sequence[ProcessRow], width: int, glyphs: Glyphs = U
         f"{'cores':>6}",
         f" {'memory':>9}",
         f" {'GPU':>5}",
+        "  command" if width >= _BEFORE_DOING + _LEAST_DOING else "",
     )
     out: list[Row] = [_fitting([(text, "dim") for text in heading], width)]
     shown = [process for process in processes if process.role != "worker"]
@@ -135,14 +138,15 @@ def process_rows(processes: Sequence[ProcessRow], width: int, glyphs: Glyphs = U
         cores = "-" if process.cores is None else f"{process.cores:.2f}"
         memory = "-" if process.rss is None else numbers.size(process.rss)
         doing = f"waits: {process.waits}" if process.waits else process.command
-        doing = cells.clip(doing, max(0, width - _BEFORE_DOING), glyphs.ellipsis)
+        room = width - _BEFORE_DOING
+        doing = cells.clip(doing, room, glyphs.ellipsis) if room >= _LEAST_DOING else ""
         row: Row = [
             (f"{process.pid:>9}", ""),
             (f" {name:<9}", ""),
             (f"{process.state:<10}", STATES.get(process.state, "dim")),
             (f"{cores:>6}", ""),
             (f" {memory:>9}", ""),
-            (f" {','.join(process.gpus):>5}", ""),
+            (f" {','.join(process.gpus) or '-':>5}", ""),
             (f"  {doing}", "warn" if process.waits and process.state == "blocked" else "dim"),
         ]
         out.append(cells.fit(_fitting(row, width), width, glyphs.ascii))

@@ -89,7 +89,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("back", ("escape",), "Back", "one level up; clear cursor, filter and zoom", "everywhere", _ALL, 5),
     Action("palette", (":", "ctrl+p"), "Cmd", "find and run any command", "everywhere", rank=6),
     Action("suspend", ("ctrl+z",), "", "back to the shell; fg returns here", "everywhere", _ALL),
-    Action("retry", ("R",), "Watch again", "watch again after that stopped", "everywhere", rank=2),
+    Action("retry", ("R",), "Watch again", "start watching again after it stopped", "everywhere", rank=2),
     Action("runs", ("0",), "", "all runs", "views", _ALL),
     Action("overview", ("1",), "", "overview of the run", "views", _ALL),
     Action("metrics", ("2",), "", "a chart of every metric", "views", _ALL),

@@ -89,6 +89,7 @@ _VIEWS: dict[str, tuple[Sentence, ...]] = {
         ("lines", "lines read so far, of all its logs"),
         ("unrecognized lines", "those of them in which nothing was recognized: prints, banners, tracebacks"),
         ("configuration", "read from files next to the log and from trackers; never from the run"),
+        ("metrics", "the names that rules, exports and `--json` use, and those that the log prints"),
     ),
 }
 
@@ -163,6 +164,7 @@ _AREAS: dict[str, tuple[Sentence, ...]] = {
     ),
     actions.CONFIGURATION: (
         ("#fact-table", "What is read, and the configuration of the run; / filters by words."),
+        ("#log", "The newest lines as they were written: what the metrics are read from."),
     ),
 }
 """The areas of a view by what finds them, in the order in which the guide shows them."""

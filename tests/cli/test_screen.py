@@ -214,7 +214,7 @@ def test_resize_views_and_help(log):
         terminal.keys("\x1b")
         terminal.until(lambda p: "─ help ─" not in p)
         terminal.keys("1")
-        terminal.until(lambda p: "[1]Main" in p)
+        terminal.until(lambda p: "[1]Overview" in p)
 
 
 def test_ctrl_z_gives_the_terminal_back_and_fg_returns_and_quitting_leaves_no_process(log):

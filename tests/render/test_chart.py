@@ -490,6 +490,13 @@ def test_a_steep_curve_has_its_sign_once_a_column():
     assert sum(row.count("○") for row in rows) >= 5
 
 
+def test_a_band_as_thin_as_its_line_is_in_one_row_also_where_the_line_is_in_two():
+    line = [bytes([1, 1]), bytes([1, 0]), bytes([0, 0])]
+    assert band.covered([(2.0, 10.0), (2.0, 10.0)], lambda: line) == {0: 0, 1: 0}
+    assert band.covered([(6.0, 14.0), (6.0, 14.0)], lambda: line) == {0: 1, 1: 0}
+    assert band.covered([(2.0, 20.0)], lambda: line) == {}, "it is higher than its line"
+
+
 def test_a_few_thin_columns_within_a_band_leave_no_hole_and_many_do():
     for thin, kept in ((4, True), (6, False)):  # their neighbors make the outer ones wide
         high = [5.1 if 5 <= i < 5 + thin else 20.0 for i in range(20)]

@@ -30,7 +30,7 @@ def row(rule="hang", metric=None, since=None, state="firing", title="", **seen):
         (row("gpu_slowed", sm_clock=1410.0), ("clock", "1,410 MHz")),
         (row("x", last_checkpoint=41000), ("last checkpoint before it", "41,000")),
         (row("x", some_ratio=2.3456), ("some ratio", "2.346")),
-        (row("straggler", metric="perf/step_time", slower=0.41), ("slower", "41.0%")),
+        (row("step_time", metric="perf/step_time", slowdown=0.41), ("slowdown", "41.0%")),
     ],
 )
 def test_a_number_has_its_unit(given_, said):

@@ -113,7 +113,9 @@ class Session:
     async def resize(self, width, height):
         """Give the terminal another size; textual passes it on when it is idle."""
         await self.pilot.resize_terminal(width, height)
-        await self.until(lambda: self.app.screen.size == (width, height), "the size did not arrive")
+        await self.until(
+            lambda: self.app.screen._compositor.size == (width, height), "the size did not arrive"
+        )
         await self.settle()
 
     async def push(self, **changes):

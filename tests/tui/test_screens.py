@@ -324,7 +324,7 @@ async def test_an_alert_leaves_the_names_of_the_views(open_app):
         await s.press("6")
         assert (
             s.text().splitlines()[2]
-            == " 0 Runs  1 Main  2 Metrics  3 Ranks  4 Logs  5 Alerts(2) [6]Ckpts  7 Config"
+            == " 0 Runs  1 Overview  2 Metrics  3 Ranks  4 Logs  5 Alerts(2) [6]Ckpts  7 Config"
         )
     async with open_app((120, 40), history=0.37, ranks=8) as s:
         _, news, tabs, *_ = s.text().splitlines()
@@ -468,16 +468,6 @@ async def test_the_help_says_where_numbers_come_from(open_app):
         assert "the newest step in the log, of 120,000 that it says it will do" in s.text()
         await s.press("escape", "escape", "5", "question_mark", "pagedown")
         assert "a rule found something" in s.text()
-
-
-async def test_steps_of_the_newest_checkpoint_are_written_as_on_the_screen(open_app):
-    about = {"summary.checkpoint.step": "18000", "config.batch_size": "65536", "summary.note": "step 18000"}
-    async with open_app(about=about) as s:
-        await s.press("7")
-        text = s.drawn("#fact-table")
-        assert "step            18,000" in text
-        assert "65536" in text, "a setting is shown as it was given"
-        assert "step 18000" in text, "words too"
 
 
 async def test_checkpoints_or_a_curve_have_the_rows_of_events_that_are_none(open_app):

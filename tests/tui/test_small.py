@@ -151,6 +151,17 @@ async def test_small_charts_are_next_to_the_loss_where_they_show_all_there_is(op
             assert s.view.query_one("#stats").display == (len(columns) == 1)
 
 
+async def test_where_alerts_take_rows_one_chart_is_next_to_the_loss_and_the_rest_below_it(open_app):
+    three = ("train/loss", "perf/step_time", "perf/tokens_per_sec")
+    async with open_app((80, 24), metrics=three, checkpoints=(), elapsed=None, incidents=(SLOW,)) as s:
+        charts = s.view.visible_charts()
+        assert [chart.region.x for chart in charts] == [0, 44]
+        shown = s.drawn("#stats").splitlines()
+        assert len(shown) == 2
+        assert not charts[1].metrics[0].endswith("step_time") or "tok/s" in shown[1]
+        assert s.view.query_one("#stats").region.x == 44
+
+
 async def test_on_a_phone_charts_are_below_each_other_over_the_full_width(open_app):
     async with open_app((60, 64)) as s:
         charts = s.view.visible_charts()

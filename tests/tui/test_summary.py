@@ -54,6 +54,23 @@ async def test_what_the_card_of_the_end_says_is_not_in_the_summary(open_app):
         assert not s.view.query_one("#card").display or "duration" not in s.drawn("#card")
 
 
+async def test_rows_that_the_summary_leaves_have_newest_values_and_checkpoints(open_app):
+    shown = (*METRICS, "aux_loss")
+
+    def make(view, **changes):
+        return with_single(view, metrics=shown, **GOOD, **changes)
+
+    async with open_app((120, 60), make=make) as s:
+        card = s.drawn("#card")
+        assert "aux loss" in card
+        assert "grad norm" not in card, "it has a chart"
+        rows = card.splitlines()
+        at = next(i for i, row in enumerate(rows) if "newest checkpoints" in row)
+        assert "40,000" in rows[at + 1]
+    async with open_app((120, 40), make=make, checkpoints=()) as s:
+        assert "newest checkpoints" not in s.drawn("#card")
+
+
 async def test_without_much_to_say_the_place_is_a_charts(open_app):
     async with open_app((120, 40)) as s:
         assert not s.view.query_one("#card").display

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
 
 from runwatch.render.cells import ON
@@ -135,34 +135,38 @@ def by_rows(columns: Sequence[Span | None]) -> dict[int, list[Part]]:
     return out
 
 
-def covered(columns: Sequence[Span | None], drawn: Callable[[], Sequence[bytes]]) -> set[int]:
-    """Return the cells in which the band is as thin as the line that is drawn over it.
+def covered(columns: Sequence[Span | None], drawn: Callable[[], Sequence[bytes]]) -> dict[int, int]:
+    """Return the cells in which the band is as thin as the line that is drawn over it, and its row there.
 
-    `drawn` returns the rows of cells, the bottom row first; a cell where nothing is drawn is 0.
+    `drawn` returns the rows of cells, the bottom row first; a cell where nothing is drawn is 0. Where the
+    line is in two rows, the band is in the one that has more of it: two would be twice as high as it is.
     """
     thin = [
         (cell, span) for cell, span in enumerate(columns) if span is not None and span[1] - span[0] < _THIN
     ]
     rows = drawn() if thin else ()
-    return {
-        cell
-        for cell, (low, high) in thin
-        if any(row[cell] for row in rows[max(0, int(low // PARTS)) : int(high // PARTS) + 1])
-    }
+    out: dict[int, int] = {}
+    for cell, (low, high) in thin:
+        last = min(int(high // PARTS), len(rows) - 1)
+        inked = [row for row in range(max(0, int(low // PARTS)), last + 1) if rows[row][cell]]
+        if inked:
+            ends = {row: (max(low, row * PARTS), min(high, (row + 1) * PARTS)) for row in inked}
+            out[cell] = max(inked, key=lambda row: ends[row][1] - ends[row][0])
+    return out
 
 
-def fill(signs: list[str], roles: list[str], parts: Sequence[Part], glyphs: Glyphs, thin: set[int]) -> None:
+def fill(
+    signs: list[str], roles: list[str], parts: Sequence[Part], glyphs: Glyphs, thin: Mapping[int, bool]
+) -> None:
     """Put the band into a row of the plot, behind what is drawn there already.
 
-    In `thin` cells it is only behind what is drawn.
+    In `thin` cells it is only behind what is drawn, and only where that says so.
     """
     for cell, bottom, top in parts:
         filled = top - bottom
-        if signs[cell] != " ":
-            if (2 * filled > PARTS or (cell in thin and filled > 0)) and not glyphs.ascii:
+        if cell in thin or signs[cell] != " ":
+            if thin.get(cell, 2 * filled > PARTS) and not glyphs.ascii:
                 roles[cell] += ON + "band"
-        elif cell in thin:
-            continue
         elif filled >= PARTS - (bottom > 0) * 2:
             signs[cell], roles[cell] = glyphs.fill, FULL
         elif filled <= 0:

@@ -109,7 +109,7 @@ class Raster:
             self.canvas.inked(y),
             self._points.get(y),
             behind,
-            [part[0] for part in behind if part[0] in self._thin] if self._thin else [],
+            self._thin_in(height - 1 - y, behind),
             self._best if self._best is not None and self._best[0] == y else None,
             (self._above, self._bad) if y == 0 else None,
             self._below if y == height - 1 else None,
@@ -117,13 +117,17 @@ class Raster:
             self._grounds,
         )
 
+    def _thin_in(self, row: int, behind: Sequence[band.Part]) -> dict[int, bool]:
+        """Return the cells in which the band is as thin as its line, and whether it is in this row."""
+        return {cell: self._thin[cell] == row for cell, _, _ in behind if cell in self._thin}
+
     def _row(self, y: int) -> Row:
         glyphs, height = self._glyphs, self.canvas.height
         signs, roles = self.canvas.row(y)
         for cell, role in self._points.get(y, {}).items():
             signs[cell], roles[cell] = glyphs.points[SERIES.index(role) - 1], role
         if (behind := self._band.get(height - 1 - y)) is not None:
-            band.fill(signs, roles, behind, glyphs, self._thin)
+            band.fill(signs, roles, behind, glyphs, self._thin_in(height - 1 - y, behind))
         if self._cursor is not None and (signs[self._cursor] == " " or roles[self._cursor] == band.FULL):
             _put(signs, roles, self._cursor, glyphs.cursor, "cursor")
         if self._best is not None and self._best[0] == y:

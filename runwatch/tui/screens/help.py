@@ -35,7 +35,7 @@ _TWO, _BETWEEN = 160, 3
 
 def _names(width: int) -> int:
     """Return the cells for the name of a thing."""
-    return 14 if width >= 50 else 11
+    return 15 if width >= 50 else 11
 
 
 Line = tuple[Row, Action | None]
@@ -83,7 +83,7 @@ class HelpPanel(PagePanel):
         """Return the part that fits, on a wide screen in two columns."""
         across = 1 + (width >= _TWO)
         each = (width - _BETWEEN * (across - 1)) // across
-        lines = self._lines(each)
+        lines = self._lines(each - 1)  # the scrollbar is in the frame
         if wanted := self.wanted.lower().split():
             lines = [
                 line for line in lines if all(word in cells.row_text(line[0]).lower() for word in wanted)

@@ -12,6 +12,7 @@ from runwatch.tui.screens.moves import MOVES, Moves
 from runwatch.tui.screens.pointed import PointedScreen
 from runwatch.tui.widgets.chart_mouse import ChartMouse
 from runwatch.tui.widgets.charts import ChartPanel
+from runwatch.tui.widgets.logs import LEAST_LOG, LogPanel
 from runwatch.tui.widgets.paged import PagePanel
 from runwatch.tui.widgets.pages import CheckpointTable, EventTable, FactTable, StageTable
 from runwatch.tui.widgets.rows import Panel
@@ -168,13 +169,21 @@ class Checkpoints(PointedScreen, PageScreen):
 
 
 class Configuration(FilterScreen, PageScreen):
-    """What is known about the run besides its numbers."""
+    """What is known about the run besides its curves; where rows are left, the log that it is read from."""
 
     view = actions.CONFIGURATION
 
     def body(self) -> ComposeResult:
-        """Lay out the table."""
+        """Lay out the table, and the log."""
         yield FactTable()
+        yield LogPanel(id="log")
+
+    def place(self) -> None:
+        """Give the log the rows that the facts leave."""
+        facts, log = self.query_one(FactTable), self.query_one(LogPanel)
+        needed, run = facts.needed(self.size.width), self.scene.run
+        log.display = run is not None and bool(run.log_source) and self.free - 4 - needed >= LEAST_LOG
+        facts.styles.height, log.styles.height = needed if log.display else "1fr", "1fr"
 
     def table(self) -> PagePanel:
         """Return the facts."""

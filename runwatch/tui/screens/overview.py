@@ -22,10 +22,14 @@ from runwatch.watcher import protocol
 
 _MAIN, _MINOR, _SIDE = 2, 3, 2
 """Large charts, small ones below them, and small ones next to the only large one."""
-_FOR_SIDE, _FOR_STACK = 23, 44
-"""Rows from which small charts are next to the large one, if they show all there is; and below it."""
+_FOR_SIDE, _FOR_ONE, _FOR_STACK = 23, 19, 44
+"""Rows from which small charts are next to the large one, if they show all there is; one; below it."""
 _STATS = 6
 """Rows of the other metrics below the charts of a phone."""
+_BELOW = 5
+"""Height of what is below the large chart of a phone, which has 3."""
+_SIDE_WIDTH, _STATS_WIDTH = 36, 32
+"""Cells of what is next to the only large chart: with charts, and without."""
 _PHONE = 80
 """Columns below which a high screen is a phone that is held upright."""
 _LEAST = 9
@@ -65,7 +69,7 @@ class Overview(ChartScreen):
                     with Vertical(id="side", classes="part"):
                         for i in range(_SIDE):
                             yield ChartPanel(id=f"side-{i}", classes="part")
-                    yield Stats(id="stats", classes="part")
+                        yield Stats(id="stats", classes="part")
                 with Horizontal(id="minor", classes="part"):
                     for i in range(_MINOR):
                         yield ChartPanel(id=f"minor-{i}", classes="part")
@@ -123,7 +127,7 @@ class Overview(ChartScreen):
                 panel.metrics = groups[i] if i < len(groups) else ()
                 panel.display = bool(panel.metrics)
         stats.charted = frozenset(group[0] for group in (*main[:1], *side))
-        stats.styles.height = min(stats.needed(width), max(_STATS, height // 5)) if stacked else "1fr"
+        rows = self._lay_side(stacked, bool(side), max(_STATS, height // 5))
         notices = scene.snapshot.notices if scene.snapshot else ()
         judged = [row for row in scene.incidents() if row.severity != "info"]  # the card has how it ended
         said = not notices and len(judged) == len(scene.firing()) <= 1  # by the bar above
@@ -139,8 +143,8 @@ class Overview(ChartScreen):
             "summary": runs,
             "plots": True,
             "main": True,
-            "stats": (stacked or 60 <= width < 100) and stats.worth(),
-            "side": bool(side),
+            "stats": rows,
+            "side": bool(side) or rows,
             "minor": bool(minor) or says,
             "card": says,
             "ranks": ranks,
@@ -155,7 +159,7 @@ class Overview(ChartScreen):
         self.query_one("#minor").styles.height = "2fr" if minor else _CARD
         summary.styles.width = card_width if minor else "1fr"
         charted = {name for group in (*main, *minor) for name in group}
-        self.query_one(Summary).charted = frozenset(charted | choose.named(charted))
+        self.query_one(Summary).charted = summary.charted = frozenset(charted | choose.named(charted))
         self._lower_height(tall)
         short = shown["lower"] and height < 24  # charts get what the log can do without
         traced = tall and bool(ending) and said and not ranks  # a traceback gets the room of the lower panels
@@ -179,8 +183,21 @@ class Overview(ChartScreen):
         """Return the small charts next to the only large one, or below it on a phone."""
         if stacked:
             return others[:_SIDE] if height >= _FOR_STACK else []
-        room = 60 <= self.size.width < 100 and height >= _FOR_SIDE and len(others) <= _SIDE
-        return others if room and not self.query_one(SummaryCard).lines else []
+        few = 60 <= self.size.width < 100 and len(others) <= _SIDE and not self.query_one(SummaryCard).lines
+        return others[: (height >= _FOR_ONE) + (height >= _FOR_SIDE)] if few else []
+
+    def _lay_side(self, stacked: bool, charts: bool, most: int) -> bool:
+        """Give the small charts, and the rows of the other metrics below them, their place.
+
+        Return whether there are such rows.
+        """
+        side, stats, width = self.query_one("#side"), self.query_one(Stats), self.size.width
+        shown = (stacked or 60 <= width < 100) and stats.worth()
+        rows = min(stats.needed(width), most) * shown
+        stats.styles.height = rows if stacked or charts else "1fr"
+        side.styles.height = "1fr" if not stacked else f"{_BELOW}fr" if charts else rows
+        side.styles.width = "100%" if stacked else _SIDE_WIDTH if charts else _STATS_WIDTH
+        return shown
 
     def _card_width(self) -> int:
         """Return how wide the summary next to the small charts is: no wider than its lines need."""

@@ -75,7 +75,7 @@ class AlertsPanel(Panel):
         if len(rows) > height > 0:
             rows = self._lines(width, height - 1)
             rows += [[("more: press 5", "dim")]]
-        self.targets = list(self._places(width, height, 1 + (not firing)))
+        self.targets = list(self._places(width, height, 1))
         count = f"{firing} open" if firing else "none open"
         return Content([("alerts", "title")], rows, [(count, _worst(scene))])
 
@@ -99,7 +99,7 @@ class AlertsPanel(Panel):
         """Return what there is to say, of too many alerts those that fit in whole into `most` rows."""
         scene = self.scene
         out: list[Row] = []
-        if not scene.firing():
+        if not scene.firing() and not self._shown():
             judged = _is_judged(scene)
             sign = f"{scene.glyphs.states['resolved']} " if judged else ""
             out.append([(f"{sign}no open alerts", "good" if judged else "dim")])
@@ -188,9 +188,9 @@ class AlertList(Panel):
         for count, (name, finds) in enumerate(rules):
             label = f"{name:<{names}}" if names else ""
             lines: list[Row] = []
-            for piece in cells.wrapped(finds, max(1, width - names), 3, self.scene.glyphs.ellipsis):
+            for piece in cells.wrapped(finds, max(1, width - names - 2), 3, self.scene.glyphs.ellipsis):
                 lines.append([(label, ""), (piece, "dim")])
-                label = " " * names
+                label = " " * names if names else "  "
             if len(out) + len(lines) > height - (count < len(rules) - 1):
                 return [*out, [(f"and {len(rules) - count} more: runwatch rules", "dim")]]
             out += lines

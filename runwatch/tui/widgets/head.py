@@ -18,9 +18,20 @@ _PHONE = 72
 _THUMB = 80
 """Columns below which the bar above a tab answers for it: a row of a phone is too low for a thumb."""
 _LONG = {name: name.title() for name in actions.VIEWS}
-_SHORT = {**_LONG, actions.OVERVIEW: "Main", actions.CHECKPOINTS: "Ckpts"}
-_BRIEF = dict(zip(actions.VIEWS, ["All", "Run", "Met", "Rank", "Log", "Alert", "Ckpt", "Cfg"], strict=True))
-"""Names of the views where there is room, where there is less, and on a phone."""
+_SHORT = {**_LONG, actions.CHECKPOINTS: "Ckpts"}
+_TIGHT = {**_SHORT, actions.OVERVIEW: "Over"}
+_BRIEF = dict(zip(actions.VIEWS, ["Runs", "Over", "Met", "Rank", "Log", "Alert", "Ckpt", "Cfg"], strict=True))
+_BRIEFEST = {**_BRIEF, actions.RANKS: "Rnk", actions.ALERTS: "Alrt"}
+"""Names of the views where there is room, and where there is less: shorter ones, but the same."""
+_WAYS: tuple[tuple[dict[str, str], bool], ...] = (
+    (_LONG, True),
+    (_SHORT, True),
+    (_TIGHT, True),
+    (_BRIEF, True),
+    (_BRIEFEST, False),
+    ({}, True),
+)
+"""Names and whether digits are with them, the best first."""
 _COUNT = 3
 """Cells kept for a number of alerts, so that names stay when one comes."""
 _NOTE = 16
@@ -158,7 +169,7 @@ def _views(scene: Scene, view: str, width: int) -> tuple[Tabs, Row]:
     """Return the tabs of the views, and their row; why nothing comes any more, or a note, is next to them."""
     text, role = _news(scene)
     wanted = cells.width(cells.settled(text)) + 2 if role == "crit" else 0
-    for names, digits in ((_LONG, True), (_SHORT, True), (_BRIEF, True), (_BRIEF, False), ({}, True)):
+    for names, digits in _WAYS:
         tabs = _tabs(scene, view, names, digits)
         if (free := _free(tabs, width)) >= wanted:
             break
@@ -203,7 +214,7 @@ def _news(scene: Scene) -> Segment:
 def _tabs(scene: Scene, view: str, names: dict[str, str], digits: bool) -> Tabs:
     """Return the tabs with those names and digits that are given; the view that is up has its own."""
     run = scene.run
-    tight = names is _BRIEF
+    tight = names in (_BRIEF, _BRIEFEST)
     tabs: Tabs = []
     for digit, name in enumerate(actions.VIEWS):
         key, label = str(digit) if digits else "", names.get(name, "")

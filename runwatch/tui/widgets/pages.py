@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from itertools import zip_longest
 
 from runwatch.core import metrics
-from runwatch.core.snapshot import CheckpointRow, RunView
+from runwatch.core.snapshot import CheckpointRow, Latest, RunView
 from runwatch.render import cells, checkpoints, numbers, stages
-from runwatch.render.cells import Row
+from runwatch.render.cells import Row, Segment
 from runwatch.render.panel import Content
-from runwatch.tui import actions
+from runwatch.tui import actions, choose
 from runwatch.tui.widgets.paged import PagePanel
+from runwatch.tui.widgets.tables import value_table
 
 _MOST = 6
 """Rows that one value may take; what is longer is cut off."""
@@ -28,6 +29,10 @@ _SAID = 2
 """Rows that what is said of all of them takes at most."""
 _HEADED = 4
 """Rows from which one is a heading."""
+_FOR_TWO = 150
+"""Cells of facts that are in two columns."""
+_BETWEEN = 3
+"""Cells between those."""
 _NO_CHECKPOINTS = (
     "none yet: the log reports no save, and none is in the paths that are watched. If they are elsewhere, "
     "name their directory too: runwatch tail train.log checkpoints/"
@@ -165,6 +170,36 @@ class EventTable(Table):
         return Content([*title, *self.more()], [checkpoints.event_heading(width), *page])
 
 
+def _number(found: Sized) -> Row:
+    """Return how many there are, behind a heading."""
+    return [(f" {len(found)}", "dim")] if found else []
+
+
+def _named(item: Latest) -> str:
+    """Return the name of a metric, and the one it is printed with where that is another."""
+    return item.metric if item.printed in ("", item.metric) else f"{item.metric} ({item.printed})"
+
+
+def _columns(blocks: list[list[Row]], across: int, width: int, height: int) -> list[Row]:
+    """Return blocks below each other, or in two columns: whole where that fits `height`, else in halves."""
+
+    def below(parts: list[list[Row]]) -> list[Row]:
+        return [row for part in parts for row in ([], *part)][1:]
+
+    rows = below(blocks)
+    if across == 1:
+        return rows
+    splits = ((below(blocks[:at]), below(blocks[at:])) for at in range(1, len(blocks)))
+    left, right = min(splits, key=lambda split: max(map(len, split)))
+    if max(len(left), len(right)) > height > 0:
+        half = -(-len(rows) // 2)
+        left, right = rows[:half], rows[half:]
+    gap: Segment = (" " * _BETWEEN, "")
+    left += [[] for _ in range(len(right) - len(left))]
+    right += [[] for _ in range(len(left) - len(right))]
+    return [[*cells.fit(a, width), gap, *b] for a, b in zip(left, right, strict=True)]
+
+
 def _measured(name: str, text: str) -> str:
     """Return a value that was measured, its steps and tokens as the screen writes them."""
     counts = text.isascii() and text.isdecimal() and metrics.is_bookkeeping(name)
@@ -177,14 +212,26 @@ class FactTable(Table):
     def __init__(self) -> None:
         super().__init__(id="fact-table")
 
+    def needed(self, width: int) -> int:
+        """Return the height at which all is shown."""
+        return 2 + len(self._all(width - 2, 0)[0])
+
     def content(self, width: int, height: int) -> Content:
         """Return the page of facts from `at`."""
         run = self.scene.run
         if run is None:
             return Content([("configuration", "title")], self.empty(self.scene.waiting_for(), width))
-        facts = self._fitting([("format", run.format or "not known yet"), *run.facts.items()])
-        whys = zip_longest(run.sources, run.whys[: len(run.sources)], fillvalue="")
-        files = [pair for pair in whys if self.scene.fits(actions.CONFIGURATION, "source", *pair)]
+        rows, count = self._all(width, height)
+        page = self.part(rows, height)
+        only = self.scene.filtered(actions.CONFIGURATION, count)
+        return Content([(run.name, "title"), *only, *self.more()], page)
+
+    def _all(self, width: int, height: int) -> tuple[list[Row], int]:
+        """Return all rows, in two columns where the screen is wide, and how many facts they say."""
+        if (run := self.scene.run) is None:
+            return [], 0
+        across = 2 if width >= _FOR_TWO else 1
+        each = (width - _BETWEEN * (across - 1)) // across
         settings = {name.removeprefix("config."): text for name, text in run.about.items()}
         values: dict[str, list[tuple[str, str]]] = {}
         for begin, title in _VALUES.items():
@@ -195,17 +242,35 @@ class FactTable(Table):
             ]
             values[title] = self._fitting(found)
         about = self._fitting(list(settings.items()))
-        rows: list[Row] = [[("configuration", "title"), (f" {len(settings)}" if settings else "", "dim")]]
+        blocks: list[list[Row]] = [[[("configuration", "title"), *_number(settings)]]]
         why = "nothing fits; esc shows all" if settings else _NO_CONFIGURATION
-        rows += self._sections(about, width) or self.empty(why, width)
-        for title, last in values.items():
-            if last:
-                rows += [[], [(title, "title"), (f" {len(last)}", "dim")], *self._pairs(last, width)]
-        rows += [[], [("sources", "title")], *self._files(files, width), *self._pairs(facts, width)]
-        page = self.part(rows, height)
-        count = len(facts) + len(files) + len(about) + sum(map(len, values.values()))
-        only = self.scene.filtered(actions.CONFIGURATION, count)
-        return Content([(run.name, "title"), *only, *self.more()], page)
+        blocks[0] += self._sections(about, each) or self.empty(why, each)
+        blocks += [
+            [[(title, "title"), *_number(last)], *self._pairs(last, each)]
+            for title, last in values.items()
+            if last
+        ]
+        whys = zip_longest(run.sources, run.whys[: len(run.sources)], fillvalue="")
+        files = [pair for pair in whys if self.scene.fits(actions.CONFIGURATION, "source", *pair)]
+        known = settings | ({"read from": ""} if run.sources else {})  # the rows above say it
+        facts = [(name, text) for name, text in run.facts.items() if name not in known]
+        facts = self._fitting([("format", run.format or "not known yet"), *facts])
+        blocks.append([[("sources", "title")], *self._files(files, each), *self._pairs(facts, each)])
+        names = [name for name in choose.of_run(run) if self._is_named(name)]
+        blocks += [self._metrics(names, each)] if names else []
+        count = len(facts) + len(files) + len(about) + sum(map(len, values.values())) + len(names)
+        return _columns(blocks, across, each, height), count
+
+    def _is_named(self, metric: str) -> bool:
+        """Return whether the filter lets a metric through."""
+        item = self.scene.latest(metric)
+        return item is not None and self.scene.fits(actions.CONFIGURATION, metric, item.printed)
+
+    def _metrics(self, names: list[str], width: int) -> list[Row]:
+        """Return what was read: the names that rules and exports use, and those that the log prints."""
+        heading, *rows = value_table(self.scene, names, width - 1, _named)
+        title: Row = [("metrics", "title"), *_number(names), (", in brackets as the log prints them", "dim")]
+        return [title, *([(" ", ""), *row] for row in (heading, *rows))]
 
     def _files(self, files: list[tuple[str, str]], width: int) -> list[Row]:
         """Return what is read, and why it belongs to this run: behind it, or below where there is no room."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from itertools import chain
 
@@ -14,6 +14,7 @@ from runwatch.render.charts.sparkline import of_columns, sparkline
 from runwatch.render.panel import Content
 from runwatch.tui import actions, choose
 from runwatch.tui.api import api
+from runwatch.tui.scene import Scene
 from runwatch.tui.widgets.rows import Panel, Rows, Target
 
 _NAME, _VALUE = 9, 8
@@ -150,12 +151,34 @@ def _leading(widget: Rows, line: summary.Line, y: int, begin: int, end: int) -> 
     return [(y, begin, end, lambda: api(widget.app).show_metric(line.metric))] if line.metric else []
 
 
+def _newest(scene: Scene, charted: Collection[str]) -> list[summary.Line]:
+    """Return the newest values of the metrics that would have a chart if there were room."""
+    names = [name for name in choose.charted(scene.run) if name not in charted]
+    return [summary.last(item) for name in names if (item := scene.latest(name))]
+
+
+def _saves(scene: Scene, width: int, most: int) -> list[Row]:
+    """Return the newest checkpoints in few words, without those that do not fit."""
+    run = scene.run
+    if run is None:
+        return []
+    usual, good = run.saving.usual_bytes, checkpoints.last_good(run.checkpoints, run.saving)
+    rows = run.checkpoints[: max(0, most)]
+    drawn = [checkpoints.brief(row, scene.glyphs, usual, go_back=row is good) for row in rows]
+    return [row[:-1] if cells.row_width(row) > width else row for row in drawn]
+
+
 class SummaryCard(Panel):
-    """What a run comes to, and what has no chart: next to charts as narrow as it can be, else in columns."""
+    """What a run comes to, and what has no chart: next to charts as narrow as it can be, else in columns.
+
+    Where rows are left, the newest checkpoints are below it.
+    """
 
     can_focus = False
     said: frozenset[str] = frozenset()
     """Labels of what is next to it on the screen."""
+    charted: frozenset[str] = frozenset()
+    """Metrics of the charts next to it: their newest values are there."""
 
     @property
     def lines(self) -> list[summary.Line]:
@@ -170,6 +193,9 @@ class SummaryCard(Panel):
     def content(self, width: int, height: int) -> Content:
         """Return the lines, in as many columns as it takes to show all."""
         more, lines = self.scene.glyphs.ellipsis, self.lines
+        known = {line.label for line in lines}
+        newest = [line for line in _newest(self.scene, self.charted) if f"best {line.label}" not in known]
+        lines += newest[: max(0, height - len(lines))]
         across = max(1, min(width // _COLUMN, -(-len(lines) // max(1, height))))
         each = width // across
         found = placed(lines, each - (across > 1), more)
@@ -181,6 +207,10 @@ class SummaryCard(Panel):
         hidden = len(written) - across * height
         shown = written[: across * height]
         rows = [[*chain.from_iterable(shown[i::height])] for i in range(min(height, len(shown)))]
+        if across == 1 and (saves := _saves(self.scene, width, height - len(rows) - 2)):
+            begin, leads = len(rows) + 2, partial(self.press, actions.CHECKPOINTS)
+            self.targets += [(begin + y, 1, width + 1, leads) for y in range(1 + len(saves))]
+            rows += [[], [("newest checkpoints", "dim")], *(cells.fit(row, width) for row in saves)]
         return Content([("summary", "title")], rows, [(f"{hidden} more", "dim")] if hidden > 0 else [])
 
 
@@ -203,7 +233,7 @@ class Values(Panel):
 
     def needed(self, width: int) -> int:
         """Return how many rows show all of it at this outer width, with the frame."""
-        return 3 + self._down(self._table(width - 2), width - 2)
+        return 3 + self._down(value_table(self.scene, self.metrics, width - 2), width - 2)
 
     def _down(self, table: list[Row], width: int) -> int:
         """Return how many metrics are below each other."""
@@ -212,7 +242,7 @@ class Values(Panel):
 
     def content(self, width: int, height: int) -> Content:
         """Return headings and a row for each metric."""
-        table = self._table(width)
+        table = value_table(self.scene, self.metrics, width)
         heading, *found = table
         down = self._down(table, width)
         blocks = [[heading, *found[at : at + down]] for at in range(0, len(found), max(1, down))]
@@ -226,31 +256,38 @@ class Values(Panel):
         title: Row = [("values", "title"), (f" {len(found)} without a chart", "dim")]
         return Content(title, rows, more_below)
 
-    def _table(self, width: int) -> list[Row]:
-        """Return a heading and a row for each metric, with as many columns as fit."""
-        scene, more = self.scene, self.scene.glyphs.ellipsis
-        known = [item for name in self.metrics if (item := scene.latest(name)) is not None]
-        numbered = (("last", _last), ("step", _step), ("values", _count), ("min", _low), ("max", _high))
-        columns = [[title, *map(write, known)] for title, write in numbered]
-        columns = [column for column in columns if column[0] not in _SHARED or len({*column[1:]}) > 1]
-        widths = [max(map(len, column)) + 2 for column in columns]
-        names = [metrics.label(item.metric) for item in known]
-        longest = max(map(cells.width, ["metric", *names]))
-        while sum(widths) + min(longest, _WHOLE) > width and len(columns) > 1:
-            columns.pop()
-            widths.pop()
-        name = max(8, min(width - sum(widths), longest))
-        first = ["metric", *cells.apart(names, name, more)]
-        return [
-            [
-                (cells.pad(first[i], name, more), "dim" if not i else ""),
-                *(
-                    (f"{column[i]:>{size}}", "dim" if not i else "value" if not at else "")
-                    for at, (column, size) in enumerate(zip(columns, widths, strict=True))
-                ),
-            ]
-            for i in range(len(first))
+
+def value_table(
+    scene: Scene, names: Iterable[str], width: int, write: Callable[[Latest], str] | None = None
+) -> list[Row]:
+    """Return a heading and a row for each metric, with as many columns as fit; `write` names a metric."""
+    more, write = scene.glyphs.ellipsis, write or _label
+    known = [item for name in names if (item := scene.latest(name)) is not None]
+    numbered = (("last", _last), ("step", _step), ("values", _count), ("min", _low), ("max", _high))
+    columns = [[title, *map(put, known)] for title, put in numbered]
+    columns = [column for column in columns if column[0] not in _SHARED or len({*column[1:]}) > 1]
+    widths = [max(map(len, column)) + 2 for column in columns]
+    named = [write(item) for item in known]
+    longest = max(map(cells.width, ["metric", *named]))
+    while sum(widths) + min(longest, _WHOLE) > width and len(columns) > 1:
+        columns.pop()
+        widths.pop()
+    name = max(8, min(width - sum(widths), longest))
+    first = ["metric", *cells.apart(named, name, more)]
+    return [
+        [
+            (cells.pad(first[i], name, more), "dim" if not i else ""),
+            *(
+                (f"{column[i]:>{size}}", "dim" if not i else "value" if not at else "")
+                for at, (column, size) in enumerate(zip(columns, widths, strict=True))
+            ),
         ]
+        for i in range(len(first))
+    ]
+
+
+def _label(item: Latest) -> str:
+    return metrics.label(item.metric)
 
 
 def _last(item: Latest) -> str:
@@ -300,10 +337,8 @@ class Summary(Panel):
             facts = {name: text for name, text in run.facts.items() if name not in _PAGE}
             if run.format:
                 facts.setdefault("format", run.format)
-            uncharted = [name for name in choose.charted(run) if name not in self.charted]
-            newest = [summary.last(item) for name in uncharted if (item := scene.latest(name))]
             sections = {
-                "newest": newest,
+                "newest": _newest(scene, self.charted),
                 "summary": card(run),
                 "run": [summary.Line(name, text, "") for name, text in facts.items()],
             }
@@ -354,10 +389,6 @@ class Checkpoints(Panel):
 
     def content(self, width: int, height: int) -> Content:
         """Return them with the newest first."""
-        run, glyphs = self.scene.run, self.scene.glyphs
-        rows = run.checkpoints[:height] if run else ()
-        if run is None:
-            return Content([("checkpoints", "title")])
-        usual, good = run.saving.usual_bytes, checkpoints.last_good(run.checkpoints, run.saving)
-        lines = [checkpoints.brief(row, glyphs, usual, go_back=row is good) for row in rows]
-        return Content([("checkpoints", "title")], lines, [("6", "key"), (" all", "dim")])
+        lines = _saves(self.scene, width, height)
+        more: Row = [("6", "key"), (" all", "dim")] if lines else []
+        return Content([("checkpoints", "title")], lines, more)
