@@ -243,6 +243,15 @@ ON = " on "
 """Separates the role of text and that of its background: `smooth on band`."""
 
 
+def two_columns(rows: Sequence[Row], down: int, cells: int, gap: int) -> list[Row]:
+    """Return rows in two columns of `cells`, the first `down` of them in the left one."""
+    left, right = rows[:down], rows[down:]
+    between: Segment = (" " * gap, "")
+    return [
+        [*fit(row, cells), *([between, *right[y]] if y < len(right) else [])] for y, row in enumerate(left)
+    ]
+
+
 def ground(role: str) -> str:
     """Return the role of the background, "" if it has none."""
     return role.partition(ON)[2]

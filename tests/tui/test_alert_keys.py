@@ -389,3 +389,14 @@ async def test_an_alert_of_no_metric_shows_the_end_of_the_log_while_it_lasts(ope
         assert s.view.query_one("#alert-log").display is (state == "firing")
         if state == "firing":
             await s.until(lambda: "iteration" in s.drawn("#alert-log"))
+
+
+async def test_what_the_rules_look_for_is_in_two_columns_on_a_wide_screen(open_app):
+    for size, columns in (((120, 40), 1), ((200, 50), 2)):
+        async with open_app(size) as s:
+            s.app.rules = lambda: [(f"rule_{n}", f"Something is wrong, number {n}.") for n in range(62)]
+            await s.press("5")
+            rows = s.drawn("#alert-list").splitlines()
+            at = next(i for i, row in enumerate(rows) if "what the rules look for" in row)
+            assert rows[at + 1].count("Something") == columns
+            assert ("more: runwatch rules" in "".join(rows)) == (columns == 1)

@@ -70,6 +70,14 @@ async def test_rows_that_the_summary_leaves_have_newest_values_and_checkpoints(o
     async with open_app((120, 40), make=make, checkpoints=()) as s:
         assert "newest checkpoints" not in s.drawn("#card")
 
+    def alone(view, **changes):
+        shown = make(view, ranks=8, facts={}, **changes)
+        return msgspec.structs.replace(shown, runs=shown.runs[:1])
+
+    async with open_app((200, 50), make=alone) as s:
+        assert s.view.query_one("#checkpoints").display
+        assert "newest checkpoints" not in s.drawn("#card")
+
 
 async def test_without_much_to_say_the_place_is_a_charts(open_app):
     async with open_app((120, 40)) as s:

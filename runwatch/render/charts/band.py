@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from runwatch.render.cells import ON
 from runwatch.render.glyphs import Glyphs
@@ -21,7 +21,10 @@ _THIN = PARTS * 1.125
 """A band no higher than that is a row high: it is shown by the cells of its line."""
 
 _HOLE = 2
-"""Cells without a band between two that have one, up to which they get it: a hole looks like missing data."""
+"""Cells without a band between two that have one, up to which they get it: a hole looks like missing data.
+
+And those with a thin one among others without, up to which they have none.
+"""
 
 FULL = f"edge{ON}band"
 """The role of a cell that the band fills."""
@@ -87,7 +90,20 @@ def _even(columns: list[Span | None]) -> list[Span | None]:
         if top - bottom < _THICK:
             thin[len(out)] = even
         out.append(None if len(out) in thin else even)
-    return [thin[i] if span is None and _is_hole(out, i, thin) else span for i, span in enumerate(out)]
+    return _without_specks(
+        [thin[i] if span is None and _is_hole(out, i, thin) else span for i, span in enumerate(out)]
+    )
+
+
+def _without_specks(columns: list[Span | None]) -> list[Span | None]:
+    """Return columns without a band as thin as its line where few have it: it is not of what they measure."""
+    out, first = list(columns), 0
+    for filled, group in groupby(columns, key=lambda span: span is not None):
+        spans = list(group)
+        if filled and len(spans) <= _HOLE and all(span[1] - span[0] < _THIN for span in spans if span):
+            out[first : first + len(spans)] = [None] * len(spans)
+        first += len(spans)
+    return out
 
 
 def _is_hole(columns: Sequence[Span | None], at: int, thin: Collection[int]) -> bool:

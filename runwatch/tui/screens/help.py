@@ -96,9 +96,7 @@ class HelpPanel(PagePanel):
             begin = each + _BETWEEN + 1
             for y in range(len(page) - height):
                 self.targets.append((1 + y, begin, width + 1, partial(self._choose, self.at + height + y)))
-            lefts, rights = page[:height], [*page[height:], *[[]] * height]
-            gap = (" " * _BETWEEN, "")
-            page = [[*cells.fit(left, each), gap, *right] for left, right in zip(lefts, rights, strict=False)]
+            page = cells.two_columns(page, height, each, _BETWEEN)
         right: Row = [(f"{self.below} more below", "dim")] if self.below else []
         title: Row = [("help", "title"), *([(f" only {self.wanted!r}", "warn")] if self.wanted else [])]
         return Content(title, page, right)

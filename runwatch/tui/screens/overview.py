@@ -134,6 +134,7 @@ class Overview(ChartScreen):
         alerts = run is not None and not said and (not narrow or tall)
         ranks = bool(run and run.ranks) and not (stacked and alerts)
         checkpoints = bool(run and run.checkpoints) and wide and (ranks or alerts)
+        lower = (ranks or alerts) and height >= 20
         self.query_one("#main").set_class(stacked, "-stacked")
         shown = {
             "end": bool(ending),
@@ -150,10 +151,10 @@ class Overview(ChartScreen):
             "ranks": ranks,
             "alerts": alerts,
             "checkpoints": checkpoints,
-            "log": height >= 18,
+            "lower": lower,
+            "log": height >= (_FOR_LOG if lower else 18),
         }
-        shown["lower"] = (ranks or alerts) and height >= 20
-        shown["log"] &= not shown["lower"] or height >= _FOR_LOG
+        summary.saves = not (checkpoints and lower)
         for name, display in shown.items():
             self.query_one(f"#{name}").display = display
         self.query_one("#minor").styles.height = "2fr" if minor else _CARD
@@ -161,7 +162,7 @@ class Overview(ChartScreen):
         charted = {name for group in (*main, *minor) for name in group}
         self.query_one(Summary).charted = summary.charted = frozenset(charted | choose.named(charted))
         self._lower_height(tall)
-        short = shown["lower"] and height < 24  # charts get what the log can do without
+        short = lower and height < 24  # charts get what the log can do without
         traced = tall and bool(ending) and said and not ranks  # a traceback gets the room of the lower panels
         self.query_one("#log").styles.height = 4 if short else 10 if traced else 8 if wide else 6
         self.hide_others()

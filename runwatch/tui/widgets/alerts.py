@@ -16,7 +16,7 @@ from runwatch.render.panel import Content
 from runwatch.tui import actions
 from runwatch.tui.api import api
 from runwatch.tui.scene import Scene
-from runwatch.tui.widgets.paged import PagePanel
+from runwatch.tui.widgets.paged import BETWEEN, FOR_TWO, PagePanel
 from runwatch.tui.widgets.rows import Listed, Panel, Target
 
 _TAG, _WHEN = 7, 8
@@ -29,8 +29,8 @@ _GAP = "   "
 """Between what is said of an alert in one line."""
 _FEW_RULES = 6
 """Rows in which it is worth listing rules."""
-_FOR_RULES = 90
-"""Cells of a list that has room for the names of rules; the evidence names them too."""
+_FOR_RULES, _FOR_NAMES = 90, 72
+"""Cells of a list that has room for the names of rules; the evidence does too. And of what rules find."""
 
 
 def lines(scene: Scene, row: IncidentRow, width: int) -> list[Row]:
@@ -183,18 +183,19 @@ class AlertList(Panel):
         rules = [*api(self.app).rules()] if self.is_attached else []
         if height < _FEW_RULES or not rules:
             return []
-        names = max(len(name) for name, _ in rules) + 2 if width >= _FOR_RULES else 0
-        out: list[Row] = [[], [("what the rules look for", "title")]]
+        across = 2 if width >= FOR_TWO else 1
+        each = (width - BETWEEN * (across - 1)) // across
+        names = max(len(name) for name, _ in rules) + 2 if each >= _FOR_NAMES else 0
+        room, out = (height - 2) * across, list[Row]()
         for count, (name, finds) in enumerate(rules):
-            label = f"{name:<{names}}" if names else ""
-            lines: list[Row] = []
-            for piece in cells.wrapped(finds, max(1, width - names - 2), 3, self.scene.glyphs.ellipsis):
-                lines.append([(label, ""), (piece, "dim")])
-                label = " " * names if names else "  "
-            if len(out) + len(lines) > height - (count < len(rules) - 1):
-                return [*out, [(f"and {len(rules) - count} more: runwatch rules", "dim")]]
-            out += lines
-        return out
+            pieces = cells.wrapped(finds, max(1, each - names - 2), 3, self.scene.glyphs.ellipsis)
+            labels = [f"{name:<{names}}" if names else "", *[" " * (names or 2)] * len(pieces)]
+            if len(out) + len(pieces) > room - (count < len(rules) - 1):
+                out.append([(f"and {len(rules) - count} more: runwatch rules", "dim")])
+                break
+            out += [[(label, ""), (piece, "dim")] for label, piece in zip(labels, pieces, strict=False)]
+        down = height - 2 if across > 1 else len(out)
+        return [[], [("what the rules look for", "title")], *cells.two_columns(out, down, each, BETWEEN)]
 
     def _row(self, row: IncidentRow, width: int, pointer: str) -> list[Row]:
         """Return one alert with its rule where there is room for that."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from runwatch.render.cells import Row
 from runwatch.tui.widgets.rows import Listed, Panel
 
+FOR_TWO, BETWEEN = 150, 3
+"""Cells of a text that is in two columns, and those between them."""
+
 
 class PagePanel(Panel):
     """Rows of which a part is shown, from `at` on."""

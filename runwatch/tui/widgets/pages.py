@@ -9,10 +9,10 @@ from itertools import zip_longest
 from runwatch.core import metrics
 from runwatch.core.snapshot import CheckpointRow, Latest, RunView
 from runwatch.render import cells, checkpoints, numbers, stages
-from runwatch.render.cells import Row, Segment
+from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions, choose
-from runwatch.tui.widgets.paged import PagePanel
+from runwatch.tui.widgets.paged import BETWEEN, FOR_TWO, PagePanel
 from runwatch.tui.widgets.tables import value_table
 
 _MOST = 6
@@ -29,10 +29,8 @@ _SAID = 2
 """Rows that what is said of all of them takes at most."""
 _HEADED = 4
 """Rows from which one is a heading."""
-_FOR_TWO = 150
-"""Cells of facts that are in two columns."""
-_BETWEEN = 3
-"""Cells between those."""
+_WHOLE = 48
+"""Cells of the names of a metric for which columns of its values are left out."""
 _NO_CHECKPOINTS = (
     "none yet: the log reports no save, and none is in the paths that are watched. If they are elsewhere, "
     "name their directory too: runwatch tail train.log checkpoints/"
@@ -194,10 +192,8 @@ def _columns(blocks: list[list[Row]], across: int, width: int, height: int) -> l
     if max(len(left), len(right)) > height > 0:
         half = -(-len(rows) // 2)
         left, right = rows[:half], rows[half:]
-    gap: Segment = (" " * _BETWEEN, "")
     left += [[] for _ in range(len(right) - len(left))]
-    right += [[] for _ in range(len(left) - len(right))]
-    return [[*cells.fit(a, width), gap, *b] for a, b in zip(left, right, strict=True)]
+    return cells.two_columns([*left, *right], len(left), width, BETWEEN)
 
 
 def _measured(name: str, text: str) -> str:
@@ -230,8 +226,8 @@ class FactTable(Table):
         """Return all rows, in two columns where the screen is wide, and how many facts they say."""
         if (run := self.scene.run) is None:
             return [], 0
-        across = 2 if width >= _FOR_TWO else 1
-        each = (width - _BETWEEN * (across - 1)) // across
+        across = 2 if width >= FOR_TWO else 1
+        each = (width - BETWEEN * (across - 1)) // across
         settings = {name.removeprefix("config."): text for name, text in run.about.items()}
         values: dict[str, list[tuple[str, str]]] = {}
         for begin, title in _VALUES.items():
@@ -268,7 +264,7 @@ class FactTable(Table):
 
     def _metrics(self, names: list[str], width: int) -> list[Row]:
         """Return what was read: the names that rules and exports use, and those that the log prints."""
-        heading, *rows = value_table(self.scene, names, width - 1, _named)
+        heading, *rows = value_table(self.scene, names, width - 1, _named, _WHOLE)
         title: Row = [("metrics", "title"), *_number(names), (", in brackets as the log prints them", "dim")]
         return [title, *([(" ", ""), *row] for row in (heading, *rows))]
 

@@ -179,6 +179,8 @@ class SummaryCard(Panel):
     """Labels of what is next to it on the screen."""
     charted: frozenset[str] = frozenset()
     """Metrics of the charts next to it: their newest values are there."""
+    saves = True
+    """Whether checkpoints are shown nowhere else."""
 
     @property
     def lines(self) -> list[summary.Line]:
@@ -207,7 +209,7 @@ class SummaryCard(Panel):
         hidden = len(written) - across * height
         shown = written[: across * height]
         rows = [[*chain.from_iterable(shown[i::height])] for i in range(min(height, len(shown)))]
-        if across == 1 and (saves := _saves(self.scene, width, height - len(rows) - 2)):
+        if self.saves and across == 1 and (saves := _saves(self.scene, width, height - len(rows) - 2)):
             begin, leads = len(rows) + 2, partial(self.press, actions.CHECKPOINTS)
             self.targets += [(begin + y, 1, width + 1, leads) for y in range(1 + len(saves))]
             rows += [[], [("newest checkpoints", "dim")], *(cells.fit(row, width) for row in saves)]
@@ -217,7 +219,7 @@ class SummaryCard(Panel):
 _SHARED = frozenset({"step", "values"})
 """Columns that say nothing where all metrics have the same there."""
 _WHOLE = 20
-"""Cells of a name for which columns are left out, where it is that long."""
+"""Cells of a name for which columns are usually left out, where it is that long."""
 
 
 class Values(Panel):
@@ -258,9 +260,16 @@ class Values(Panel):
 
 
 def value_table(
-    scene: Scene, names: Iterable[str], width: int, write: Callable[[Latest], str] | None = None
+    scene: Scene,
+    names: Iterable[str],
+    width: int,
+    write: Callable[[Latest], str] | None = None,
+    whole: int = _WHOLE,
 ) -> list[Row]:
-    """Return a heading and a row for each metric, with as many columns as fit; `write` names a metric."""
+    """Return a heading and a row for each metric, with as many columns as fit.
+
+    `write` names a metric; columns are left out for names of up to `whole` cells.
+    """
     more, write = scene.glyphs.ellipsis, write or _label
     known = [item for name in names if (item := scene.latest(name)) is not None]
     numbered = (("last", _last), ("step", _step), ("values", _count), ("min", _low), ("max", _high))
@@ -269,7 +278,7 @@ def value_table(
     widths = [max(map(len, column)) + 2 for column in columns]
     named = [write(item) for item in known]
     longest = max(map(cells.width, ["metric", *named]))
-    while sum(widths) + min(longest, _WHOLE) > width and len(columns) > 1:
+    while sum(widths) + min(longest, whole) > width and len(columns) > 1:
         columns.pop()
         widths.pop()
     name = max(8, min(width - sum(widths), longest))
