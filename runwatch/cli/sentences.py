@@ -75,7 +75,7 @@ class Sentences(Printer):
         if body["state"] == "no run":
             return f"{run}: {state}."
         newest = self._newest.get(key_of(body))
-        said = [f"{run} has ended: {state}{_place(newest) if newest else ''}."]
+        said = [f"{run} has ended: {state}{_place({**newest, 'eta_seconds': None}) if newest else ''}."]
         if newest:
             said.append(_measured(newest))
         if results := body.get("summary", {}).get("results"):

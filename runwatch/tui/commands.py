@@ -27,6 +27,8 @@ _ALSO = {
     "theme": "colors, dark, light",
 }
 """Other words for an action or a rule."""
+_CHECKPOINTS = 20
+"""Checkpoints that are offered, the newest."""
 _SCATTERED = 3
 """Letters from which on a name is found that has them anywhere, in order."""
 Act = Callable[[AppApi, str], str]
@@ -173,7 +175,7 @@ def silences(scene: Scene) -> Iterator[Entry]:
 
 
 def things(app: AppApi) -> Iterator[Entry]:
-    """Yield what there is by name: runs, metrics, alerts, rules, themes and settings."""
+    """Yield what there is by name: runs, metrics, alerts, checkpoints, rules, themes and settings."""
     scene = app.scene
     for row in scene.runs:
         yield Entry(f"run {row.name}", states.phase_word(row.phase).lower(), _chosen(row.id))
@@ -189,6 +191,9 @@ def things(app: AppApi) -> Iterator[Entry]:
         yield Entry(
             f"alert {incident.rule}", incident.title, _alert(incident.id), also=incident.title.lower()
         )
+    for checkpoint in scene.run.checkpoints[:_CHECKPOINTS] if scene.run else ():
+        if checkpoint.at is not None:
+            yield Entry(f"checkpoint {checkpoint.at}", "the charts at its step", _at(checkpoint.at))
     for rule, summary in app.rules():
         yield Entry(f"rule {rule}", summary, _rule(rule, summary), also=_ALSO.get(rule, ""))
     for name in themes.NAMES:
@@ -260,6 +265,10 @@ def _shown(metric: str) -> Act:
         return ""
 
     return act
+
+
+def _at(step: int) -> Act:
+    return lambda app, _: _goto(app, str(step))
 
 
 def _alert(incident: str) -> Act:

@@ -49,16 +49,16 @@ class Hints:
         """Whether this session has hints at all."""
         return self.path is not None and self.kept.sessions <= SESSIONS
 
-    def line(self, registry: Registry, scene: Scene, view: str) -> tuple[str, str]:
-        """Return a key and what it does; two empty texts for no hint."""
+    def line(self, registry: Registry, scene: Scene, view: str) -> tuple[str, str, str]:
+        """Return an action, its key and what it does; empty texts for no hint."""
         if not self.on or scene.run is None:
-            return "", ""
+            return "", "", ""
         hints = {"alerts": "shows what is wrong and why"} if scene.firing() else {}
         for name, text in {**hints, **_HINTS}.items():
             action = registry.by_id[name]
             if name not in self.kept.used and view in action.views and view != name:
-                return action.keys[0] if action.keys[0] != "left" else action.shown, text
-        return "", ""
+                return name, action.keys[0] if action.keys[0] != "left" else action.shown, text
+        return "", "", ""
 
     def use(self, action: str) -> None:
         """Remember that an action was carried out, if a hint is about it."""

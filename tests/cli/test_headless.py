@@ -154,6 +154,37 @@ def test_before_the_end_the_newest_is_told_however_long_the_interval():
     assert end["type"] == "end"
 
 
+def test_no_run_ends_while_another_is_still_being_read():
+    engine = Engine()
+    stream = Headless(engine, interval=600.0, every=None)
+    rows = "".join(f"step {n:05d}/00100 (1.00%) | loss: 2.5 | dt: 10.00ms\n" for n in range(20)).encode()
+
+    def read(name):
+        group = engine.add_source(name, name, f"{name}.log")
+        engine.fold(name, LogParser().feed(rows), written=1.0)
+        group.sources[name].ended = True
+        engine.tick(5.0)
+
+    def types(**given):
+        return [(body["type"], body["run"]) for body in stream.progress(5.0, **given)]
+
+    read("a")
+    assert types(reading={"b"}) == [("run", "a"), ("progress", "a")]
+    read("b")
+    assert types() == [("run", "b"), ("progress", "b"), ("end", "a"), ("end", "b")]
+
+
+def test_an_old_log_is_not_called_training_before_its_end_is_judged():
+    engine = Engine()
+    stream = Headless(engine, interval=0.0, every=None)
+    rows = "".join(f"step {n:05d}/00100 (1.00%) | loss: 2.5 | dt: 10.00ms\n" for n in range(20)).encode()
+    engine.add_source("a", "a", "a.log")
+    engine.fold("a", LogParser().feed(rows), written=1.0)
+    assert [body["type"] for body in stream.progress(5_000.0)] == ["run"]
+    engine.tick(5_000.0)
+    assert [body["type"] for body in stream.progress(5_000.0)] == ["progress", "end"]
+
+
 def test_progress_every_so_many_steps_goes_on_after_a_restart():
     engine = Engine()
     engine.add_source("a.log", "a", "a.log")

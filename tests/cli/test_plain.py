@@ -39,7 +39,7 @@ def test_an_alert_is_said_in_full():
 
 
 def test_the_end_counts_what_was_found():
-    lines = sentences(progress(), incident(), progress("crashed", 7), end("crashed", 1))
+    lines = sentences(progress(), incident(), progress(step=7), end("crashed", 1))
     assert lines[-1] == "r has ended: crashed, at step 7 of 10, 70 percent. Loss 2.500. Found: 1 critical."
 
 

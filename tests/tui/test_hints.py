@@ -1,6 +1,6 @@
 """Hints for new users: one line, gone once its key was used, and after three sessions."""
 
-from runwatch.tui import hints
+from runwatch.tui import actions, hints
 
 from .fake_engine import SPIKE
 
@@ -20,7 +20,9 @@ async def test_what_is_wrong_goes_first(open_app, tmp_path, monkeypatch):
     monkeypatch.delenv(hints.OFF)
     async with open_app((100, 30), incidents=(SPIKE,), hints=hints.load(tmp_path)) as s:
         assert "5 shows what is wrong" in s.drawn("#hint")
-        await s.press("5")
+        await s.pilot.click("#hint", offset=(4, 0))
+        await s.settle()
+        assert s.view.view == actions.ALERTS
         assert "what is wrong" not in s.drawn("#hint")
 
 

@@ -10,7 +10,7 @@ from runwatch.tui import actions, commands
 from runwatch.tui.screens.palette import Palette
 from runwatch.watcher.protocol import Query, Silence
 
-from .fake_engine import SPIKE
+from .fake_engine import CHECKPOINTS, SPIKE
 from .test_plots import with_other
 
 
@@ -160,6 +160,14 @@ async def test_runs_metrics_alerts_rules_themes_and_settings_are_found_by_name(o
         assert s.view.view == actions.ALERTS
         await typed(s, "abl-17")
         assert s.engine.view.run == "r2"
+
+
+async def test_a_checkpoint_is_found_by_its_step(open_app):
+    async with open_app((120, 40), checkpoints=CHECKPOINTS) as s:
+        await s.press("4")
+        step = CHECKPOINTS[0].at
+        await typed(s, f"checkpoint {step}")
+        assert (s.view.view, s.scene.cursor) == (actions.OVERVIEW, step)
 
 
 async def test_another_run_is_compared_by_its_name(open_app):

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 @line_options
 @interval_option
 @click.option("--every", type=int, help="Steps between headless progress lines, instead of seconds.")
-@click.option("--exit", "exit_at_end", is_flag=True, help="With --headless: exit when the run ends.")
+@click.option("--exit", "exit_at_end", is_flag=True, help="With --headless: exit when all runs have ended.")
 @click.option("--wait", is_flag=True, help="Wait for a path without a run (the default on a screen).")
 @click.option(
     "--poll", is_flag=True, help="Check files at intervals, for file systems without change events."

@@ -340,11 +340,11 @@ class AlertDetail(PagePanel):
 
     def _links(self, row: IncidentRow, page: list[Row], width: int) -> Iterator[Target]:
         """Yield what of the rows that are shown leads somewhere."""
-        about = self._about(row, width)
+        about, leading = self._about(row, width), [(text, act) for text, act in self._where(row) if act]
         for y, shown in enumerate(page, 1):
             parts = shown[0][0].split(_GAP) if shown in about else []
-            for text, act in self._where(row):
-                if act is not None and text in parts:
+            for text, act in leading if parts else ():
+                if text in parts:
                     x = 1 + cells.width(_GAP.join([*parts[: parts.index(text)], ""]))
                     yield y, x, x + cells.width(text), act
 

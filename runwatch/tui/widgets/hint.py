@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from runwatch.render.cells import Row
 from runwatch.tui.api import api
 from runwatch.tui.widgets.rows import Rows
@@ -25,5 +27,6 @@ class Hint(Rows):
     def draw(self, width: int, height: int) -> list[Row]:
         """Return the hint."""
         app = api(self.app)
-        key, text = app.hints.line(app.registry, self.scene, self._view)
+        action, key, text = app.hints.line(app.registry, self.scene, self._view)
+        self.targets = [(0, 0, width, partial(self.press, action))] if action else []
         return [[("tip ", "dim"), (key, "key"), (f" {text}", "dim")]] if key else [[]]

@@ -144,6 +144,13 @@ def placed(
     ]
 
 
+def _leading(widget: Rows, line: summary.Line, y: int, begin: int, end: int) -> list[Target]:
+    """Return what a click on a line shows: the curve of its metric, or the checkpoints."""
+    if line.label == actions.CHECKPOINTS:
+        return [(y, begin, end, partial(widget.press, actions.CHECKPOINTS))]
+    return [(y, begin, end, lambda: api(widget.app).show_metric(line.metric))] if line.metric else []
+
+
 def _newest(scene: Scene, charted: Collection[str]) -> list[summary.Line]:
     """Return the newest values of the metrics that would have a chart if there were room."""
     names = [name for name in choose.charted(scene.run) if name not in charted]
@@ -159,13 +166,6 @@ def _saves(scene: Scene, width: int, most: int) -> list[Row]:
     rows = run.checkpoints[: max(0, most)]
     drawn = [checkpoints.brief(row, scene.glyphs, usual, go_back=row is good) for row in rows]
     return [row[:-1] if cells.row_width(row) > width else row for row in drawn]
-
-
-def _leading(widget: Rows, line: summary.Line, y: int, begin: int, end: int) -> list[Target]:
-    """Return what a click on a line shows: the curve of its metric, or the checkpoints."""
-    if line.label == actions.CHECKPOINTS:
-        return [(y, begin, end, partial(widget.press, actions.CHECKPOINTS))]
-    return [(y, begin, end, lambda: api(widget.app).show_metric(line.metric))] if line.metric else []
 
 
 class SummaryCard(Panel):
@@ -210,6 +210,8 @@ class SummaryCard(Panel):
         shown = written[: across * height]
         rows = [[*chain.from_iterable(shown[i::height])] for i in range(min(height, len(shown)))]
         if self.saves and across == 1 and (saves := _saves(self.scene, width, height - len(rows) - 2)):
+            begin, leads = len(rows) + 2, partial(self.press, actions.CHECKPOINTS)
+            self.targets += [(begin + y, 1, width + 1, leads) for y in range(1 + len(saves))]
             rows += [[], [("newest checkpoints", "dim")], *(cells.fit(row, width) for row in saves)]
         return Content([("summary", "title")], rows, [(f"{hidden} more", "dim")] if hidden > 0 else [])
 

@@ -6,7 +6,7 @@ its name does when a tracker names it, or when another run could have the same n
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from runwatch.alerts.incidents.incidents import Change
@@ -64,8 +64,11 @@ class Headless:
             head = {"type": "preview", "id": run.id, "format": run.format, "sources": list(group.paths)}
             yield {**head, **body, "history": finite(item.history)}
 
-    def progress(self, now: float, *, reading: Container[str] = ()) -> Iterator[dict[str, Any]]:
-        """Yield what is due at Unix time `now`; nothing of groups whose history is still being read."""
+    def progress(self, now: float, *, reading: Collection[str] = ()) -> Iterator[dict[str, Any]]:
+        """Yield what is due at Unix time `now`; nothing of groups whose history is still being read.
+
+        Until all is read nothing ends: who waits for the end of all runs must know all of them.
+        """
         runs = [each for each in self._engine.pipelines() if each.group.id not in reading]
         for pipeline in runs:
             for watched in pipeline.stages:
@@ -76,8 +79,19 @@ class Headless:
             watched = pipeline.newest
             if watched.run.records > self._ended.get(watched.run.id, watched.run.records):
                 del self._ended[watched.run.id]  # its launcher started it again
-            if self._due(watched, now):
+            known = pipeline.group.judged or pipeline.group.lives(now)  # an old run may have ended
+            if known and self._due(watched, now):
                 yield self._progress(watched, now)
+        groups = self._engine.groups
+        if all(name in groups and groups[name].lost for name in reading):
+            yield from self._ends(runs, now)
+        if not self._gave_up and self._is_nothing(now):
+            self._gave_up = True
+            name = ", ".join(group.name for group in list(self._engine.groups.values())[:3])
+            yield {"type": "end", "run": name, "state": "no run", "exit_code": int(ExitCode.UNREADABLE)}
+
+    def _ends(self, runs: Iterable[Pipeline], now: float) -> Iterator[dict[str, Any]]:
+        """Yield the end of each run that is over and was not reported to be."""
         for pipeline in runs:
             watched = pipeline.newest
             if watched.run.id not in self._ended and self._is_over(pipeline.group, watched, now):
@@ -85,10 +99,6 @@ class Headless:
                 if self._newest.get(watched.run.id, (now, None))[1] != (watched.run.last_step or 0):
                     yield self._progress(watched, now)  # so that the newest is where it ended
                 yield self._end(pipeline, now)
-        if not self._gave_up and self._is_nothing(now):
-            self._gave_up = True
-            name = ", ".join(group.name for group in list(self._engine.groups.values())[:3])
-            yield {"type": "end", "run": name, "state": "no run", "exit_code": int(ExitCode.UNREADABLE)}
 
     def incident(self, change: Change) -> Iterator[dict[str, Any]]:
         """Yield a change of an incident of an announced run, at once."""
