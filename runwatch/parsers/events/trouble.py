@@ -58,10 +58,11 @@ TROUBLE = Signs(
         rb"^zsh: (?:segmentation fault|bus error|illegal hardware instruction) |!!! Segfault",
         rb"^\*\*\* SIG(?:BUS|FPE|ILL|ABRT) \(@0x",  # glog
         rb"FatalError: `(?!Termination)[^`]{5,60}` is detected",  # paddle's words for signals
-        rb"^\s*(?:Bus error|Aborted)\s*$|: line \d+: +\d+ (?:Bus error|Aborted) {2,}\S",
+        rb"^\s*(?:Bus error|Aborted)\s*$|: line \d+: +\d+ (?:Bus error|Aborted) {2,}\S"
+        rb"|\bAbort trap: 6\b",
         rb"task\S* \S+: Bus error\s*$",
         needles=b"Segmentation|Segfault|SIG|Fatal Python|Windows fatal|Abnormal term|core dumped|zsh: |"
-        b"Bus error|Aborted|FatalError",
+        b"Bus error|Aborted|Abort trap|FatalError",
     ),
     sign(
         "killed",
@@ -140,13 +141,18 @@ TROUBLE = Signs(
         rb"^\[LightGBM\] \[Fatal\] |^Quitting \(on error\)\.",  # the second of SUMO
         rb"^(?:double free|free\(\): |malloc\(\): |corrupted (?:size|double)|munmap_chunk\(\): )",
         rb"[Ff]ailed to (?:save|write) (?:the |a )?(?:\w+ )?checkpoint\b|^terminate called after throwing",
-        rb"\b[Tt]raining failed\b(?! (?:runs|trials|jobs))|\b[Ee]rror during training\b",
+        rb"\b[Tt]raining (?:(?:was |has been )?aborted|failed)\b(?! (?:runs|trials|jobs))"
+        rb"|\b[Ee]rror (?:occurred )?during training\b",
         rb"^Batch \d+: Invalid loss, terminating training",  # Keras
         rb"\b[Ll]oss is (?:nan|NaN|-?inf)(?: \w+)?, (?:stopping|aborting|exiting)",
+        rb"\b(?:(?:NaN|nan) (?:detected|encountered|found|loss)|[Ll]oss (?:has )?diverged)\b"
+        rb"[^=|]{0,60}?[,;.:!-] ?(?:stopping|aborting|exiting|terminating)\b",
         rb"(?:\A|[:\]>-] )\W*(?:(?:[Tt]rain(?:ing)?|[Tt]otal|[Tt]he) )?[Ll]oss is (?:nan|NaN|NAN)"
         rb"(?:: \D*\d+|[.!]*)\s*$",
         needles=b"panicked|MemoryError|No space|quota|Stale file|bad_alloc|ailed to |oss is |Invalid loss|"
-        b"raining fail|rror during tr|te called|Check fa|] Error: |rror executing|rror instant|"
+        b"raining fail|raining abort|raining was ab|raining has been ab|rror during tr|rror occurred d|"
+        b"NaN loss|NaN detected|NaN found|NaN encountered|nan loss|nan detected|nan found|nan encountered|"
+        b"diverged|te called|Check fa|] Error: |rror executing|rror instant|"
         b"rror locating|rror using |rror in |forrtl: |Fortran run|ERROR: |Exception in th|panic: |"
         b"Assertion |[Fatal]|Quitting (on|double free|(): |corrupted |Message Summary|bject repr |"
         b"ported operand|object has no|object is not|sitional arg|index out of|convert string|to unpack|"
