@@ -26,7 +26,7 @@ from runwatch.parsers.body.matchers import values
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.body.ranks import Ranks
 from runwatch.parsers.envelope.header import Header
-from runwatch.parsers.inference.blocks import blocks, certainty, has_batches, progress
+from runwatch.parsers.inference.blocks import blocks, certainty, has_batches, progress, shows_loss
 from runwatch.parsers.inference.evidence import FEW, PLAIN, few_are_enough, speaks_plainly
 from runwatch.parsers.inference.families import (
     NAME,
@@ -286,6 +286,8 @@ class Learner:
         partial = not judged or judged[0].plan.counter is None or not judged[0].plan.quality
         if not partial or last or not promising(families):
             plans = blocks(families, self._lines, few=few)
+            if plans and judged and judged[0].plan.losses and not shows_loss(plans, families):
+                plans = None
             if plans is not None and (partial or has_batches(plans, judged[0].plan, families)):
                 trust = certainty(plans, families)
                 return self._format(within_epochs(plans, families), families, trust)
