@@ -79,8 +79,8 @@ class Learner:
         self._due = _LOOK
         self._table: TableMatcher | None = None
         """Reads the rows under the newest header."""
-        self._above = b""
-        """The newest line without a number, which may be part of a header."""
+        self._above = b"", 0
+        """The newest line without a number, which may be part of a header, and the lines up to it."""
         self._sections = Sections()
         self._markdown = False
         """Whether a heading was seen."""
@@ -139,11 +139,12 @@ class Learner:
             self._head(None)
         reading = reading_of(line) if len(line) <= 4096 and (line[:1] == b"|" or relevant(line)) else None
         if reading is None or not reading.found:
-            if self._sections.pass_by(line):
+            if reading is None and self._sections.pass_by(line):
                 self._keep(Kept(line, offset, number, SECTION, [], []))
                 return False
-            both = joined(self._above, line)
-            self._above = line
+            above, at = self._above
+            both = joined(above, line) if self._lines == at + 1 else None
+            self._above = line, self._lines
             head = (header(both) if both else None) or header(line, first=self._lines == 1)
             if head is not None and (self._table is None or self._table.head != head):
                 self._head(TableMatcher(head))
