@@ -65,6 +65,11 @@ def test_the_index_of_a_data_frame_counts(header):
     assert parsed.column("train/loss").tolist() == [(90 - n) / 100 for n in range(30)]
 
 
+def test_a_mean_loss_may_be_called_so_in_french():
+    parsed = read(b"epoch,loss_moyenne\n" + b"".join(b"%d,0.%d\n" % (n, 90 - n) for n in range(30)))
+    assert parsed.column("train/loss").tolist() == [(90 - n) / 100 for n in range(30)]
+
+
 def test_the_batches_of_a_validation_are_no_steps_of_lightning():
     counted = b"".join(b",%d,,,0.75\n" % n for n in range(9999, 10099))
     table = b"lr-Adam,step,train_loss_step,epoch,val_loss_step\n"

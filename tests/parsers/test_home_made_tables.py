@@ -256,7 +256,10 @@ def test_a_row_above_the_names_may_say_which_part_of_the_data_they_are_of(group,
         row.format(n, (90 - n) / 100, (95 - n) / 100, t=(90 - n) / 100, v=(95 - n) / 100) for n in range(20)
     ]
     rows = [f"---- Start validation ----\n{row}\n" for row in rows]
-    parsed = parse("\n".join([group, names, "-" * 40, *rows, ""]).encode())
+    text = "\n".join([group, names, "-" * 40, *rows, ""]).encode()
+    parsed = parse(text)
+    parse(text, [100, 333, 700]).same_as(parsed)
+    parse(text, bulk=False).same_as(parsed)
     assert parsed.column("step").tolist() == list(range(20))
     assert parsed.column("train/loss").tolist() == [(90 - n) / 100 for n in range(20)]
     assert parsed.column("val/loss").tolist() == [(95 - n) / 100 for n in range(20)]

@@ -447,3 +447,12 @@ def test_epochs_count_where_nothing_but_names_in_brackets_is_next_to_them():
     text = _lines("==> training epoch {step}/200\n[acc/test_top1] = {acc}.5\n[path] = e{step}.pth\n")
     parsed = parse(text + b"==> training epoch 31/200 and then it was cut 0.5\n")
     assert parsed.column("step").tolist()[:N] == list(range(1, N + 1))
+
+
+def test_losses_below_an_epoch_go_before_a_number_that_nothing_names():
+    epoch = "EPOCH  {e} ####\n{losses}TEST LOSS: ####\nF1 SCORE:\n0.8{e}\n"
+    losses = [f"loss: tf.Tensor({9 / (n + 1):.4f}, shape=(), dtype=float32)\n" for n in range(160)]
+    text = "".join(epoch.format(e=e, losses="".join(losses[20 * e : 20 * e + 20])) for e in range(8))
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == [n // 20 for n in range(160)]
+    assert len(parsed.column("train/loss")) == 160

@@ -126,10 +126,9 @@ class RunBoundaries:
                 )
                 self._finished, self._first, self._level, self._cyclic = False, np.nan, LossLevel(), False
             elif back and kind == TRAIN:
-                if step <= self._first and self._is_relaunch(train, index):
+                if step == last or (step <= self._first and str(train.pattern[index]).endswith(BY_LAUNCH)):
                     relaunched.append(offset)
-                else:
-                    self._cyclic |= step <= self._first
+                self._cyclic |= step <= self._first and self._ended != _CRASHED
                 self._level.restart()
                 restarts.append(offset)
             elif kind == TRAIN:
@@ -198,16 +197,6 @@ class RunBoundaries:
         ended = is_last_row(left, stride, self._first) or self._ended == _OVER
         same = epoch == before and step == self._first
         return bool(ended or (endless and (by_epoch or same)))
-
-    def _is_relaunch(self, train: Rows, index: int) -> bool:
-        """Return True if a record that starts from the beginning, of the same run, is of another launch.
-
-        Lines say so, or the one before has not come to its end; else the step counts within an epoch.
-        """
-        left, stride = self._course(train, index)
-        short = not math.isnan(left) and not is_last_row(left, stride, self._first)
-        said = self._launched or self._ended == _CRASHED
-        return said or short or str(train.pattern[index]).endswith(BY_LAUNCH)
 
     def _has_another_total(self, train: Rows, index: int) -> bool:
         """Return True if a record and the one before it show their totals, and these differ."""

@@ -137,6 +137,11 @@ def certainty(plans: Mapping[bytes, Plan], families: Mapping[bytes, list[Kept]])
     return 1.0 if named and of.counter is not None and is_epoch(of.counter[1]) else 0.8
 
 
+def shows_loss(plans: Mapping[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> bool:
+    """Whether the lines of these plans show a loss."""
+    return any(is_loss(f.name) for head in plans for kept in families[head] for f in kept.found)
+
+
 def has_batches(plans: Mapping[bytes, Plan], main: Plan, families: Mapping[bytes, list[Kept]]) -> bool:
     """Whether blocks show a loss of many batches of each epoch whose summary the lines of `main` are."""
     of, *below = plans.values()

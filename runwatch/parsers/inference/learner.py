@@ -26,7 +26,7 @@ from runwatch.parsers.body.matchers import values
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.body.ranks import Ranks
 from runwatch.parsers.envelope.header import Header
-from runwatch.parsers.inference.blocks import blocks, certainty, has_batches, progress
+from runwatch.parsers.inference.blocks import blocks, certainty, has_batches, progress, shows_loss
 from runwatch.parsers.inference.evidence import FEW, PLAIN, few_are_enough, speaks_plainly
 from runwatch.parsers.inference.families import (
     NAME,
@@ -79,8 +79,8 @@ class Learner:
         self._due = _LOOK
         self._table: TableMatcher | None = None
         """Reads the rows under the newest header."""
-        self._above = b""
-        """The newest line without a number, which may be part of a header."""
+        self._above = b"", 0
+        """The newest line without a number, which may be part of a header, and the lines up to it."""
         self._sections = Sections()
         self._markdown = False
         """Whether a heading was seen."""
@@ -139,11 +139,12 @@ class Learner:
             self._head(None)
         reading = reading_of(line) if len(line) <= 4096 and (line[:1] == b"|" or relevant(line)) else None
         if reading is None or not reading.found:
-            if self._sections.pass_by(line):
+            if reading is None and self._sections.pass_by(line):
                 self._keep(Kept(line, offset, number, SECTION, [], []))
                 return False
-            both = joined(self._above, line)
-            self._above = line
+            above, at = self._above
+            both = joined(above, line) if self._lines == at + 1 else None
+            self._above = line, self._lines
             head = (header(both) if both else None) or header(line, first=self._lines == 1)
             if head is not None and (self._table is None or self._table.head != head):
                 self._head(TableMatcher(head))
@@ -286,6 +287,8 @@ class Learner:
         partial = not judged or judged[0].plan.counter is None or not judged[0].plan.quality
         if not partial or last or not promising(families):
             plans = blocks(families, self._lines, few=few)
+            if plans and judged and judged[0].plan.losses and not shows_loss(plans, families):
+                plans = None
             if plans is not None and (partial or has_batches(plans, judged[0].plan, families)):
                 trust = certainty(plans, families)
                 return self._format(within_epochs(plans, families), families, trust)

@@ -24,6 +24,7 @@ from runwatch.parsers.lexicon.names import unit_of
 from runwatch.parsers.lexicon.records import columns as columns_of
 from runwatch.parsers.lexicon.words import (
     is_epoch,
+    is_indexed,
     is_loss,
     is_meaningful,
     is_quality,
@@ -132,7 +133,7 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
     columns = tuple(column for column in gap.split(bare) if column)
     if len(columns) == 1 and not ruled and len(names := _LISTED.split(bare.lstrip(b"# "))) > 1:
         columns, cell = tuple(names), _LISTED_WORD[b";" if b";" in bare else b","]
-        if not names[0] and len(names) > 2 and all(map(is_meaningful, names[1:])):
+        if is_indexed(names):
             columns = (b"#", *names[1:])  # the index of a data frame, which has no name
     elif len(columns) == 1:
         columns = tuple(bare.split())

@@ -37,6 +37,7 @@ _LATIN = {
     "treningowa treningowy uczenia latih pelatihan",
     "val": "validierungs validierung validacion validacao validazione "
     "walidacyjna walidacyjny walidacji dogrulama validasi",
+    "mean": "moyenne moyen promedio durchschnitt mittlere ortalama srednia",
     "epoch": "epoche epoca epok epoka epoque",
     "iteration": "iteracion iteracao iterazione iteracja iterasi",
     "step": "schritt paso passo krok etape langkah",

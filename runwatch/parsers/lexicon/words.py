@@ -233,3 +233,15 @@ def of_episodes(names: Iterable[bytes]) -> bool:
 def distinguishes_runs(name: bytes) -> bool:
     """Whether a name is that of a run, a fold, or what else is trained one after the other."""
     return not name[-1:].isdigit() and not RUNS.isdisjoint(words(name)[-1:])
+
+
+def is_indexed(columns: Sequence[bytes]) -> bool:
+    """Whether nothing but the nameless index of a data frame counts, and all columns are of training.
+
+    They are scores, parts of the data, and times.
+    """
+    return (
+        columns[0] in (b"", b"Unnamed: 0")
+        and len(columns) > 2
+        and all(is_meaningful(name) or is_split(name) or b"time" in words(name) for name in columns[1:])
+    )

@@ -21,7 +21,7 @@ from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.inference.losses import aliases, is_part, loss_of_parts, losses_by_split
 from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.records import measured, objective
-from runwatch.parsers.lexicon.words import is_loss, is_meaningful, is_split, is_val, split_of, words
+from runwatch.parsers.lexicon.words import is_indexed, is_loss, is_split, is_val, split_of
 from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.resume_state import row as known_by
 from runwatch.parsers.structured.keyed_records import ANYTHING, BESIDE, MODES, Reader, Schema, Shape
@@ -49,17 +49,6 @@ def _is_float(cell: bytes) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _is_indexed(names: Sequence[str]) -> bool:
-    """Whether nothing but the nameless index of a data frame counts, and all columns are of training."""
-    return names[0] in ("", "Unnamed: 0") and len(names) > 2 and all(map(_is_of_training, names[1:]))
-
-
-def _is_of_training(name: str) -> bool:
-    """Whether a column may be one that training fills: a score, a part of the data, or a time."""
-    raw = name.encode()
-    return is_meaningful(raw) or is_split(raw) or b"time" in words(raw)
 
 
 def _mode_at(names: Sequence[str]) -> int | None:
@@ -318,7 +307,7 @@ class Columns(Matcher):
         """Return the column names if this is the header of a training log, else nothing."""
         cells = self._cells(line.removeprefix(b"\xef\xbb\xbf"))
         names = [cell.decode("utf-8", "replace").strip() for cell in cells]
-        if self._schema.guesses and _is_indexed(names):
+        if self._schema.guesses and is_indexed([name.encode() for name in names]):
             names[0] = "step"
         named = [name for name in names if name]  # data frames write an index without a name
         if not 2 <= len(named) <= _MAX_COLUMNS or len(named) < len(names) - 1:
