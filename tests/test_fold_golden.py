@@ -102,6 +102,7 @@ def folded(records: list[Record], size: int, live: bool) -> list[str]:
     return [*lines, *(line for run in runs for line in whole(run))]
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_a_log_comes_to_what_was_read_last_in_pieces_of_any_size(kind):
     found = []

@@ -142,6 +142,7 @@ def test_a_short_log_of_anything_comes_to_what_was_read_last(part):
     assert text.splitlines() == path.read_text(encoding="utf-8").splitlines()
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("part", range(4))
 def test_records_among_bars_come_to_the_same_in_pieces(part):
     for seed in range(part, MOST, 4):

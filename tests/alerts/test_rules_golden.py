@@ -59,6 +59,7 @@ def test_findings_in_runs_at_rest(rule):
         compare(rule.name, "".join(line for seed in SEEDS for line in lines(seed, made(seed).judge(rule()))))
 
 
+@pytest.mark.few(10)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_findings_in_runs_with_one_kind_of_fault(kind):
     judges, found = [rule for rule in CATALOGUE if rule.name in KINDS[kind].split()], []

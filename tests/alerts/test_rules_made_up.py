@@ -50,6 +50,7 @@ MADE = {
 }
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize("kind", MADE)
 def test_findings_in_made_up_runs(kind):
     made, found = MADE[kind], {name: [] for name in MADE[kind].rules}

@@ -21,6 +21,7 @@ MORE = {zero: 10, unscaled: 4, rates: 4, start: 4, norms: 2}
 """How many times as many there are."""
 
 
+@pytest.mark.few(8)
 @pytest.mark.parametrize("kind", MORE, ids=lambda kind: kind.__name__)
 def test_findings_in_more_runs_with_one_kind_of_fault(kind):
     judges, found = [rule for rule in CATALOGUE if rule.name in KINDS[kind].split()], []

@@ -19,6 +19,7 @@ FURTHER = range(1000, 1030)
 """Runs of which only a digest is kept, where anything is found."""
 
 
+@pytest.mark.few(12)
 @pytest.mark.parametrize(
     "rule", [rule for rule in CATALOGUE if rule.name in RULES], ids=lambda rule: rule.name
 )

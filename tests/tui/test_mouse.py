@@ -376,6 +376,7 @@ async def test_a_click_on_the_bar_of_a_rank_opens_it_and_in_its_view_selects_it_
         assert "rank 6" in s.drawn("#rank-detail")
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(("count", "width"), [(64, 120), (512, 120), (64, 80), (4096, 120)])
 async def test_each_cell_of_a_grid_shows_the_rank_that_a_click_on_it_opens(open_app, count, width):
     async with open_app((width, 40), ranks=count) as s:
