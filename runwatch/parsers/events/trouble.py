@@ -155,9 +155,9 @@ TROUBLE = Signs(
         b"diverged|te called|Check fa|] Error: |rror executing|rror instant|"
         b"rror locating|rror using |rror in |forrtl: |Fortran run|ERROR: |Exception in th|panic: |"
         b"Assertion |[Fatal]|Quitting (on|double free|(): |corrupted |Message Summary|bject repr |"
-        b"ported operand|object has no|object is not|sitional arg|index out of|convert string|to unpack|"
-        b"import name|Error read|Error load|Error open|Error pars|Error creat|Error build|Error init|"
-        b"Error run|Error while|Error when",
+        b"ported operand|object has no|object is not|sitional arg|list index|convert string|to unpack|"
+        b"import name|rror reading|rror loading|rror opening|rror parsing|rror creating|rror building|"
+        b"rror initial|rror running|rror while |rror when ",
     ),
     # of a program that does not even begin, Python prints no traceback
     sign(

@@ -125,10 +125,6 @@ def _by_letter(named: Mapping[str, str]) -> dict[str, str]:
     return whole | of_both | {v: VAL_LOSS for t, v in pairs if whole.get(t) == LOSS}
 
 
-_ALIASED = True, 0, False
-"""How loose an alias is: as a name of the lexicon's own that says nothing else."""
-
-
 def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) -> list[str]:
     """Return the metric of each name of one record; of two names of one metric the other keeps its own.
 
@@ -140,9 +136,14 @@ def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) ->
     named = {name: aliases.get(name) or canonical(name) for name in names}
     named.update({name: metric for name, metric in promoted(named).items() if name not in aliases})
     best: dict[str, str] = {}
-    for name in sorted(named, key=lambda name: _ALIASED if name in aliases else looseness(name)):
+    for name in sorted(named, key=lambda name: _aliased(named[name]) if name in aliases else looseness(name)):
         best.setdefault(named[name], name)
     return [named[name] if best[named[name]] == name else name for name in names]
+
+
+def _aliased(metric: str) -> tuple[bool, int, bool]:
+    """Return the looseness of an alias: that of a plain name, of the loss that of one of the training."""
+    return metric != LOSS, 0, False
 
 
 def looseness(name: str) -> tuple[bool, int, bool]:
