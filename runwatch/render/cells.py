@@ -224,12 +224,19 @@ def fit(row: Sequence[Segment], cells: int, ascii_only: bool = False) -> Row:
 _FULL = "\u2588"
 
 
+_SELECTED = {"warn": "select-warn", "crit": "select-crit", "bad": "select-crit"}
+"""Roles in the row that keys act on, where they are not those of the row."""
+
+
 def bar(row: Sequence[Segment], cells: int, ascii_only: bool = False) -> Row:
     """Return the row that keys act on: a bar of exactly `cells` cells.
 
-    A full block keeps its color: reversed it would be a hole.
+    A full block keeps its color: reversed it would be a hole. What is wrong keeps its own, too.
     """
-    roles = ((text, "select" if text.strip(_FULL) else role) for text, role in fit(row, cells, ascii_only))
+    roles = (
+        (text, _SELECTED.get(role, "select") if text.strip(_FULL) else role)
+        for text, role in fit(row, cells, ascii_only)
+    )
     return [("".join(text for text, _ in same), role) for role, same in groupby(roles, key=itemgetter(1))]
 
 

@@ -20,7 +20,7 @@ from textual._compositor import ChopsUpdate, CompositorUpdate
 from runwatch.render import cells
 from runwatch.render.cells import Row
 
-_GROUNDS = frozenset({"select", "hit"})
+_GROUNDS = frozenset({"select", "select-warn", "select-crit", "hit"})
 """Roles whose background differs."""
 _NEAR = 6
 """Cells between two changes that cost less than moving the cursor over them."""

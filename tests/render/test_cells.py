@@ -82,6 +82,8 @@ def test_the_row_that_keys_act_on_is_a_bar_of_the_whole_width_in_which_full_bloc
     assert cells.bar([("ab", "x"), (" c", "y")], 6) == [("ab c  ", "select")]
     row = cells.bar([("a ", "x"), ("██", "warn"), ("", "")], 6)
     assert row == [("a ", "select"), ("██", "warn"), ("  ", "select")]
+    row = cells.bar([("rank 3 ", ""), ("NaN", "bad"), (" ", "dim")], 12)
+    assert row == [("rank 3 ", "select"), ("NaN", "select-crit"), ("  ", "select")], "what is wrong says so"
 
 
 def test_carets_of_a_traceback_stay_below_a_whole_line_only():

@@ -26,8 +26,8 @@ _FOR_SIDE, _FOR_ONE, _FOR_STACK = 23, 19, 44
 """Rows from which small charts are next to the large one, if they show all there is; one; below it."""
 _STATS = 6
 """Rows of the other metrics below the charts of a phone."""
-_BELOW = 5
-"""Height of what is below the large chart of a phone, which has 3."""
+_BELOW, _PART = 4, 5
+"""Height of the small charts of a phone, below the large one, which has 3; and rows of 1 of those."""
 _SIDE_WIDTH, _STATS_WIDTH = 36, 32
 """Cells of what is next to the only large chart: with charts, and without."""
 _PHONE = 80
@@ -196,7 +196,7 @@ class Overview(ChartScreen):
         shown = (stacked or 60 <= width < 100) and stats.worth()
         rows = min(stats.needed(width), most) * shown
         stats.styles.height = rows if stacked or charts else "1fr"
-        side.styles.height = "1fr" if not stacked else f"{_BELOW}fr" if charts else rows
+        side.styles.height = "1fr" if not stacked else f"{_BELOW + rows / _PART:g}fr" if charts else rows
         side.styles.width = "100%" if stacked else _SIDE_WIDTH if charts else _STATS_WIDTH
         return shown
 

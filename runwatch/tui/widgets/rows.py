@@ -32,7 +32,7 @@ ROLES = (
     "axis", "raw", "smooth", "second", "third", "fourth", "cursor", "bad", "mark-incident", "mark-checkpoint",
     "mark-eval", "mark-restart", "frame", "focus", "title", "value", "dim", "good", "busy", "warn", "crit",
     "bar", "track", "level", "key", "select", "hit", "band", "edge", "best", "shade-warn", "shade-crit",
-    "picked", "mark-spoilt", "mark-resolved",
+    "picked", "mark-spoilt", "mark-resolved", "select-warn", "select-crit",
 )  # fmt: skip
 
 
