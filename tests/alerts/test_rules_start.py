@@ -397,6 +397,10 @@ def test_epochs_at_chance_or_of_one_value_show_that_nothing_is_learned(loss, fou
 
 
 def test_rows_of_one_value_or_without_a_gradient_need_no_epochs():
+    still = np.log(4) * (1 + 0.0002 * (-1.0) ** np.arange(60))
+    assert fired(Log(train__loss=still).judge(NeverLearns())) == [("warning", 49)]
+    assert Log(train__loss=still**1.02).judge(NeverLearns()) == []
+    assert Log(train__loss=np.log(4) * (1 + 0.002 * (-1.0) ** np.arange(60))).judge(NeverLearns()) == []
     assert fired(Log(train__loss=np.full(25, 1.7345)).judge(NeverLearns())) == [("warning", 24)]
     assert Log(train__loss=np.full(24, 1.7345)).judge(NeverLearns()) == []
     dead = Log(train__loss=GUESS.repeat(2), train__grad_norm=np.zeros(80))

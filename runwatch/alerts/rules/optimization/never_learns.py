@@ -6,19 +6,20 @@ epochs or ten times `rows` steps, a sixteenth that cover `few` epochs, or a quar
 epochs where the loss is still at chance, or an eighth whose gradient norms are all 0: the median loss of
 the last quarter of them is not lower than that of the first by more than max(`least`, 2 standard errors
 of the two medians), or both are at ln(k) of fewer than ten classes. Sooner where all rows of `few`
-epochs are within `chance` of ln(k), or these or a sixteenth of the rows are all one value of four digits
-or more. A warning where that costs the run: the loss is at chance, within `chance` of ln(k) for a usual
-number of classes or tokens k; no learning rate was above `rate`; all gradient norms were exactly 0; or
-few rows, of `few` epochs, end where they begin, and their order shows no fall (the test of Mann and
-Kendall); or it is flat to 1 % through all those epochs, or moves and is flat through all those rows; or
-it is -ln of the lowest probability that a program admits (87.3365 of a float, 16.1181 of 1e-7) in each
-of the first `clipped` rows, or of the newest as many when all these rows are judged. Elsewhere a note,
-unless rows are noisy, or all alike as they are printed: fine-tuning may rightly begin where it ends. A
-note too where single rows scatter by 28 % or more, and it has not fallen by even one standard error: it
-oscillates from the first row on. A note becomes a warning after ten times as many rows, where the loss
-is above 0.5. Ends when the median of 64 rows, or of 16 where fewer than an eighth had shown it, has
-fallen by 3 %. A loss of both signs has no level to fall from: a warning if the second quarter of all
-these rows stays within 1 %, not below where it began; it ends with a row 3 % lower.
+epochs are within `chance` of ln(k), or an eighth of the rows are and differ by less than 0.2 %, or a
+sixteenth, or those of `few` epochs, are all one value of four digits or more. A warning where that costs
+the run: the loss is at chance, within `chance` of ln(k) for a usual number of classes or tokens k; no
+learning rate was above `rate`; all gradient norms were exactly 0; or few rows, of `few` epochs, end
+where they begin, and their order shows no fall (the test of Mann and Kendall); or it is flat to 1 %
+through all those epochs, or moves and is flat through all those rows; or it is -ln of the lowest
+probability that a program admits (87.3365 of a float, 16.1181 of 1e-7) in each of the first `clipped`
+rows, or of the newest as many when all these rows are judged. Elsewhere a note, unless rows are noisy,
+or all alike as they are printed: fine-tuning may rightly begin where it ends. A note too where single
+rows scatter by 28 % or more, and it has not fallen by even one standard error: it oscillates from the
+first row on. A note becomes a warning after ten times as many rows, where the loss is above 0.5. Ends
+when the median of 64 rows, or of 16 where fewer than an eighth had shown it, has fallen by 3 %. A loss
+of both signs has no level to fall from: a warning if the second quarter of all these rows stays within 1
+%, not below where it began; it ends with a row 3 % lower.
 
 Example: 'loss has not fallen in the first 400 logged steps: 10.83', which is ln(50257).
 
@@ -77,6 +78,8 @@ _LATE = 10
 _OF_NOISE = log(0.5)
 """ln of a loss up to which it may be that of what predicts noise, which fine-tuning hardly lowers."""
 _FLAT = 0.01
+_STILL = 0.002
+"""Range of the losses at chance, as a fraction, within which no single batch differs from another."""
 _NORMS = 32
 """Gradient norms of exactly 0, and no other, that say that nothing is trained."""
 _FEW = 9
@@ -227,7 +230,8 @@ class NeverLearns(RankRule):
         losses = np.unique(np.exp(first))
         same = len(losses) == 1 and f"{losses[0]:.3g}" != f"{losses[0]:.6g}"
         levels = {guessing(loss, self.chance) for loss in losses.tolist()}
-        chance = len(levels) == 1 and 0 not in levels and self._passed(offset) >= self.few
+        still = len(first) >= self.rows // 8 and np.ptp(first) < _STILL
+        chance = len(levels) == 1 and 0 not in levels and (still or self._passed(offset) >= self.few)
         return (same or (chance and not falls(first, 1.0))) and not began_elsewhere(self._steps)
 
     def _stays(self, first: Floats, offset: float) -> bool:
