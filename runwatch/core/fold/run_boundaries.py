@@ -128,7 +128,10 @@ class RunBoundaries:
             elif back and kind == TRAIN:
                 if step == last or (step <= self._first and str(train.pattern[index]).endswith(BY_LAUNCH)):
                     relaunched.append(offset)
-                self._cyclic |= step <= self._first and self._ended != _CRASHED
+                if step == last:
+                    self._level = LossLevel()
+                else:
+                    self._cyclic |= step <= self._first and self._ended != _CRASHED
                 self._level.restart()
                 restarts.append(offset)
             elif kind == TRAIN:
