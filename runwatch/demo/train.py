@@ -188,7 +188,7 @@ class Training:
         """Write a checkpoint and say where."""
         position = self.position(step)
         facts = {
-            "val_bpb": self.bpb if math.isfinite(self.bpb) else None,
+            "val_bpb": self.bpb,
             "model_config": self.model.shape.as_dict(),
             "dataloader_state_dict": {
                 "pq_idx": position // SHARD,
