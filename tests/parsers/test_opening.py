@@ -96,3 +96,8 @@ def test_the_error_of_a_start_before_the_first_words_is_no_beginning():
     )
     text = failed + "".join(map(launch, (1, 2)))
     assert [line for line, _ in launches(text.encode())] == [4 + launch(1).count("\n")]
+
+
+def test_the_first_line_is_no_launch_of_its_own():
+    banner = b"Training with many words in its first line " * 60 + b"\n"
+    assert not launches(banner + b"step 1 loss 2.5\n" * 40)

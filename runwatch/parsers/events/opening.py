@@ -59,7 +59,7 @@ class Opening:
             begin = max(text.rfind(b"\n", 0, at), text.rfind(b"\r", 0, at)) + 1
             stop = min((stop for mark in b"\n\r" if (stop := text.find(mark, at, end)) >= 0), default=end)
             said = text[begin:stop]
-            if _key(said)[:_ALIKE] == self._key[:_ALIKE]:
+            if start + begin >= HEAD and _key(said)[:_ALIKE] == self._key[:_ALIKE]:
                 number = line + text.count(b"\n", 0, begin)
                 yield Event("launch", start + begin, number, decode(message(said).strip(), 300))
             at = text.find(self._needle, stop, end)
