@@ -74,7 +74,7 @@ def follow(
                 text = printer.text(body)
             except UNREADABLE as error:
                 raise EngineError(
-                    "it sent what cannot be read", "", "restart it: is its version another?"
+                    "the engine sent what cannot be read", "", "restart it: its version may be another"
                 ) from error
             if text:
                 print(text)
