@@ -86,16 +86,6 @@ CASES = [
         {"step": [1, 2, 3, 4, 5], "train/loss": [0.125, 0.225, 0.325, 0.425, 0.525]},
     ),
     Case(
-        "pix2pix",  # `iters` starts again with every epoch; a line is printed every 100 iterations of all epochs
-        "(epoch: 1, iters: 100, time: 0.125, data: 2.625) G_GAN: 2.875 G_L1: 10.125 \n"
-        "(epoch: 1, iters: 200, time: 0.125, data: 0.125) G_GAN: 2.625 G_L1: 9.875 \n"
-        "(epoch: 2, iters: 40, time: 0.125, data: 0.250) G_GAN: 2.125 G_L1: 9.125 \n"
-        "(epoch: 2, iters: 140, time: 0.125, data: 0.125) G_GAN: 2.000 G_L1: 9.000 \n"
-        "(epoch: 2, iters: 240, time: 0.125, data: 0.125) G_GAN: 1.875 G_L1: 8.875 \n"
-        "(epoch: 3, iters: 80, time: 0.125, data: 0.250) G_GAN: 1.625 G_L1: 8.125 \n",
-        {"step": [100, 200, 300, 400, 500, 600], "train/epoch": [1, 1, 2, 2, 2, 3]},
-    ),
-    Case(
         "pix2pix",  # without brackets, and without a space before the names
         "epoch: 1, iters: 8, time: 2.750 L_GAN: 0.500 G_Lp: 0.125 D_real: 0.250 D_fake: 22.250  \n"
         "epoch: 1, iters: 16, time: 2.500G_GAN: -0.500G_Lp: 0.125D_real: -0.250D_fake: 22.125 \n",

@@ -4,7 +4,6 @@ import re
 
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import VALUE, training
-from runwatch.parsers.counters.nesting import WITHIN
 
 STYLEGAN = Format(
     name="stylegan",
@@ -21,23 +20,20 @@ STYLEGAN = Format(
 )
 
 _GLUED = re.compile(rb"([A-Z]{1,3}_[A-Za-z]{1,20}): (" + VALUE + rb")(?![\d.])")
-_PLACE = {"step in epoch": WITHIN}
 PIX2PIX = Format(
     name="pix2pix",
     title="pix2pix / CycleGAN (PyTorch)",
     example="(epoch: 2, iters: 400, time: 0.125, data: 0.002) G_GAN: 1.250 G_L1: 9.500 ...",
     matchers=(
         training(
-            rb"\(epoch: {epoch} *, iters: {step_in_epoch} *, time: {time_per_image}"
+            rb"\(epoch: {epoch} *, iters: {step} *, time: {time_per_image}"
             rb"(?:, data: {data})?\) ",  # CycleGAN's first versions had none
             fields=True,
-            aliases=_PLACE,
         ),
         training(  # kin of it without brackets, some without a space before a name
-            rb"epoch: {epoch}, iters: {step_in_epoch}, time: {time_per_image}"
+            rb"epoch: {epoch}, iters: {step}, time: {time_per_image}"
             rb"(?:, data: {data})?,? ?(?=[A-Z]{1,3}_\w{1,20}: )",
             fields=_GLUED,
-            aliases=_PLACE,
         ),
     ),
 )
