@@ -34,6 +34,11 @@ _MOST = 100
 """Most classes for which printed digits distinguish the loss of guessing among them from others."""
 
 
+def is_telling(loss: float) -> bool:
+    """Return whether a loss has four digits or more: that many come again by no chance."""
+    return f"{loss:.3g}" != f"{loss:.6g}"
+
+
 def uniform(loss: float, step: float) -> int:
     """Return the number of classes that a loss, printed in steps of `step`, is the guess among, or 0."""
     classes = round(float(np.exp(min(loss, 10.0))))

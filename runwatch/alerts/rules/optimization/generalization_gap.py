@@ -30,6 +30,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import middle
+from runwatch.alerts.rules.common.chance import is_telling
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -125,9 +126,7 @@ class GeneralizationGap(RankRule):
 
     def _is_frozen(self, watch: _Watch, value: float, train: float) -> bool:
         """Whether evaluations print one and the same value, though training changes the weights."""
-        several = (
-            f"{value:.3g}" != f"{value:.6g}" and value > _LEAST * train
-        )  # else it may be as good as it gets
+        several = is_telling(value) and value > _LEAST * train  # else it may be as good as it gets
         return watch.same >= self.frozen and several and train < _TRAINED * watch.train
 
     def _is_flat(self, watch: _Watch, train: float) -> bool:

@@ -56,7 +56,7 @@ from runwatch.alerts.rules.baseline import (
     take,
 )
 from runwatch.alerts.rules.common.beginning import began_elsewhere
-from runwatch.alerts.rules.common.chance import guessing, least_likely
+from runwatch.alerts.rules.common.chance import guessing, is_telling, least_likely
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.epochs import Epochs
 from runwatch.alerts.rules.common.falling import falls
@@ -228,7 +228,7 @@ class NeverLearns(RankRule):
         if len(first) < self.rows // 16 and self._passed(offset) < self.few:
             return False
         losses = np.unique(np.exp(first))
-        same = len(losses) == 1 and f"{losses[0]:.3g}" != f"{losses[0]:.6g}"
+        same = len(losses) == 1 and is_telling(losses[0])
         levels = {guessing(loss, self.chance) for loss in losses.tolist()}
         still = len(first) >= self.rows // 8 and np.ptp(first) < _STILL
         chance = len(levels) == 1 and 0 not in levels and (still or self._passed(offset) >= self.few)
