@@ -12,6 +12,7 @@ import zlib
 from typing import ClassVar
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -225,6 +226,38 @@ def test_nothing_but_runs_is_made_of_a_body(what, capsys):
     with pytest.raises((pickle.UnpicklingError, TypeError)):
         frozen._load(pickle.dumps(what))
     assert capsys.readouterr().out == ""
+
+
+def test_arrays_come_back_as_they_were():
+    rng = np.random.default_rng(5)
+    whole = rng.normal(size=(4, 6))
+    for array in (
+        whole, whole.T, whole[::2, 1:], whole[0], np.array(2.5), np.zeros((0, 3)), whole > 0, whole.astype(">f4"),
+        np.arange(5), np.array(["a", "bcd"]), np.array([1 + 2j]),
+    ):  # fmt: skip
+        back = frozen._load(frozen._dump([array, array]))
+        assert back[0] is back[1]
+        np.testing.assert_array_equal(back[0], array, strict=bool(array.shape))
+        assert (back[0].flags.fnc, back[0].flags.writeable) == (
+            array.flags.fnc,
+            bool(array.shape),
+        ) or not array.shape
+    for number in (np.float64(0.1), np.int32(-3), np.bool_(True), np.str_("x")):
+        back = frozen._load(frozen._dump(number))
+        assert (type(back), back) == (type(number), number)
+
+
+def test_an_array_that_numpy_wrote_is_refused():
+    """What describes its type can be damaged so that numpy ends the process."""
+    for what in (np.zeros(3), np.float64(1.0), np.dtype("M8[s]")):
+        with pytest.raises(pickle.UnpicklingError, match="is no part of a run"):
+            frozen._load(pickle.dumps(what, protocol=5))
+    for what in (np.array([None]), np.array(["2026-11-27"], "M8[s]"), np.zeros(2, [("a", "f8")])):
+        with pytest.raises(pickle.PicklingError, match="cannot be kept"):
+            frozen._dump(what)
+    code = pickle.dumps("M8[s]", protocol=4)[11:-2]
+    with pytest.raises(pickle.UnpicklingError, match="no array of ours holds"):
+        frozen._load(frozen._dump(np.zeros(1)).replace(pickle.dumps("<f8", protocol=4)[11:-2], code))
 
 
 def test_nothing_is_made_of_what_our_modules_import(tmp_path):

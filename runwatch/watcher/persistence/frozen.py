@@ -26,7 +26,7 @@ from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -55,10 +55,7 @@ _PLAIN = {
     ("collections", "OrderedDict"),
     ("collections", "defaultdict"),
     ("collections", "deque"),
-    ("numpy", "dtype"),
-    ("numpy", "ndarray"),
 }
-_NUMPY = {"_frombuffer", "_reconstruct", "scalar"}
 
 
 class _RuleState(msgspec.Struct, frozen=True):
@@ -113,7 +110,7 @@ def freeze(group: Group, trouble: Callable[[str], None]) -> bytes:
         machine=group.machine.history(),
     )
     runs = [_Run([_freeze_rule(rule, trouble) for rule in each.judges.peek()]) for each in group.runs]
-    body = zlib.compress(msgspec.msgpack.encode(_Body(shape(), pickle.dumps(bare, protocol=5), runs)), 1)
+    body = zlib.compress(msgspec.msgpack.encode(_Body(shape(), _dump(bare), runs)), 1)
     return zlib.crc32(body).to_bytes(4, "little") + body
 
 
@@ -153,9 +150,9 @@ def _restored(body: _Body, rules: Ruleset) -> Group:
 
 @functools.cache
 def shape() -> str:
-    """Return the digest of all that a group and the rules of the catalogue are made of."""
+    """Return the digest of what a group and the rules of the catalogue are made of, and how they are kept."""
     rules = Path(_source(Rule.__module__)).parent.rglob("*.py")  # all: which are imported yet is chance
-    return _digest([*map(_source, sorted(_folded())), *map(str, sorted(rules))])
+    return _digest([__file__, *map(_source, sorted(_folded())), *map(str, sorted(rules))])
 
 
 @functools.cache
@@ -183,7 +180,7 @@ def _module(value: object) -> str:
 def _freeze_rule(rule: Rule, trouble: Callable[[str], None]) -> _RuleState:
     state: bytes | None = None
     try:
-        state = pickle.dumps(state_of(rule), protocol=5)
+        state = _dump(state_of(rule))
     except Exception as error:  # a rule may be anybody's code
         trouble(
             f"rule {rule.name}: its state cannot be kept: {_reason(error)};"
@@ -259,6 +256,38 @@ def _digest(sources: Iterable[str]) -> str:
     return found.hexdigest()
 
 
+_KINDS = "biufcSU"
+"""Kinds of types that arrays may have: numbers and text."""
+
+
+def _array(code: str, shape: tuple[int, ...], order: Literal["C", "F"], data: bytes) -> Any:
+    """Return an array, or a scalar if it has no dimension."""
+    dtype = np.dtype(code)
+    if dtype.kind not in _KINDS:
+        raise pickle.UnpicklingError(f"no array of ours holds {dtype}")
+    found = np.frombuffer(bytearray(data), dtype).reshape(shape, order=order)
+    return found if shape else found[()]
+
+
+def _of_array(array: np.ndarray[Any, Any] | np.generic) -> tuple[Any, ...]:
+    """Return how an array is made again: numpy's own form can be damaged so that reading it ends Python."""
+    if array.dtype.kind not in _KINDS:
+        raise pickle.PicklingError(f"an array of {array.dtype} cannot be kept")
+    order: Literal["C", "F"] = "F" if array.flags.fnc else "C"
+    return _array, (array.dtype.str, array.shape, order, array.tobytes(order))
+
+
+class _Pickler(pickle.Pickler):
+    def reducer_override(self, value: object) -> Any:
+        return _of_array(value) if isinstance(value, np.ndarray | np.generic) else NotImplemented
+
+
+def _dump(value: object) -> bytes:
+    into = io.BytesIO()
+    _Pickler(into, protocol=5).dump(value)
+    return into.getvalue()
+
+
 class _Unpickler(pickle.Unpickler):
     """Makes objects of runs and rules, arrays and plain containers, and nothing else."""
 
@@ -268,8 +297,9 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         ours = module in _folded() or module == self._module or module.startswith(f"{_RULES}.")
-        numpy = module.startswith("numpy.") and name in _NUMPY
-        if (module, name) not in _PLAIN and not ours and not numpy:
+        if (module, name) == (__name__, _array.__name__):
+            return _array
+        if (module, name) not in _PLAIN and not ours:
             raise pickle.UnpicklingError(f"{module}.{name} is no part of a run")
         found = super().find_class(module, name)
         if ours and not (isinstance(found, type) and found.__module__ == module):  # a name may have dots
