@@ -9,20 +9,23 @@ a stage.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from runwatch.core.batch import BY_EPOCH, BY_FIT, BY_LAUNCH, BY_ROUND, CRASH_KINDS, EVAL, TRAIN, Batch
+from runwatch.core.batch import BY_EPOCH, BY_FIT, BY_LAUNCH, BY_ROUND, CRASH_KINDS, EVAL, TRAIN, Batch, Event
 from runwatch.core.fold.regular_end import is_last_row
-from runwatch.core.fold.rows import Floats, Rows
+from runwatch.core.fold.rows import Rows
 from runwatch.core.fold.stages import trains
 from runwatch.core.loss_level import LossLevel
 
+_FINISHED, _STOPPED, _STAGE = "finished", "early_stop", "stage"
 _CRASHED, _OVER, _LAUNCH = "crashed", "over", "launch"
-_SAID = dict.fromkeys((*CRASH_KINDS, "resume"), _CRASHED) | {"over": _OVER, "launch": _LAUNCH}
-"""Kinds of events that show whether a step that starts from the beginning is a restart, or of another run."""
+_SAID = dict.fromkeys((*CRASH_KINDS, "resume"), _CRASHED) | {
+    kind: kind for kind in (_FINISHED, _STOPPED, _OVER, _LAUNCH)
+}
+"""What events say that show whether a step that starts from the beginning is a restart, or of another run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,17 @@ class Former:
     """Kind of its newest training record."""
     announced: bool
     """A line has announced a stage behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boundaries:
+    """Offsets at which runs begin or restart in a batch."""
+
+    begins: dict[float, Former] = field(default_factory=dict)
+    """Where a run begins, with what was before."""
+    restarts: list[float] = field(default_factory=list)
+    relaunches: list[float] = field(default_factory=list)
+    """The restarts that a launch shows which begins with the first step again."""
 
 
 @dataclass(slots=True)
@@ -82,75 +96,71 @@ class RunBoundaries:
         self._first = self._left = self._stride = self._epoch = np.nan
         self._level, self._cyclic, self._stepped = LossLevel(), False, False
 
-    def find(
-        self, batch: Batch, train: Rows, evals: Rows
-    ) -> tuple[dict[float, Former], list[float], list[float]]:
-        """Return the offsets at which a run begins, with what was before, and those at which one restarts.
-
-        The last are the restarts that a launch shows which begins with the first step again.
+    def find(self, batch: Batch, train: Rows, evals: Rows) -> Boundaries:
+        """Return where runs begin and restart.
 
         Only the few records at which something other than the next step happens are looked at.
         """
         train = self._counted(train)
-        ends, stops = (
-            np.array([event.offset for event in batch.events if event.kind == kind], float)
-            for kind in ("finished", "early_stop")
-        )
-        headers = np.array([event.offset for event in batch.events if trains(event)], float)
-        said = [(float(event.offset), _SAID[event.kind]) for event in batch.events if event.kind in _SAID]
-        begins: dict[float, Former] = {}
-        restarts: list[float] = []
-        relaunched: list[float] = []
+        found = Boundaries()
         since = 0
-        for offset, kind, index in _turns(train, evals, ends, stops, headers, said, self._finished):
+        for offset, kind, index in _turns(train, evals, batch.events, self._finished):
+            last = self._last_step(train, offset, found.begins)
             if kind not in (TRAIN, EVAL):
-                self._take(kind, begun=not np.isnan(self._last_step(train, offset, begins)))
+                self._take(kind, begun=not math.isnan(last))
                 continue
             here = index if kind == TRAIN else int(np.searchsorted(train.offset, offset))
             self._follow(train, since, here)
             since = here
-            rows = train if kind == TRAIN else evals
-            step, last = rows.step[index], self._last_step(train, offset, begins)
-            unlike = kind == TRAIN and index > 0 and train.pattern[index] != train.pattern[index - 1]
-            unlike = unlike or (kind == TRAIN and index == 0 and self._pattern not in ("", train.pattern[0]))
-            other = unlike or self._announced or (kind == TRAIN and self._stopped)
-            planned = kind == TRAIN and self._has_another_total(train, index)
-            launched = self._launched and self._ended != _CRASHED and np.isnan(rows.epoch_steps[index])
-            launched = launched and not 0 < step - last <= self._course(train, here)[1]  # planned longer
-            anew = planned and (launched or (step == last and self._finished))
-            back = step < last or (kind == TRAIN and self._launched and step == last == self._first)
-            again = back and (self._finished or other or (kind == TRAIN and self._begins_again(train, index)))
-            if anew or again:
-                begins[offset] = Former(
-                    self._last_pattern(train, offset), self._announced and (unlike or not self._launched)
-                )
-                self._finished, self._first, self._level, self._cyclic = False, np.nan, LossLevel(), False
-            elif back and kind == TRAIN:
-                if step == last or (step <= self._first and str(train.pattern[index]).endswith(BY_LAUNCH)):
-                    relaunched.append(offset)
-                if step == last:
-                    self._level = LossLevel()
-                else:
-                    self._cyclic |= step <= self._first and self._ended != _CRASHED
-                self._level.restart()
-                restarts.append(offset)
-            elif kind == TRAIN:
-                self._finished = False
             if kind == TRAIN:
-                self._announced, self._stopped, self._launched, self._ended = False, False, False, ""
+                self._judge(train, index, last, found)
+            elif evals.step[index] < last and (self._finished or self._announced):
+                former = Former(self._last_pattern(train, offset), self._announced and not self._launched)
+                self._begin(found, offset, former)
         self._follow(train, since, len(train))
         if len(train):
             self._left, self._stride = self._course(train, len(train))
             self._pattern, self._total = str(train.pattern[-1]), float(train.total[-1])
             self._epoch = float(train.epoch[-1])
-        self._step = self._last_step(train, np.inf, begins)
-        return begins, restarts, relaunched
+        self._step = self._last_step(train, np.inf, found.begins)
+        return found
+
+    def _judge(self, train: Rows, index: int, last: float, found: Boundaries) -> None:
+        """Add what a training record shows behind the step `last`: another run, or a restart of this one."""
+        offset, step, pattern = float(train.offset[index]), train.step[index], str(train.pattern[index])
+        former = self._last_pattern(train, offset)
+        unlike = former not in ("", pattern)
+        launched = self._launched and self._ended != _CRASHED and np.isnan(train.epoch_steps[index])
+        launched = launched and not 0 < step - last <= self._course(train, index)[1]  # planned longer
+        planned = self._has_another_total(train, index)
+        anew = planned and (launched or (step == last and self._finished))
+        back = step < last or (self._launched and step == last == self._first)
+        other = self._finished or unlike or self._announced or self._stopped
+        if anew or (back and (other or self._begins_again(train, index))):
+            self._begin(found, offset, Former(former, self._announced and (unlike or not self._launched)))
+        elif back:
+            if step == last or (step <= self._first and pattern.endswith(BY_LAUNCH)):
+                found.relaunches.append(offset)
+            if step == last:
+                self._level = LossLevel()
+            else:
+                self._cyclic |= step <= self._first and self._ended != _CRASHED
+            self._level.restart()
+            found.restarts.append(offset)
+        else:
+            self._finished = False
+        self._announced, self._stopped, self._launched, self._ended = False, False, False, ""
+
+    def _begin(self, found: Boundaries, offset: float, former: Former) -> None:
+        """Add the beginning of another run."""
+        found.begins[offset] = former
+        self._finished, self._first, self._level, self._cyclic = False, np.nan, LossLevel(), False
 
     def _take(self, kind: str, *, begun: bool) -> None:
         """Take what a line says of a launch; `begun` says whether the current run has a step."""
-        self._finished |= begun and kind == "finished"
-        self._stopped |= begun and kind == "early_stop"
-        self._announced |= kind == "stage"
+        self._finished |= begun and kind == _FINISHED
+        self._stopped |= begun and kind == _STOPPED
+        self._announced |= kind == _STAGE
         self._launched |= kind == _LAUNCH
         if kind in (_CRASHED, _OVER) and self._ended != _CRASHED:
             self._ended = kind
@@ -230,28 +240,22 @@ class RunBoundaries:
         return np.nan if begins else self._step
 
 
-def _turns(
-    train: Rows,
-    evals: Rows,
-    ends: Floats,
-    stops: Floats,
-    headers: Floats,
-    said: list[tuple[float, str]],
-    finished: bool,
-) -> list[tuple[float, str, int]]:
-    """Return (offset, kind, index) of the records worth a look, in stream order."""
-    if not (len(train) or len(ends) or len(stops) or len(headers) or said or finished):
+def _turns(train: Rows, evals: Rows, events: Sequence[Event], finished: bool) -> list[tuple[float, str, int]]:
+    """Return (offset, kind, index) of the records and events worth a look, in stream order."""
+    reported = [(float(event.offset), kind) for event in events if (kind := _turn_of(event))]
+    if not (len(train) or reported or finished):
         return []
     change = np.ones(len(train), bool)  # the first row: its predecessor is in an earlier batch
     change[1:] = (train.step[1:] < train.step[:-1]) | (train.pattern[1:] != train.pattern[:-1])
-    for reported in (ends, stops, headers, np.array([offset for offset, _ in said])):
-        after = np.searchsorted(train.offset, reported)
-        change[after[after < len(train)]] = True
+    after = np.searchsorted(train.offset, [offset for offset, _ in reported])
+    change[after[after < len(train)]] = True
     turns = [(float(train.offset[i]), TRAIN, i) for i in np.flatnonzero(change).tolist()]
-    turns += [(float(offset), "finished", 0) for offset in ends.tolist()]
-    turns += [(float(offset), "early_stop", 0) for offset in stops.tolist()]
-    turns += [(float(offset), "stage", 0) for offset in headers.tolist()]
-    turns += [(offset, kind, 0) for offset, kind in said]
-    if finished or len(ends):
+    turns += [(offset, kind, 0) for offset, kind in reported]
+    if finished or any(kind == _FINISHED for _, kind in reported):
         turns += [(float(evals.offset[i]), EVAL, i) for i in range(len(evals))]
     return sorted(turns)
+
+
+def _turn_of(event: Event) -> str:
+    """Return what an event says of runs and launches; "" if nothing."""
+    return _SAID.get(event.kind, "") or (_STAGE if trains(event) else "")

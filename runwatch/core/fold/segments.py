@@ -72,10 +72,10 @@ class Splitter:
         bars, train, evals = (Rows.of(batch, kind) for kind in (BAR, TRAIN, EVAL))
         plans = Rows.of(batch, PLAN, BAR_OF_RUN)
         train, stepless = self._bar_steps.fill(batch, train, bars)
-        begins, restarts, relaunched = self._boundaries.find(batch, train, evals)
+        found = self._boundaries.find(batch, train, evals)
         events = list(self._plan.place(batch.events, train.offset, trained=trained))
         stepped = train.offset[~np.isnan(train.step)]
-        restarts = [offset for offset in restarts if offset in stepped]
+        restarts = [offset for offset in found.restarts if offset in stepped]
         evals = step_of_last(evals, train, step)
         system = step_of_last(Rows.of(batch, SYSTEM), train, step)
         samples = samples_of(batch, {TRAIN: train, EVAL: evals, SYSTEM: system})
@@ -84,11 +84,11 @@ class Splitter:
             samples[STEP_TIME] = Samples(
                 train.offset[timed], train.line[timed], train.step[timed], train.seconds[timed]
             )
-        edges = [-np.inf, *begins, np.inf]
+        edges = [-np.inf, *found.begins, np.inf]
         for index, (low, high) in enumerate(pairwise(edges)):
             if index:
                 self._bars, self._shows_total = Bars(), False
-                self._former = begins[low]
+                self._former = found.begins[low]
             rows = train.between(low, high)
             among = (train.offset >= low) & (train.offset < high)
             ended = [e.offset for e in batch.events if e.kind in ENDS and low <= e.offset < high]
@@ -101,7 +101,7 @@ class Splitter:
                 moments=rows.moments(),
                 events=[e for at, e in events if low <= at < high and (index or e not in early)],
                 restarts=[int(offset) for offset in restarts if low <= offset < high],
-                begins_again=max((at for at in relaunched if low <= at < high), default=np.inf),
+                begins_again=max((at for at in found.relaunches if low <= at < high), default=np.inf),
                 ranks=ranks_of(batch, low, high),
                 marks=marks_of(batch, low, high),
                 total=total,
