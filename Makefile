@@ -44,7 +44,7 @@ demo: $(ALONE)  ## Train a small real model for half a minute and watch it
 	$(BIN)/runwatch demo
 
 test: $(STAMP)  ## Run the tests
-	$(BIN)/python -m pytest -n 6 --dist worksteal
+	$(BIN)/python -m pytest -n 4 --dist worksteal
 
 test-more: $(STAMP)  ## Run the longer tests: every size, view and cut, all examples
 	RUNWATCH_DEEP=1 $(BIN)/python -m pytest -n 3 --dist worksteal -m 'deep or hypothesis'
