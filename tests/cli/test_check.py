@@ -87,6 +87,13 @@ def test_healthy_log_exits_with_zero(tmp_path):
     assert "no findings" in done.stdout
 
 
+def test_a_log_without_a_step_says_how_many_epochs_it_has(tmp_path):
+    path = tmp_path / "train.log"
+    rows = ({"loss": 2.0 - at / 50, "learning_rate": 1e-4, "epoch": at / 10} for at in range(1, 31))
+    path.write_text("".join(f"{row}\n" for row in rows))
+    assert "epoch 3, 30 records without a step · loss 1.4" in called("check", path).stdout
+
+
 def test_a_directory_is_searched_and_names_stay_apart(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

@@ -135,7 +135,7 @@ def _state(engine: Engine, group: Group, watched: WatchedRun, now: float) -> str
 
 def _steps(watched: WatchedRun) -> list[str]:
     """Return the progress of a run, and its loss."""
-    from runwatch.core.metrics import LOSS
+    from runwatch.core.metrics import EPOCH, LOSS
     from runwatch.render.numbers import loss as show_loss
     from runwatch.render.numbers import percent
 
@@ -143,6 +143,7 @@ def _steps(watched: WatchedRun) -> list[str]:
     steps = f"step {run.last_step}"
     if run.last_step is None:
         steps = f"{run.records} records without a step" if run.records else "no training steps"
+        steps = steps if (epoch := run.latest(EPOCH)) is None else f"epoch {epoch:.4g}, {steps}"
     if run.planned is not None:
         steps += f" of {run.planned} ({percent(run.covered or 0.0, 0)})"
     loss = run.latest(LOSS)
