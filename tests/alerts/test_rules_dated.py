@@ -58,6 +58,16 @@ def test_less_is_a_note_and_nothing_else_judges_these_times():
         assert Dated(slow).judge(rule()) == []
 
 
+def test_the_episodes_of_an_agent_that_survives_longer_are_no_more_than_a_note():
+    slower = seconds(4, 12)
+    assert fired(Dated(slower).judge(StepTime()))[-1][0] == "warning"
+    agent = Dated(slower, reward=np.linspace(-20, 200, COUNT))
+    found = agent.judge(StepTime())
+    assert {severity for severity, _ in fired(found)} == {"info"}
+    assert agent.judge(StepTime(), range(0, COUNT, 17)) == found
+    assert fired(Log(perf__step_time=slower, reward=np.ones(COUNT)).judge(StepTime()))[-1][0] == "critical"
+
+
 def stalled(*, at, seconds_each=60.0):
     return Dated(np.where(np.isin(BACK, at), seconds_each, np.random.default_rng(2).normal(1, 0.02, COUNT)))
 

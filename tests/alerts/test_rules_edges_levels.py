@@ -150,7 +150,10 @@ EDGES = {
         True,
     ),
     "reward_collapse persist": Edge(
-        RewardCollapse, lambda n: rewards(times(0, 32), times(1, 64), times(0.1, n)), 80
+        RewardCollapse, lambda n: rewards(times(0, 32), times(1, 64), times(0.1, n), times(1, 16)), 65
+    ),
+    "reward_collapse at the end": Edge(
+        RewardCollapse, lambda n: rewards(times(0, 32), times(1, 64), times(0.1, n)), 48
     ),
     "reward_collapse, no gain": Edge(
         RewardCollapse, lambda x: rewards(times(1, 64), times(x, 128)), 0.8, "info", True

@@ -48,6 +48,15 @@ def test_a_small_loss_that_is_rounded_to_zero_is_no_masked_nan():
     assert fired(Log(train__loss=10 * loss).judge(MaskedNan())) == [("critical", 2)]
 
 
+def test_minus_zero_is_the_loss_of_a_policy_whose_answers_all_earn_the_same():
+    loss = np.repeat([0.2, 0.0], [2, 6])
+    assert fired(Log(train__loss=loss).judge(MaskedNan())) == [("critical", 2)]
+    policy = Log(train__loss=np.where(loss == 0, -0.0, loss))
+    assert policy.judge(MaskedNan()) == []
+    dead = policy.set("train/grad_norm", np.full(8, np.nan))
+    assert fired(dead.judge(MaskedNan())) == [("critical", 2)]
+
+
 def test_zeros_next_to_a_validation_loss_that_falls_are_no_masked_nan():
     loss = np.array([0.46, *np.zeros(30)])
     val = 0.4 * np.exp(-np.arange(31) / 5)

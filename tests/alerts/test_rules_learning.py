@@ -251,6 +251,29 @@ def test_a_loss_that_never_falls_from_chance():
     assert healthy().judge(NeverLearns()) == []
 
 
+@pytest.mark.parametrize(("every", "found"), [(10, [("warning", 990)]), (5, [])])
+def test_a_loss_that_rests_while_the_rate_is_printed_as_0_is_reported_sooner(every, found):
+    log = Log(np.arange(150) * every, train__loss=1.7 + 0.01 * np.sin(np.arange(150)))
+    assert log.judge(NeverLearns()) == []
+    log.set("train/learning_rate", np.zeros(150))
+    assert fired(log.judge(NeverLearns())) == found
+    assert log.judge(NeverLearns(), range(1, 150)) == log.judge(NeverLearns())
+    log.columns["train/learning_rate"][3] = 1e-4
+    assert log.judge(NeverLearns()) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "name", "found"), [(12, "val/acc", 9), (12, "acc", None), (25, "val/loss", 24)]
+)
+def test_rows_that_each_have_an_evaluation_are_epochs(count, name, found):
+    loss = 0.6931 + 0.002 * np.cos(2.3 * np.arange(count))
+    if count > 12:  # its order says that it may fall, in more than twenty epochs by next to nothing
+        loss = 0.694 + 0.001 * np.random.default_rng(44).normal(size=count)
+    log = Log(train__loss=loss).set(name, np.full(count, 0.5))
+    assert fired(log.judge(NeverLearns())) == ([] if found is None else [("warning", found)])
+    assert log.judge(NeverLearns(), range(1, count)) == log.judge(NeverLearns())
+
+
 def test_a_loss_that_oscillates_from_the_first_row_on():
     """There is no calm before it, by which `oscillation` knows one; where it falls it learns."""
     noise = np.exp(0.5 * np.random.default_rng(0).normal(size=1000))

@@ -383,6 +383,7 @@ def test_a_rate_that_is_high_at_first_is_a_note_while_evaluations_get_better(val
     [
         ("stage", np.arange(400) // 100, False),
         ("train/task", np.arange(400) // 100, False),
+        ("seq_len", 512 * 2 ** (np.arange(400) // 100), False),
         ("stage", np.zeros(400), True),
         ("stage", 3 - np.arange(400) // 100, True),  # it goes back
         ("stage", np.arange(400), True),  # each row: it counts something else

@@ -142,11 +142,13 @@ def test_it_clears_after_a_streak_of_finite_values():
     assert log.judge(NonFinite(streak=6))[1].step == 516
 
 
-def test_a_single_nan_gradient_is_a_warning_and_three_of_ten_are_critical():
+def test_a_single_nan_gradient_is_a_warning_an_infinite_one_a_note_and_three_of_ten_are_critical():
     log = healthy()
     log.columns[GRAD][500] = np.inf
+    assert brief(log.judge(NonFinite())) == [("firing", "info", 500), ("clear", "info", 501)]
+    log.columns[GRAD][500] = np.nan
     assert brief(log.judge(NonFinite())) == [("firing", "warning", 500), ("clear", "warning", 501)]
-    log.columns[GRAD][[503, 509]] = np.nan
+    log.columns[GRAD][[503, 509]] = np.inf
     assert brief(log.judge(NonFinite()))[:2] == [("firing", "warning", 500), ("firing", "critical", 509)]
     log.columns[GRAD][509] = 1.0
     log.columns[GRAD][511] = np.nan

@@ -128,6 +128,20 @@ def test_a_larger_batch_is_no_collapse():
     assert log.judge(Throughput()) + log.judge(StepTime()) + log.judge(Jitter()) == []
 
 
+@pytest.mark.parametrize("rule", [StepTime, Throughput])
+@pytest.mark.parametrize("name", ["seq_len", "batch_size", "img_size"])
+def test_what_is_longer_or_larger_takes_longer(rule, name):
+    half = np.arange(400) // 200
+    log = Log(perf__step_time=np.random.default_rng(1).normal(5, 0.05, 400) * (1 + 2.5 * half))
+    assert fired(log.judge(rule()))
+    log.set(name, 32 * 2.0**half)
+    assert log.judge(rule()) == []
+    slower = Log(perf__step_time=log.columns[TIME] * np.repeat([1, 1, 1, 2], 100)).set(name, 32 * 2.0**half)
+    severity, since = fired(slower.judge(StepTime()))[-1]
+    assert (severity, 290 < since < 320) == ("critical", True)
+    assert slower.judge(rule(), range(0, 400, 17)) == slower.judge(rule())
+
+
 def test_a_smaller_batch_need_not_be_faster():
     log = healthy().set("global batch size", np.where(np.arange(3000) < 1500, 32.0, 8.0))
     assert log.judge(Throughput()) + log.judge(StepTime()) + log.judge(Jitter()) == []

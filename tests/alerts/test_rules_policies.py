@@ -170,6 +170,18 @@ def test_a_reward_that_ends_far_below_its_first_rows_is_a_warning_however_few(re
     assert log.judge(RewardCollapse(), end=False) == []
 
 
+def test_a_reward_that_rose_steeply_and_collapsed_is_reported_when_the_log_ends():
+    rises = np.linspace(10, 200, 60)
+    fallen = 15 * np.exp(0.2 * np.random.default_rng(0).normal(size=60))
+    log = Log(train__loss=np.ones(120)).set("reward", np.append(rises, fallen))
+    found = log.judge(RewardCollapse())
+    assert [(f.severity.value, f.step) for f in found] == [("warning", 79)]
+    assert log.judge(RewardCollapse(), range(0, 120, 7)) == found
+    assert log.judge(RewardCollapse(), end=False) == []  # more rows may come
+    noisy = np.append(rises, fallen + 100) * np.random.default_rng(0).choice([0.4, 1.6], 120)
+    assert Log(train__loss=np.ones(120)).set("reward", noisy).judge(RewardCollapse()) == []
+
+
 def test_the_reward_of_single_episodes_is_no_more_than_a_note():
     log = policy("episodic_return")
     log.columns["episodic_return"][800:] -= 0.55

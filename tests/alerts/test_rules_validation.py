@@ -148,6 +148,25 @@ def test_a_score_that_is_exactly_nothing_or_one_guess_of_k_in_all_values_is_foun
     assert log.judge(ScoreFloor(), range(2048)) == log.judge(ScoreFloor())
 
 
+@pytest.mark.parametrize(
+    ("name", "scores", "severity"),
+    [
+        ("val/acc", np.linspace(0.5, 0.9, 24), "info"),
+        ("val/acc", np.minimum(np.linspace(0.5, 1.3, 24), 0.8), "warning"),  # it no longer rises
+        ("val/acc", np.linspace(0.8, 0.806, 24), "warning"),  # by next to nothing
+        ("val/mae", np.linspace(0.5, 0.9, 24), "warning"),  # of which less is better
+        ("acc", np.linspace(0.5, 0.9, 24), "warning"),  # of what is trained
+    ],
+)
+def test_a_rise_is_a_note_while_more_answers_of_the_held_out_data_are_right(name, scores, severity):
+    loss = np.append(np.linspace(2.0, 1.0, 6), np.linspace(1.1, 1.9, 18))
+    log = Log(np.arange(24.0), train__loss=np.geomspace(2, 0.1, 24)).set("val/loss", loss).set(name, scores)
+    found = log.judge(Validation())
+    assert found[-1].severity == severity
+    assert ("still rises" in found[-1].cause) == (severity == "info")
+    assert log.judge(Validation(), range(24)) == found
+
+
 @pytest.mark.parametrize(("level", "classes"), [(0.5, 2), (0.1, 10), (10.0, 10), (1.0, 100), (0.001, 1000)])
 def test_an_accuracy_of_guessing_is_found_though_it_moves(level, classes):
     log = scored(level * (1 + 0.02 * NOISE), "val/acc")
@@ -171,10 +190,10 @@ def test_a_main_score_of_nothing_is_a_warning_in_the_end_though_the_loss_falls()
 
 
 def test_a_score_of_nothing_is_a_note_where_the_loss_falls_or_networks_play():
-    falls = scored(np.zeros(64), loss=np.geomspace(3, 0.1, 64))
+    falls = scored(np.zeros(60), loss=np.geomspace(3, 0.1, 60))
     assert fired(falls.judge(ScoreFloor())) == [("info", 7)]
-    assert falls.judge(ScoreFloor(), range(64)) == falls.judge(ScoreFloor())
-    plays = scored(np.zeros(64)).set("d_loss", np.ones(64))
+    assert falls.judge(ScoreFloor(), range(60)) == falls.judge(ScoreFloor())
+    plays = scored(np.zeros(60)).set("d_loss", np.ones(60))
     assert fired(plays.judge(ScoreFloor())) == [("info", 7)]
 
 

@@ -128,5 +128,19 @@ def test_signatures(kind, title, name, role):
     assert (signature.name, signature.role) == (name, role)
 
 
+@pytest.mark.parametrize(
+    ("title", "frames", "name"),
+    [
+        ("ConnectionResetError: [Errno 104] Connection reset by peer", "resource_sharer.py", "worker_gone"),
+        ("EOFError", "reductions.py, line 541, in rebuild_storage_filename", "worker_gone"),
+        ("ConnectionResetError: [Errno 104] Connection reset by peer", "distributed/rpc/api.py", "teardown"),
+        ("EOFError", "", "teardown"),
+        ("ValueError: bad batch", "resource_sharer.py", "exception"),
+    ],
+)
+def test_what_a_worker_had_made_and_no_longer_hands_over_says_that_it_is_gone(title, frames, name):
+    assert classify(Event("traceback", 0, 1, title, data={"frames": frames})).name == name
+
+
 def test_every_kind_has_a_signature():
     assert {classify(Event(kind, 0, 1, "")).name for kind in CRASH_KINDS}

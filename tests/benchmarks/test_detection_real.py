@@ -79,3 +79,6 @@ def test_a_slowdown_that_the_clock_of_the_program_shows_is_counted_apart(top):
     assert (result.false, result.real) == ((), (slower,))
     (top / "times").write_text("".join(f"{960 + 0.1 * step} {step}\n" for step in range(400)))
     assert judge(Case("numpy_loop", "plain"), "tail", [slower], [], top).false == (slower,)
+    soon = [990 + 0.1 * step for step in range(60)] + [996 + 0.3 * step for step in range(14)]
+    (top / "times").write_text("".join(f"{at} {step}\n" for step, at in enumerate(soon)))
+    assert judge(Case("numpy_loop", "plain"), "tail", [slower], [], top).real == (slower,)

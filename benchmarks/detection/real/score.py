@@ -13,8 +13,8 @@ from benchmarks.detection.real.watch import Ending, Report
 
 PACE = frozenset(["step_time", "throughput", "jitter", "stalls"])
 """Rules that may report what the machine really did."""
-SLOWER, RECENT = 1.2, 12.0
-"""Ratio of medians of step times that is slower, and seconds before a report that are compared."""
+SLOWER, RECENT, STEPS = 1.2, 12.0, 24
+"""Ratio of medians of step times that is slower; seconds, or steps, before a report that are compared."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,6 @@ def _slower(times: Path, when: float) -> bool:
         return False
     starts = [start for start in starts if start <= when]
     spent = [(start, after - start) for start, after in pairwise(starts)]
-    recent = [took for start, took in spent if start >= when - RECENT]
-    before = [took for start, took in spent if start < when - RECENT]
-    return bool(recent and before) and median(recent) > SLOWER * median(before)
+    since = (when - RECENT, spent[-STEPS][0] if len(spent) >= STEPS else when)
+    apart = [([t for at, t in spent if at >= s], [t for at, t in spent if at < s]) for s in since]
+    return any(recent and before and median(recent) > SLOWER * median(before) for recent, before in apart)

@@ -2,40 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from runwatch.alerts.rules.common.beginning import is_among_first
 from runwatch.alerts.rules.common.roles import LESSON, cast
 from runwatch.core.block import Block, Samples
 
 _LASTS = 8
 """Rows that a part lasts at least: what grows faster counts something else."""
+_MOST = 4
+"""Series that are followed."""
+
+
+@dataclass
+class _Part:
+    """The newest part that a series counts."""
+
+    value: float = np.nan
+    rows: int = 0
+
+    def follow(self, samples: Samples) -> list[int]:
+        """Return the offsets at which a later part begins."""
+        found, begin = [], 0
+        for row in np.flatnonzero(samples.value != np.append(self.value, samples.value[:-1])).tolist():
+            self.rows += row - begin
+            if samples.value[row] > self.value and self.rows >= _LASTS:
+                found.append(int(samples.offset[row]))
+            self.value, self.rows, begin = float(samples.value[row]), 0, row
+        self.rows += len(samples) - begin
+        return found
 
 
 @dataclass
 class Curriculum:
-    """Follows the first series that counts the parts."""
+    """Follows the series that count the parts, or say how long or large what is trained on is."""
 
-    _metric: str = ""
-    _newest: float = np.nan
-    _rows: int = 0
-    """Rows of the newest part."""
+    roles: tuple[str, ...] = (LESSON,)
+    _parts: dict[str, _Part] = field(default_factory=dict)
 
     def begins(self, block: Block) -> list[int]:
         """Return the offsets at which a later part begins in a block."""
-        for part in cast(block.samples, LESSON):
-            self._metric = self._metric or part.metric
-            if part.metric == self._metric:
-                return self._follow(part.samples)
-        return []
-
-    def _follow(self, samples: Samples) -> list[int]:
-        found, begin = [], 0
-        for row in np.flatnonzero(samples.value != np.append(self._newest, samples.value[:-1])).tolist():
-            self._rows += row - begin
-            if samples.value[row] > self._newest and self._rows >= _LASTS:
-                found.append(int(samples.offset[row]))
-            self._newest, self._rows, begin = float(samples.value[row]), 0, row
-        self._rows += len(samples) - begin
-        return found
+        found: set[int] = set()
+        for metric, samples in cast(block.samples, *self.roles):
+            if is_among_first(metric, self._parts, _MOST):
+                found.update(self._parts.setdefault(metric, _Part()).follow(samples))
+        return sorted(found)

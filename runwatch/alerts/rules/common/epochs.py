@@ -9,7 +9,7 @@ import numpy as np
 from runwatch.alerts.rules.baseline import Floats
 from runwatch.alerts.rules.common.context import Recent, newest
 from runwatch.core.block import Block
-from runwatch.core.metrics import EPOCH, LOSS, VAL_LOSS
+from runwatch.core.metrics import EPOCH, LOSS, VAL_LOSS, of_held_out
 
 _LEAST = 8
 """Rows from which it can be seen that each has an evaluation."""
@@ -39,11 +39,14 @@ class Epochs:
     _epoch: Recent = field(default_factory=lambda: Recent(1))
     _losses: _Count = field(default_factory=_Count)
     _evaluations: _Count = field(default_factory=_Count)
+    _evaluated: str = ""
+    """The series that shows evaluations: the validation loss, or the first other one of held-out data."""
 
     def push(self, block: Block) -> None:
         """Take what a new block prints."""
         self._epoch.push(block.samples.get(EPOCH))
-        for count, metric in ((self._losses, LOSS), (self._evaluations, VAL_LOSS)):
+        self._evaluated = self._evaluated or _first(block)
+        for count, metric in ((self._losses, LOSS), (self._evaluations, self._evaluated)):
             samples = block.samples.get(metric)
             count.push(np.empty(0) if samples is None else samples.offset)
 
@@ -57,3 +60,9 @@ class Epochs:
         rows = self._losses.until(offset)
         each = rows >= _LEAST and self._evaluations.until(offset) >= _EACH * rows - 1
         return max(printed, float(rows)) if each else printed
+
+
+def _first(block: Block) -> str:
+    """Return the series of held-out data that a block shows first, the validation loss of its line; or ""."""
+    named = [(s.offset[0], name != VAL_LOSS, name) for name, s in block.samples.items() if of_held_out(name)]
+    return min(named)[2] if named else ""

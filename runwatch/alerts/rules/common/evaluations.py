@@ -1,4 +1,7 @@
-"""Whether evaluations get better: then a training loss that rose is that of harder data, or of a start."""
+"""Whether evaluations get better: then a training loss that rose is that of harder data, or of a start.
+
+And a validation loss that rose is that of answers of which more are right, but the wrong ones surer.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,17 @@ from functools import lru_cache
 import numpy as np
 
 from runwatch.alerts.rules.baseline import middle
+from runwatch.alerts.rules.common.beginning import is_among_first
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.core.block import Block, Samples
-from runwatch.core.metrics import VAL_LOSS
+from runwatch.core.metrics import VAL_LOSS, goal, of_held_out
 
 _NEWEST = 3
 """Newest evaluations whose median is compared."""
+_RISEN = 1.01
+"""Multiple of a score that is more than chance brings."""
+_MOST = 8
+"""Scores that are followed."""
 _PERPLEXITY = re.compile(r"(?i)(?:val(?:id(?:ation)?)?|eval|dev)[/_ ](?:.*[/_ ])?(?:ppl|perplexity)\Z")
 
 
@@ -44,7 +52,10 @@ class Evaluations:
 
     def push(self, block: Block) -> None:
         """Take the evaluations of a new block, if it has any."""
-        samples = block.samples.get(VAL_LOSS)
+        self.take(block.samples.get(VAL_LOSS))
+
+    def take(self, samples: Samples | None) -> None:
+        """Take new values of a series of which less is better."""
         self._recent.push(samples)
         if samples is not None:
             self._before = self._lowest[-1] if len(self._lowest) else self._before
@@ -61,3 +72,27 @@ class Evaluations:
         newest = self._recent.until(offset, _NEWEST)
         after = newest.value[newest.offset > since].tolist()
         return bool(after) and middle(after) < than < np.inf
+
+
+class Scores:
+    """The scores of held-out data, of which more is better."""
+
+    def __init__(self) -> None:
+        self._series: dict[str, Evaluations] = {}
+
+    def push(self, block: Block) -> None:
+        """Take the scores of a new block."""
+        for name, s in sorted(block.samples.items()):
+            if of_held_out(name) and goal(name) == "max" and is_among_first(name, self._series, _MOST):
+                series = self._series.setdefault(name, Evaluations())
+                series.take(Samples(s.offset, s.line, s.step, -s.value))
+
+    def best(self, offset: float) -> dict[str, float]:
+        """Return the highest of each up to `offset`."""
+        return {name: -series.lowest(offset) for name, series in self._series.items()}
+
+    def rising(self, best: dict[str, float], since: float, offset: float) -> str:
+        """Return a score whose newest values up to `offset`, after `since`, are higher than `best`; or ""."""
+        known = ((name, level) for name, level in best.items() if level > 0)
+        rise = (n for n, level in known if self._series[n].better(-_RISEN * level, since, offset))
+        return next(rise, "")

@@ -30,6 +30,7 @@ EXPLORATION = "rate of exploration"
 RIVAL = "strength against oneself"
 SIZE = "size of a model that grows"
 LESSON = "part of a curriculum"
+BATCH = "size of a batch"
 
 _NAMES = {
     REWARD: """reward rewards return mean_reward reward_mean avg_reward mean_return episode_reward
@@ -48,7 +49,9 @@ _NAMES = {
         q_loss td_loss explained_variance explained_var explained_var_old explained_var_new""",
     EXPLORATION: "epsilon ε eps_greedy exploration_rate",
     LESSON: """stage stage_id phase lesson curriculum curriculum_level curriculum_stage difficulty
-        task task_id experience""",
+        task task_id experience seq_len seqlen seq_length sequence_length max_seq_len context_length
+        curriculum_seqlen image_size img_size resolution""",
+    BATCH: "batch_size batchsize bs bsz train_batch_size effective_batch_size total_batch_size",
     SIZE: """num_gaussians n_gaussians number_of_gaussians gaussians num num_gs num_splats splats num_points
         n_points points total_points""",
     RIVAL: "elo elo_rating win_rate winrate winning_rate self_play selfplay self_play_games",

@@ -69,10 +69,14 @@ class Matcher:
     """Kinds of events it applies to; empty for any."""
     pattern: re.Pattern[str] | None
     """What the title must contain; None for anything."""
+    frames: re.Pattern[str] | None
+    """What the frames of a traceback must contain too; None for anything."""
 
     def matches(self, event: Event) -> bool:
         """Return whether an event shows this signature."""
         if self.kinds and event.kind not in self.kinds:
+            return False
+        if self.frames is not None and self.frames.search(event.data.get("frames", "")) is None:
             return False
         return self.pattern is None or self.pattern.search(event.title) is not None
 
@@ -85,6 +89,7 @@ def _signature(
     *,
     kinds: str = "",
     pattern: str = "",
+    frames: str = "",
     end: End = End.CRASHED,
     severity: Severity | None = None,
     said: str = "",
@@ -93,11 +98,12 @@ def _signature(
     compiled = re.compile(pattern, re.IGNORECASE) if pattern else None
     usual, severe = CUT_SHORT[phase_of(end)]
     signature = Signature(name, role, cause, advice, end, severity or Severity(severe), said or usual)
-    return Matcher(signature, frozenset(kinds.split()), compiled)
+    return Matcher(signature, frozenset(kinds.split()), compiled, re.compile(frames) if frames else None)
 
 
 _MEMORY = "Lower the micro batch or sequence length, or shard or recompute more."
 _HOST = "Lower data loader workers or what they cache, or ask for more host memory."
+_GONE = "a data loader worker ended; the log does not say how"
 _WHO = "See whether dmesg or the scheduler says who killed it; mostly it is for want of host memory."
 _GO_ON = "Resume it from the last checkpoint, if it should continue."
 _RELAUNCH = "Relaunch from the last complete checkpoint."
@@ -272,6 +278,15 @@ SIGNATURES: tuple[Matcher, ...] = (
         said="terminated",
     ),
     _signature(
+        "worker_gone",
+        Role.LATE_ROOT,
+        _GONE,
+        _HOST,
+        kinds="traceback",
+        pattern=r"^(?:ConnectionResetError|ConnectionRefusedError|EOFError|BrokenPipeError|FileNotFoundError)\b",
+        frames=r"\bresource_sharer\.py\b|\brebuild_storage_",  # what it had made was to be fetched from it
+    ),
+    _signature(
         "teardown",
         Role.CASCADE,
         "another process failed first",
@@ -375,7 +390,7 @@ SIGNATURES: tuple[Matcher, ...] = (
     _signature(
         "worker_gone",
         Role.LATE_ROOT,
-        "a data loader worker ended; the log does not say how",
+        _GONE,
         _HOST,
         kinds="worker",
         pattern=r"exited unexpectedly",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -11,7 +12,8 @@ import numpy as np
 from runwatch.alerts.rules.baseline import Floats, Segments, positive, take
 from runwatch.alerts.rules.common.beginning import EARLY
 from runwatch.alerts.rules.common.context import Recent
-from runwatch.alerts.rules.common.roles import SIZE, role
+from runwatch.alerts.rules.common.curriculum import Curriculum
+from runwatch.alerts.rules.common.roles import BATCH, LESSON, SIZE, role
 from runwatch.core.block import Block, Samples
 from runwatch.core.fold.eta import unwrapped
 from runwatch.core.metrics import SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC
@@ -24,7 +26,7 @@ TIMES = (STEP_TIME, BETWEEN)
 """Sources that grow when a run slows down."""
 _APART = 20.0
 """Seconds between two of these times that are compared, at least: most are printed in whole seconds."""
-BATCH = "global batch size"
+_GLOBAL = "global batch size"
 _TOKENS = 256
 _STALE = 256
 """Rows in which a bar that resumes may repeat its first rate: tqdm measures again after as many steps."""
@@ -123,7 +125,7 @@ class _Start:
 
 
 class Speed:
-    """Chooses the source, cuts it at restarts, and takes out what a larger batch or model explains.
+    """Chooses the source, cuts it at restarts and where work grows for long, and takes out what it explains.
 
     With `stamps`, the times that lines print say it where nothing else does, with what is between steps.
     """
@@ -132,6 +134,7 @@ class Speed:
         self._stamps = _Stamps() if stamps else None
         self._source = len(SOURCES)
         self._segments: dict[str, Segments] = {}
+        self._curriculum = Curriculum((LESSON, BATCH))
         self._batch, self._size = _Work(), _Work()
         self._tokens = Recent(_TOKENS)
         self._starts: dict[str, _Start] = {}
@@ -139,6 +142,7 @@ class Speed:
     def pieces(self, block: Block, skip: int) -> list[Piece]:
         """Return what a block contains, without the first `skip` rows after each start."""
         self._tokens.push(block.samples.get(TOKENS_PER_SEC))
+        cuts = [*block.restarts, *self._curriculum.begins(block)]
         found: list[Piece] = []
         until = np.inf
         for number, metric in enumerate(SOURCES[: self._source + 1]):
@@ -148,16 +152,16 @@ class Speed:
                 segments = self._segments.setdefault(metric, Segments())
                 chosen = samples if until == np.inf else take(samples, samples.offset < until)
                 if metric == STEP_TIME:
-                    chosen = self._batch.divide(chosen, block.samples.get(BATCH))
+                    chosen = self._batch.divide(chosen, block.samples.get(_GLOBAL))
                     chosen = self._size.divide(chosen, _size(block))
-                for restarted, piece in segments.split(chosen, block.restarts):
+                for restarted, piece in segments.split(chosen, cuts):
                     found.append(self._piece(metric, restarted, piece, skip))
                 until = min(until, float(samples.offset[0]))
             elif metric in self._segments:
-                self._segments[metric].split(None, block.restarts)
-        return found + self._between(block, until, skip)
+                self._segments[metric].split(None, cuts)
+        return found + self._between(block, until, skip, cuts)
 
-    def _between(self, block: Block, until: float, skip: int) -> list[Piece]:
+    def _between(self, block: Block, until: float, skip: int, cuts: Sequence[int]) -> list[Piece]:
         """Return the times between lines before the first source, if there is one."""
         stamps, moments = self._stamps, block.moments
         if self._source < len(SOURCES):
@@ -166,7 +170,7 @@ class Speed:
             return []
         rows = None if moments is None else take(moments, moments.offset < until)
         samples = stamps.between(rows) if rows is not None and len(rows) else None
-        pieces = self._segments.setdefault(BETWEEN, Segments()).split(samples, block.restarts)
+        pieces = self._segments.setdefault(BETWEEN, Segments()).split(samples, cuts)
         return [self._piece(BETWEEN, restarted, piece, skip) for restarted, piece in pieces]
 
     def _piece(self, metric: str, restarted: bool, piece: Samples, skip: int) -> Piece:

@@ -25,7 +25,7 @@ from its first row is of a part that is switched off, or of an agent that only l
 yet; losses of
 preferences may truly be zero, with gradients that are finite and not zero; those of
 policies are zero where all answers of a group earn the same: a loss that has been
-negative, or is printed with rewards, is masked NaN only with norms that are not finite.
+negative (-0.0 too), or is printed with rewards, is masked NaN only with norms that are not finite.
 
 Source: the documentation of Trainer's logging_nan_inf_filter.
 """
@@ -56,6 +56,11 @@ _LAST = 0.01
 """Loss that may be one unit of its last printed digit."""
 _LEARNT = 0.97
 """Of the validation loss before the zeros, below which something is learned in spite of them."""
+
+
+def _is_signed(values: np.ndarray) -> bool:
+    """Whether a value is below zero, or -0.0: what is printed is minus something that may be 0."""
+    return bool((np.signbit(values) & (values <= 0)).any())
 
 
 def _bad(norms: np.ndarray, may_be_zero: bool) -> np.ndarray:
@@ -111,7 +116,7 @@ class MaskedNan(MetricRule, RankRule):
     """Offset from which another loss was printed that was not zero."""
     _now: _Stretch = field(default_factory=_Stretch, init=False, repr=False)
     _signed: bool = field(default=False, init=False, repr=False)
-    """Whether there was a loss below zero."""
+    """Whether there was a loss below zero, or -0.0."""
     _open: str = field(default="", init=False, repr=False)
     _firing: Severity = field(default=Severity.CRITICAL, init=False, repr=False)
     _others: int = field(default=0, init=False, repr=False)
@@ -135,7 +140,7 @@ class MaskedNan(MetricRule, RankRule):
     def walk(self, rows: Samples) -> list[Finding]:
         """Judge the next rows."""
         found = self._walk(rows)
-        self._signed = self._signed or bool((rows.value < 0).any())
+        self._signed = self._signed or _is_signed(rows.value)
         return found
 
     def _walk(self, rows: Samples) -> list[Finding]:
@@ -266,7 +271,7 @@ class MaskedNan(MetricRule, RankRule):
         """Return the first of the rows [row, high) at which gradients say that a loss of zero is none."""
         while row < high:
             offset = float(rows.offset[row])
-            may_be_zero = self._signed or bool((rows.value[:row] < 0).any()) or self._rewards.known(offset)
+            may_be_zero = self._signed or _is_signed(rows.value[: row + 1]) or self._rewards.known(offset)
             norms = self._grad.until(offset, self.zeros).value
             if _bad(norms, may_be_zero).any() or (self._now.above and not (len(norms) or may_be_zero)):
                 return row

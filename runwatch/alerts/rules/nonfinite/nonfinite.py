@@ -2,12 +2,12 @@
 
 Reason: a NaN loss never recovers by itself and burns the rest of the budget.
 Formula: the first non-finite training loss is critical, and so is a validation loss unless the training
-loss is finite. A non-finite gradient norm, or such a validation loss alone, is a warning, and critical from
-`grad_count` in `grad_window` samples on or when the loss is non-finite too. Latched until
-`streak` finite samples in a row. There is no warm-up. Lines that say of a loss that it is NaN
-and are no records, `Loss: nan`, are a warning from the `lines`-th on, and critical from four
-times as many where no loss is read; a restart ends that. They are a note where finite losses of
-training are printed between them: an evaluation prints one that it does not compute.
+loss is finite. A gradient norm that is NaN, or such a validation loss alone, is a warning, an infinite norm
+without a printed loss scale a note, and all are critical from `grad_count` in `grad_window` samples on or
+when the loss is non-finite too. Latched until `streak` finite samples in a row. There is no warm-up. Lines
+that say of a loss that it is NaN and are no records, `Loss: nan`, are a warning from the `lines`-th on, and
+critical from four times as many where no loss is read; a restart ends that. They are a note where finite
+losses of training are printed between them: an evaluation prints one that it does not compute.
 
 Example: 'loss is NaN since step 31,216', critical at the first such row.
 
@@ -16,11 +16,11 @@ checkpoint before that step, with a lower learning rate or without the batches t
 followed it. A gradient norm alone that is skipped (fp16) can be watched. Of a throughput or a time,
 check how the program measures it.
 
-Traps: fp16 loss scaling overflows by design (an info while the scale searches
-its level); metrics that are non-finite from their first sample were never
-computed (z-scores, averages over no steps), but for a loss of held-out data, which counts as such
-lines do; a gradient norm that was never finite is not that of the updates while losses are finite,
-since no weights survive one: a note, unless the loss does not fall in `grad_window` rows (critical
+Traps: fp16 loss scaling overflows by design (an info while the scale searches its level), and once more
+whenever it tries a higher scale, even where no scale is printed; metrics that are non-finite from their
+first sample were never computed (z-scores, averages over no steps), but for a loss of held-out data, which
+counts as such lines do; a gradient norm that was never finite is not that of the updates while losses are
+finite, since no weights survive one: a note, unless the loss does not fall in `grad_window` rows (critical
 after `scale_search`); a perplexity overflows although
 its loss is finite; what follows from a NaN loss is not news; means over the episodes
 that ended are NaN in an interval in which none did, a share of a variance is where
@@ -254,7 +254,8 @@ class NonFinite(RankRule):
         before = np.flatnonzero(np.isfinite(samples.value[:row]))
         if len(before):
             watch.last = (float(samples.value[before[-1]]), place(samples, int(before[-1])))
-        severity = self._severity(metric, offset, watch.rows + row, many=many)
+        infinite = bool(np.isinf(samples.value[row]))
+        severity = self._severity(metric, offset, watch.rows + row, many=many, infinite=infinite)
         if metric == GRAD_NORM and watch.last is None:
             severity = self._never_finite(watch, offset, watch.rows + row) or severity
         if _is_rounded(metric, samples.value[row]) or self._uncomputed(metric, watch, offset):
@@ -277,7 +278,7 @@ class NonFinite(RankRule):
         )
         return [(offset, finding)]
 
-    def _severity(self, metric: str, offset: float, row: int, *, many: bool) -> Severity:
+    def _severity(self, metric: str, offset: float, row: int, *, many: bool, infinite: bool) -> Severity:
         if metric in _FATAL or _validates(metric):
             alone = newest(self._recent[LOSS], offset) is not None  # not if it is that loss itself
             return Severity.WARNING if alone and not many else Severity.CRITICAL
@@ -288,7 +289,9 @@ class NonFinite(RankRule):
                 searching = row < self.scale_search
                 # the scaler skips the step and halves its scale
                 return Severity.CRITICAL if many and not searching else Severity.INFO
-            return Severity.CRITICAL if many or loss_bad else Severity.WARNING
+            if many or loss_bad:
+                return Severity.CRITICAL
+            return Severity.INFO if infinite and scale is None else Severity.WARNING
         harmless = any(word in metric.lower() for word in _HARMLESS) or over_episodes(metric)
         return Severity.INFO if loss_bad or harmless else Severity.WARNING
 

@@ -3,7 +3,8 @@
 Reason: labels that do not fit, a detached graph or a rate far too small look like training: numbers
 move, and nothing is learned. Formula, after `rows` rows, after an eighth of them that cover `epochs`
 epochs or ten times `rows` steps, a sixteenth that cover `few` epochs, or a quarter that cover `seen`
-epochs where the loss is still at chance, or an eighth whose gradient norms are all 0: the median loss of
+epochs where the loss is still at chance, an eighth whose gradient norms are all 0, or a quarter that cover
+a fifth of those steps while the learning rate is printed as 0: the median loss of
 the last quarter of them is not lower than that of the first by more than max(`least`, 2 standard errors
 of the two medians), or both are at ln(k) of fewer than ten classes. Sooner where all rows of `few`
 epochs are within `chance` of ln(k), or an eighth of the rows are and differ by less than 0.2 %, or a
@@ -180,11 +181,13 @@ class NeverLearns(RankRule):
         span = float(np.ptp(first))  # 0: perhaps the numbers are rounded
         moves = 0 < span < 4 * _FLAT
         steps = (moves or count >= self.rows // 4) and step - self._steps[0] >= _STEPS * self.rows
+        idle = count >= self.rows // 4 and 5 * (step - self._steps[0]) >= _STEPS * self.rows
+        idle = idle and not self._highest_rate(offset, np.inf)
         self._done = count == self.rows
         quarter = count // 4
         chance = self._at_chance(first[:quarter], first[-quarter:])
         seen = bool(chance) and count >= self.rows // 4 and passed >= self.seen
-        enough = self._done or epochs or steps or seen or self._dead(offset)
+        enough = self._done or epochs or steps or seen or idle or self._dead(offset)
         if not enough or began_elsewhere(self._steps) or offset >= self._players.first:
             return None
         (start, end), (sigma, noise) = spread(np.stack([first[:quarter], first[-quarter:]]), 0.0)
@@ -194,7 +197,7 @@ class NeverLearns(RankRule):
         self._done = self._done or bool(fell or end - start > log1p(0.05))
         if abs(start - end) > max(log1p(self.least), 2 * error) and (fell or end - start > log1p(0.05)):
             return None
-        cause = self._cause(float(end), offset)
+        cause = self._cause(float(end), offset) or (_IDLE if idle and noise <= _NOISY else "")
         whole = count == self.rows
         flat = (moves and (whole or steps)) or (epochs and span < 4 * _FLAT)
         if not (cause or flat):
@@ -231,8 +234,10 @@ class NeverLearns(RankRule):
         same = len(losses) == 1 and is_telling(losses[0])
         levels = {guessing(loss, self.chance) for loss in losses.tolist()}
         still = len(first) >= self.rows // 8 and np.ptp(first) < _STILL
-        chance = len(levels) == 1 and 0 not in levels and (still or self._passed(offset) >= self.few)
-        return (same or (chance and not falls(first, 1.0))) and not began_elsewhere(self._steps)
+        passed = self._passed(offset)
+        chance = len(levels) == 1 and 0 not in levels and (still or passed >= self.few)
+        rests = chance and not falls(first, 2.0 if passed >= 2 * self.few else 1.0)
+        return (same or rests) and not began_elsewhere(self._steps)
 
     def _stays(self, first: Floats, offset: float) -> bool:
         """Whether few rows, of many epochs, do not fall in the least, nor have fallen at once."""
@@ -286,12 +291,16 @@ class NeverLearns(RankRule):
     def _cause(self, level: float, offset: float) -> str:
         if guessing(grow(level), self.chance):
             return "it is at the level of guessing"
-        recent = self._rate.until(offset, 512)
-        rates = recent.value[recent.offset >= self._begin]
-        highest = float(np.max(rates, initial=0.0, where=np.isfinite(rates)))
+        highest = self._highest_rate(offset, 0.0)
         if 0 < highest < self.rate:
             return f"the learning rate was never above {highest:.2g}"
         return "the gradient norm is exactly 0: no gradient reaches the weights" if self._dead(offset) else ""
+
+    def _highest_rate(self, offset: float, unknown: float) -> float:
+        """Return the highest learning rate up to `offset`; `unknown` if none is printed."""
+        recent = self._rate.until(offset, 512)
+        rates = recent.value[(recent.offset >= self._begin) & np.isfinite(recent.value)]
+        return float(rates.max()) if len(rates) else unknown
 
     def _dead(self, offset: float) -> bool:
         """Whether all gradient norms up to `offset` were exactly 0."""
@@ -370,4 +379,5 @@ class NeverLearns(RankRule):
         return [self.say(Verdict.CLEAR, self._firing, title, place(rows, 0), metric=LOSS)]
 
 
+_IDLE = "the learning rate is printed as 0"
 _ADVICE = "Check that labels match inputs, that gradients reach the weights, and the learning rate."

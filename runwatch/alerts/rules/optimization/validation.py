@@ -2,29 +2,32 @@
 
 Reason: when validation rises while training falls the run learns its data by heart,
 and the checkpoint to keep is an old one.
-Formula: evaluations in a row, `evals` of them and at least `part` of all so far (24 at most), above the
-lowest median of three (the best of many is low by chance) by max(ln(1 + `rise`), 4 s) and by `waves` times
-the highest rise that was lost again by half; after at least `least` evaluations, while the median training
-loss of 64 rows has not risen since the best. Two in a row that are `jump` times, and 8 s, above the two
-before them are reported sooner, unless single ones have risen half as high twice. All in logarithms, and of
-a perplexity where no validation loss is printed. However they scatter, those since the best rise if the
-order of the newest 24, `trend` at least, says so (the test of Mann and Kendall), and as many as above are
-`costly` above the lowest median. However few or noisy they are: where half of all evaluations, three at
-least, lie behind the best, and the training loss of the newest three fell by `learned` and is below them, a
-rise counts the more the longer it has lasted: the median of the newest three is above the lowest median by
-one part in as many as lie behind the best, by `rise`, and by what single ones have risen twice and lost
-again; above the best itself, where the training loss is below half of that and those since scatter by less
-than half of the rise. And where the first or second was the best, and `least` since are all `jump` times as
-high, and scatter by less than half of that, whatever the training loss did. A note; a warning where they
-jumped, have risen for so long, or came nowhere near the first again, or as many are `costly` above the
-lowest median, unless the training loss is higher, or fewer than 24 in a row are above a best that is of the
-untrained model, and that of guessing, ln(k): batch norms may know their data later than weights do.
+Formula: in logarithms, and of a perplexity where no validation loss is printed. The signs of it, first to
+last; `long` is `evals` evaluations and at least `part` of all so far, 24 at most:
+- it rises: the newest `long` are above the lowest median of three (the best of many is low by chance) by
+  ln(1 + `rise`), 4 s and `waves` times the highest rise that was lost again by half; there are `least` at
+  least, and the training loss, the median of 64 rows, is not above that at the best;
+- it jumped: two in a row are `jump` times, and 8 s, above the two before them, and single ones have not risen
+  half as high twice;
+- it lost what it had: the first or second was the best, and `least` since are all `jump` times as high, and
+  scatter by less than half of that, whatever the training loss did;
+- it wastes the run: half of all evaluations, three at least, lie behind the best, while the training loss
+  fell by `learned` and below them; the median of the newest three is above the lowest median by `rise`, by
+  one part in as many as lie behind the best, and by what single ones have risen twice and lost again; above
+  the best itself, where the training loss is below half of that and those since scatter by less than half
+  of the rise;
+- it drifts: the order of the newest `trend` to 24 since the best says so (the test of Mann and Kendall), the
+  newest `long` are `costly` above the lowest median, and the training loss is as for a rise.
+A warning where it jumped, lost what it had, wastes the run, or the newest `long` are `costly` above the
+lowest median; else a note. A note alone while a learning rate rises that had fallen by half; while a score
+of held-out data still rises, by a hundredth in half of the evaluations since the best, and the loss has
+neither jumped nor doubled; and, unless it wastes the run, where the training loss is higher, or fewer than 24
+in a row are above a best that is that of guessing, ln(k), by the untrained model: batch norms may know their
+data later than weights do.
 Reported again when the rise has grown by half or becomes a warning; ends with an evaluation near the best,
 or a median of three where the rise is within the noise.
-s is the noise of one evaluation: the 90th percentile of how far one is above the line
-between its neighbors, of the newest 12 or 48, whichever is more, times 1 + 4 / n for the
-few that n are. Only evaluations before the rise count, or those of a rise that was lost
-again; where fewer than eight are known, those of the rise count too.
+s is the noise of one evaluation: the 90th percentile of how far one is above the line between its
+neighbors, before the rise, of the newest 12 or 48, whichever is more, times 1 + 4 / n for the few that n are.
 
 Example: 'val loss is 8% above its best of 2.984 at step 2,418': it overfits.
 
@@ -40,9 +43,8 @@ log where one was seen; the more often a run evaluates, the more often three in 
 high by chance, so that a rise must last for a part of the run; losses near zero wander by
 ratios, and come back, which no overfitting does; lines of one running evaluation (the
 same step, no training between) are one evaluation; a loss above zero is not compared with a
-training loss below it, as of a policy; a learning rate that rises again, after it had fallen by
-half, undoes what it had brought, so that there is a note alone; when the training loss rises too it
-diverges, and other rules say so.
+training loss below it, as of a policy; a learning rate that rises again undoes what its fall had brought;
+when the training loss rises too it diverges, and other rules say so.
 
 Source: early stopping as in Prechelt, 1998, with the noise measured.
 """
@@ -52,6 +54,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from math import ceil, log
 from typing import ClassVar
 
@@ -61,57 +64,35 @@ from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshol
 from runwatch.alerts.rules.baseline import grow, middle
 from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.common.context import Recent, lr_returned
-from runwatch.alerts.rules.common.evaluations import is_perplexity
+from runwatch.alerts.rules.common.evaluations import Scores, is_perplexity
 from runwatch.alerts.rules.common.falling import falls
+from runwatch.alerts.rules.common.scatter import Scatter
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.common.wording import above
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LEARNING_RATE, LOSS, VAL_BPB, VAL_LOSS, label
 
-_PEAK = 1 / (1.2816 * 6**0.5)
-"""Scales the 90th percentile of second differences to the deviation of a Gaussian."""
-_FEW = 8
-"""Evaluations before a rise of which the noise can be measured without those of the rise."""
-_NEWEST = 12
-"""Evaluations that show the noise of now."""
 _ANEW = 1.5
 """Multiple of the rise reported last that is news."""
 _NEAR = 6
 """Training rows that the newest two are compared with."""
 _TREND = 2.3
 """Standard errors by which evaluations rise that are also much higher than the best."""
+_WORSE = 1.03
+"""Multiple of the training loss at the best above which training got worse too."""
 _LONGEST = 24
 """The most evaluations in a row that a rise must last."""
+_SURER = 2.0
+"""Multiple of the best up to which surer answers explain a rise, while more of them are right."""
 _THREE = 3
 """Newest evaluations whose median is compared, and during which the training loss is."""
 
 
-class _Noise:
-    """How far single evaluations scatter upwards."""
+class _Sign(Enum):
+    """What shows that a validation loss gets worse."""
 
-    def __init__(self) -> None:
-        self._peaks: deque[float] = deque(maxlen=48)
-        self._waiting: deque[float] = deque(maxlen=48)
-        """Those of a rise that may last: they are noise if it comes back."""
-
-    def take(self, bend: float, *, calm: bool) -> None:
-        """Take the newest second difference; `calm` if no rise is continuing."""
-        self._waiting.append(max(0.0, -bend))
-        if calm:
-            self._peaks += self._waiting
-            self._waiting.clear()
-
-    def deviation(self) -> float:
-        """Return the deviation of one evaluation; infinite if hardly any is known."""
-        peaks = [*self._peaks] if len(self._peaks) >= _FEW else [*self._peaks, *self._waiting]
-        return max(_spread(peaks), _spread(peaks[-_NEWEST:]))
-
-
-def _spread(peaks: list[float]) -> float:
-    """Return a deviation that is likely to be no less than the true one, however few the peaks."""
-    count = len(peaks)
-    return _PEAK * sorted(peaks)[int(0.9 * count)] * (1 + 4 / count) if count > 2 else np.inf
+    RISES, JUMPED, LOST, WASTES, DRIFTS = range(5)
 
 
 @dataclass
@@ -121,6 +102,10 @@ class _Watch:
     count: int = 0
     best: float = np.inf
     where: Place | None = None
+    at: float = np.inf
+    """Where it is, in the log."""
+    scores: tuple[dict[str, float], ...] = ({}, {})
+    """The highest scores up to a quarter or more of the evaluations since, and up to half or more."""
     low: float = np.inf
     """Lowest median of three evaluations in a row: the best of many is low by chance."""
     untrained: bool = False
@@ -145,11 +130,11 @@ class _Watch:
     single: Waves = field(default_factory=Waves)
     lasting: Waves = field(default_factory=Waves)
     """Rises of single evaluations, and of as many in a row as a rise must last, that came back."""
-    noise: _Noise = field(default_factory=_Noise)
+    noise: Scatter = field(default_factory=Scatter)
     perplexity: bool = False
     """Whether it is exp(loss)."""
     scatters: bool = False
-    """Whether what fires is within the noise: only the order of the evaluations shows it, or all since."""
+    """Whether what fires is within the noise: only all evaluations since the best show it."""
     firing: Severity | None = None
     reported: float = 0.0
     """Rise, in ln, that was reported last."""
@@ -186,6 +171,7 @@ class Validation(RankRule):
 
     _recent: Recent = field(default_factory=Recent, init=False, repr=False)
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
+    _scores: Scores = field(default_factory=Scores, init=False, repr=False)
     _watches: dict[str, _Watch] = field(default_factory=dict, init=False, repr=False)
     _loss: float = field(default=np.inf, init=False, repr=False)
     """Offset of the first validation loss: a perplexity says the same."""
@@ -194,6 +180,7 @@ class Validation(RankRule):
         """Judge the validation losses of a block."""
         self._recent.push(block.samples.get(LOSS))
         self._rate.push(block.samples.get(LEARNING_RATE))
+        self._scores.push(block)
         found: list[Finding] = []
         if VAL_LOSS in block.samples:
             self._loss = min(self._loss, float(block.samples[VAL_LOSS].offset[0]))
@@ -225,7 +212,11 @@ class Validation(RankRule):
             watch.best, watch.where, watch.above, watch.behind = value, where, 0, 0
             watch.untrained = watch.count == 1 and len(self._trained(watch)) <= 1
             watch.train, watch.lately = self._train(watch), self._lately(watch)
+            highest = self._scores.best(watch.offset)
+            watch.at, watch.scores = watch.offset, (highest, highest)
             return self._end(metric, watch, where)
+        if not watch.behind & (watch.behind - 1):  # 1, 2, 4, 8 and so on
+            watch.scores = (watch.scores[1], self._scores.best(watch.offset))
         if watch.firing and self._is_back(watch, log(value / watch.best), margin):
             return self._end(metric, watch, where)
         if watch.firing:
@@ -236,6 +227,7 @@ class Validation(RankRule):
         """Report a rise again once it has grown by half, or costs enough for a warning."""
         rise = log(value / watch.best)
         worse = watch.firing is Severity.INFO and self._is_grave(watch, value, self._costs(watch))
+        worse = worse and not self._surer(watch, value)
         if rise < _ANEW * watch.reported and not worse:
             return []
         watch.reported = rise
@@ -245,26 +237,40 @@ class Validation(RankRule):
     def _begins(
         self, metric: str, watch: _Watch, where: Place, value: float, *, jumped: bool
     ) -> list[Finding]:
-        train = self._train(watch)
-        if train < 0:  # what an agent minimizes is no loss that an evaluation repeats
+        if self._train(watch) < 0:  # what an agent minimizes is no loss that an evaluation repeats
             return []
-        learns = not train > 1.03 * watch.train
-        long = self._long(watch)
-        rising = watch.above >= long and watch.count >= self.least and learns
-        sure = jumped or rising
-        lost = watch.behind >= self.least and not sure and self._lost(watch)
-        watch.scatters = not sure and (lost or self._wastes(watch) or (learns and self._trends(watch, long)))
-        if not (sure or watch.scatters):
+        sign = self._sign(watch, jumped=jumped)
+        if sign is None:
             return []
-        grave = self._is_grave(watch, value, jumped or lost or self._costs(watch))
+        watch.scatters = sign not in (_Sign.RISES, _Sign.JUMPED)
+        far = jumped or sign is _Sign.LOST or self._costs(watch)
+        grave = self._is_grave(watch, value, far) and (jumped or not self._surer(watch, value))
         watch.firing = Severity.WARNING if grave else Severity.INFO
         watch.reported, watch.since = log(value / watch.best), where
-        return [self._finding(metric, watch, where, value, rising=not jumped or rising)]
+        return [self._finding(metric, watch, where, value, rising=sign is not _Sign.JUMPED)]
+
+    def _sign(self, watch: _Watch, *, jumped: bool) -> _Sign | None:
+        """Return the first sign that it gets worse; None if it does not."""
+        learns = not self._train(watch) > _WORSE * watch.train
+        if watch.above >= self._long(watch) and watch.count >= self.least and learns:
+            return _Sign.RISES
+        if jumped:
+            return _Sign.JUMPED
+        if watch.behind >= self.least and self._lost(watch):
+            return _Sign.LOST
+        if self._wastes(watch):
+            return _Sign.WASTES
+        return _Sign.DRIFTS if learns and self._drifts(watch) else None
 
     def _is_grave(self, watch: _Watch, value: float, far: bool) -> bool:
         """Whether it costs the run: a rise is `far`, or has lasted, and no schedule has just begun again."""
         far = far and not value < self._train(watch) and not watch.guesses
         return (far or self._wastes(watch)) and not lr_returned(self._rate, watch.offset, 128)
+
+    def _surer(self, watch: _Watch, value: float) -> str:
+        """Return a score that still gets better: wrong answers cost more the surer they are; or ""."""
+        high = value > _SURER * watch.best
+        return "" if high else self._scores.rising(watch.scores[0], watch.at, watch.offset)
 
     def _is_back(self, watch: _Watch, rise: float, margin: float) -> bool:
         """Whether a rise is over: within the noise, the median of three shows that."""
@@ -293,12 +299,12 @@ class Validation(RankRule):
         now = newest if watch.perplexity else grow(newest)
         return costs and lately < min(now, (1 - self.learned) * watch.lately)
 
-    def _trends(self, watch: _Watch, long: int) -> bool:
+    def _drifts(self, watch: _Watch) -> bool:
         """Whether the evaluations since the best rise, by their order, far, and more than they did before."""
         known = min(watch.behind, len(watch.newest))
         if not self._costs(watch):
             return False
-        if min(list(watch.newest)[-long:]) - watch.low <= self.waves * watch.lasting.highest:
+        if min(list(watch.newest)[-self._long(watch) :]) - watch.low <= self.waves * watch.lasting.highest:
             return False
         return known >= self.trend and falls(-np.array(watch.newest)[-known:], _TREND)
 
@@ -310,9 +316,11 @@ class Validation(RankRule):
         if rising:
             best = f"its best of {watch.best:.4g} at {watch.where}"
             title = f"{label(metric)} {above(value / watch.best - 1, best)}"
-            learns = watch.train > 0 and not self._train(watch) > 1.03 * watch.train
+            learns = watch.train > 0 and not self._train(watch) > _WORSE * watch.train
             cause = "it overfits: the training loss did not rise" if learns else ""
             cause = "it has never been better than guessing" if watch.guesses else cause
+            if cause and (score := self._surer(watch, value)):
+                cause = f"more answers are right, but the wrong ones are surer: {label(score)} still rises"
         else:
             times = value / grow(watch.newest[-3])
             title = f"{label(metric)} jumped to {value:.4g}, {times:.1f} times what it was, and stays there"

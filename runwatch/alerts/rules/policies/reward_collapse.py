@@ -4,13 +4,13 @@ Reason: policies forget, and exploit errors of the reward model until an update 
 them; the best of the run is then a checkpoint that lies behind.
 Formula: level is the median of 32 rows, taken every 16 rows; best is the highest so
 far, low the lowest before it. Fires when best - level is above max(`part` of best -
-low, `z` deviations of a single row, now or at the best) at `persist` such points in a
+low, `z` deviations of a single row, about its trend, now or at the best) at `persist` such points in a
 row; where the reward had not risen by that much before, it must fall by twice the
 noise and by a fifth of itself. A warning; a note of what is less than `waves` times as deep as the reward
 has fallen, and come back from, twice, or begins while a rate of exploration falls and is above `explores`.
-Ends when half of what was lost is back. At the end of a log, however few its rows: the newest half of
-them, eight at least, all below the first two, and in the middle by `part` of the lower one and by `z`
-deviations: a warning.
+Ends when half of what was lost is back. At the end of a log half as many points are enough; and however few
+its rows: the newest half of them, eight at least, all below the first two, and in the middle by `part` of the
+lower one and by `z` deviations: a warning.
 
 Example: 'the reward is 0.12, down from its best of 0.81 at step 640': it had learned
 from 0.1, and lost nearly all of it.
@@ -39,7 +39,7 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import NOWHERE, Place, place, threshold
-from runwatch.alerts.rules.baseline import Windows, jitter, median, middle, spread
+from runwatch.alerts.rules.baseline import Floats, Windows, jitter, median, middle, spread
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.roles import EXPLORATION, REWARD, cast, of_episode
 from runwatch.alerts.rules.common.waves import Waves
@@ -51,6 +51,8 @@ from runwatch.core.metrics import label
 _WIDTH, _HOP = 32, 16
 _FEW = 8
 """Rows that may be all there is."""
+_LINEAR = 0.8
+"""Part of the variance of a window from which its trend is what it shows."""
 _LEAST = 0.2
 """Part of a reward that had not risen that is worth a finding, however little it scatters."""
 
@@ -75,6 +77,10 @@ class _Reward:
     newest: deque[float] = field(default_factory=lambda: deque(maxlen=_FEW))
     begin: Place = NOWHERE
     """The first of those."""
+    level: float = np.nan
+    """The newest one."""
+    scatter: float = np.inf
+    """A row's deviation now."""
     under: int = 0
     since: Place = NOWHERE
     """Where it went down."""
@@ -126,12 +132,16 @@ class RewardCollapse(SeriesRule):
         return [self._clear(metric, before, place(rows, 0))] if before is not None and before.firing else []
 
     def elapse(self, status: Status) -> Sequence[Finding]:
-        """Compare with the first rows when no more can come."""
+        """Judge what is known when no more can come, and compare with the first rows."""
         if status.live and not status.finished:
             return ()
-        return [
-            self._sink(name, reward) for name, reward in self._rewards.items() if self._sank(name, reward)
-        ]
+        found = []
+        for name, reward in self._rewards.items():
+            if not reward.firing and reward.under >= self.persist / 2:
+                found.append(self._falls(name, reward, np.inf))
+            elif self._sank(name, reward):
+                found.append(self._sink(name, reward))
+        return found
 
     def _sank(self, metric: str, reward: _Reward) -> bool:
         """Whether the newer half of a reward is far below where it began."""
@@ -163,7 +173,7 @@ class RewardCollapse(SeriesRule):
         if not len(ends):
             return []
         levels = median(np.sort(windows, axis=1)).tolist()
-        noises = spread(windows, 0.0)[1].tolist()
+        noises = spread(_straightened(windows), 0.0)[1].tolist()
         found: list[tuple[float, Finding]] = []
         for end, level, noise in zip(ends.tolist(), levels, noises, strict=True):
             row = end - start - 1
@@ -180,7 +190,9 @@ class RewardCollapse(SeriesRule):
         here = place(rows, row)
         reward.lowest = min(reward.lowest, level)
         if level > reward.best:
-            reward.best, reward.noise, reward.where, reward.low = level, noise, here, reward.lowest
+            reward.noise = min(noise, reward.scatter)  # a window that holds the fall scatters by it
+            reward.best, reward.where, reward.low = level, here, reward.lowest
+        reward.level, reward.scatter = level, noise
         fall, gained = reward.best - level, reward.best - reward.low
         single = self.z * max(noise, reward.noise)
         flat = gained <= single
@@ -188,34 +200,39 @@ class RewardCollapse(SeriesRule):
         if reward.firing:
             if fall <= limit / 2:
                 return self._clear(metric, reward, here)
-            return self._deepens(metric, reward, level, noise)
+            return self._deepens(metric, reward)
         reward.under = reward.under + 1 if fall > limit > 0 else 0
         if reward.under == 1:
             reward.since, reward.survived = here, reward.depths.second
         if reward.under < self.persist:
             return None
-        reward.bar = np.inf if self._explores(float(rows.offset[row])) else self.waves * reward.survived
-        minor = of_episode(metric) or fall < reward.bar
-        reward.firing = Severity.INFO if minor else Severity.WARNING
-        return self._finding(metric, reward, level, noise)
+        return self._falls(metric, reward, float(rows.offset[row]))
 
-    def _deepens(self, metric: str, reward: _Reward, level: float, noise: float) -> Finding | None:
+    def _falls(self, metric: str, reward: _Reward, offset: float) -> Finding:
+        """Report a fall that has lasted up to `offset`."""
+        reward.bar = np.inf if self._explores(offset) else self.waves * reward.survived
+        minor = of_episode(metric) or reward.best - reward.level < reward.bar
+        reward.firing = Severity.INFO if minor else Severity.WARNING
+        return self._finding(metric, reward)
+
+    def _deepens(self, metric: str, reward: _Reward) -> Finding | None:
         """Report a fall again that is deeper than those that the reward has come back from."""
-        if reward.firing is Severity.WARNING or of_episode(metric) or reward.best - level < reward.bar:
+        if reward.firing is Severity.WARNING or of_episode(metric) or reward.best - reward.level < reward.bar:
             return None
         reward.firing = Severity.WARNING
-        return self._finding(metric, reward, level, noise)
+        return self._finding(metric, reward)
 
     def _explores(self, offset: float) -> bool:
         """Whether a rate of exploration still falls, and is so high that most of a reward may be chance."""
         rates = self._exploration.until(offset, _WIDTH).value
         return len(rates) > 1 and bool(self.explores < rates[-1] < rates[0])
 
-    def _finding(self, metric: str, reward: _Reward, level: float, noise: float) -> Finding:
+    def _finding(self, metric: str, reward: _Reward) -> Finding:
         return self.say(
             Verdict.FIRING,
             reward.firing or Severity.INFO,
-            f"{label(metric)} is {level:.4g}, down from its best of {reward.best:.4g} at {reward.where}",
+            f"{label(metric)} is {reward.level:.4g}, "
+            f"down from its best of {reward.best:.4g} at {reward.where}",
             reward.since,
             metric=metric,
             advice="Go back to a checkpoint near the best; lower the learning rate, or stay closer to "
@@ -223,12 +240,22 @@ class RewardCollapse(SeriesRule):
             evidence={
                 "best": reward.best,
                 "best_step": reward.where.step,
-                "now": level,
+                "now": reward.level,
                 "before_the_best": reward.low,
-                "noise": noise,
+                "noise": reward.scatter,
             },
         )
 
     def _clear(self, metric: str, reward: _Reward, where: Place) -> Finding:
         severity, reward.firing, reward.under = reward.firing or Severity.INFO, None, 0
         return self.say(Verdict.CLEAR, severity, f"{label(metric)} rises again", where, metric=metric)
+
+
+def _straightened(windows: Floats) -> Floats:
+    """Return windows (n, width) without their linear trend where they are little else: gains are no noise."""
+    along = np.arange(windows.shape[1]) - (windows.shape[1] - 1) / 2
+    slopes = windows @ along / (along @ along)
+    straight = windows - slopes[:, None] * along
+    linear = straight.var(axis=1) < (1 - _LINEAR) * windows.var(axis=1)
+    kept: Floats = np.where(linear[:, None], straight, windows)
+    return kept

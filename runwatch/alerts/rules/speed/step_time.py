@@ -25,7 +25,7 @@ when tokens per second did not fall, the new time becomes the usual one; a share
 machine's pace comes and goes; a progress bar prints a mean, which falls for long after a pause.
 Without step times, tokens or samples per second are judged, inverted; without those, the times that lines
 print, of 20 s each: they include what evaluations and checkpoints take, so that a warning takes `between`,
-and nothing is critical.
+and nothing is critical; of an agent, whose episodes last as long as it survives, all is a note.
 
 Source: FALCON, which verifies a proposed change before it is reported.
 """
@@ -45,6 +45,7 @@ from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, spread
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.fading import falls
 from runwatch.alerts.rules.common.levels import Levels
+from runwatch.alerts.rules.common.players import Players
 from runwatch.alerts.rules.common.speed import BETWEEN, TIMES, Speed
 from runwatch.alerts.rules.common.wording import longer
 from runwatch.core.block import Block, Samples
@@ -119,9 +120,11 @@ class StepTime(RankRule):
 
     _tracks: dict[str, _Track] = field(default_factory=dict, init=False, repr=False)
     _speed: Speed = field(default_factory=lambda: Speed(stamps=True), init=False, repr=False)
+    _players: Players = field(default_factory=Players, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the step times of a block."""
+        self._players.push(block)
         found: list[tuple[float, Finding]] = []
         for metric, restarted, whole, rows, slowness in self._speed.pieces(block, self.skip):
             track = self._tracks.setdefault(metric, _Track())
@@ -186,7 +189,7 @@ class StepTime(RankRule):
         if (not slow.firing and not over) or slow.under >= self.persist:
             return [self._clear(metric, track, place(here, 0))]
         self._date(metric, slow, grow(excess) - 1, track, offset)
-        if slow.firing is not None and slow.firing is not Severity.INFO and self._calms(metric, slow):
+        if slow.firing is not None and slow.firing is not Severity.INFO and self._calms(metric, slow, offset):
             calm = self._clear(metric, track, place(here, 0), "the worst of the slowdown is over")
             track.shift = _Shift(slow.where, slow.step, slow.tokens, slow.points, slow.steep, slow.newest)
             return [calm]
@@ -200,7 +203,7 @@ class StepTime(RankRule):
             return [self._clear(metric, track, place(here, 0))]
         sure = grow(min(slow.newest)) - 1  # what makes it more severe must persist too
         severity = Severity.INFO
-        if sure >= self._least(metric) and not self._passes(metric, track, slow, level, lasted):
+        if sure >= self._least(metric, offset) and not self._passes(metric, track, slow, level, lasted):
             steep = lasted * slow.steep / slow.points if slow.steep >= self.persist else 0
             grave = steep >= self.critical_seconds and metric != BETWEEN
             severity = Severity.CRITICAL if grave else Severity.WARNING
@@ -221,19 +224,22 @@ class StepTime(RankRule):
 
     def _date(self, metric: str, slow: _Shift, more: float, track: _Track, offset: float) -> None:
         """Note where a slowdown, by now a fraction `more`, began to be notable."""
-        if more < self._least(metric):
+        if more < self._least(metric, offset):
             slow.notable = None
         elif slow.notable is None:
             onset = place(track.recent.until(offset, _NOW // 2), 0)
             slow.notable = onset if slow.points > 1 else slow.where
 
-    def _least(self, metric: str) -> float:
+    def _least(self, metric: str, offset: float) -> float:
         """Return the slowdown below which it is a note."""
-        return max(self.notable, self.between) if metric == BETWEEN else self.notable
+        if metric != BETWEEN:
+            return self.notable
+        return np.inf if self._players.noted <= offset else max(self.notable, self.between)
 
-    def _calms(self, metric: str, slow: _Shift) -> bool:
+    def _calms(self, metric: str, slow: _Shift, offset: float) -> bool:
         """Whether little is left of a slowdown that was a warning."""
-        return len(slow.newest) == self.persist and grow(max(slow.newest)) - 1 < _CALM * self._least(metric)
+        calm = _CALM * self._least(metric, offset)
+        return len(slow.newest) == self.persist and grow(max(slow.newest)) - 1 < calm
 
     def _passes(self, metric: str, track: _Track, slow: _Shift, level: float, lasted: float) -> bool:
         """Whether a slowdown is no news or costs next to nothing."""
