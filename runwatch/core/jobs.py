@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from runwatch.core.batch import NODE
 from runwatch.core.ending import ENDED
-from runwatch.core.run_order import begun, urgency
+from runwatch.core.run_order import urgency
 from runwatch.core.snapshot import IncidentRow, RankRow, RunRow
 
 SLOW = 1.3
@@ -122,7 +122,8 @@ def odd_nodes(parts: Sequence[Part]) -> list[IncidentRow]:
 
 def silent_nodes(parts: Sequence[Part]) -> list[Part]:
     """Return the parts that continue, but have not written for long, while others have."""
-    alive = [part for part in parts if not part.unseen and begun(part.row) and part.row.phase not in ENDED]
+    begun = [part for part in parts if not part.unseen and part.row.progress.begun]
+    alive = [part for part in begun if part.row.phase not in ENDED]
     newest = min((part.row.age for part in alive if part.row.age is not None), default=0.0)
     return [part for part in alive if part.row.age is not None and part.row.age > newest + SILENT]
 

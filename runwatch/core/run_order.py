@@ -10,11 +10,6 @@ from runwatch.core.snapshot import RunRow
 _DAY = 86_400.0
 
 
-def begun(row: RunRow) -> bool:
-    """Return whether a step or an epoch of a run is known."""
-    return (row.progress.step, row.progress.epoch) != (None, None)
-
-
 def urgency(row: RunRow) -> tuple[bool, bool, bool, bool, float, list[tuple[str, int]], str]:
     """Return a sort key: what is wrong first, then what is running, then what has ended, the newest first.
 
@@ -26,7 +21,7 @@ def urgency(row: RunRow) -> tuple[bool, bool, bool, bool, float, list[tuple[str,
     return (
         not (recent and row.critical),
         rests,
-        not begun(row),
+        not row.progress.begun,
         not row.warning,
         age,
         _natural(row.name),

@@ -32,12 +32,19 @@ class Progress(msgspec.Struct, frozen=True):
     """Steps per second, recent."""
     epoch: float | None = None
     """Newest epoch, if the log has no step."""
+    records: int = 0
+    """Records of training, if the log has neither."""
     eta_source: str = ""
     """What the ETA goes by, in words."""
     total_source: str = ""
     """The setting with the total, if step lines do not have it."""
     stage: str = ""
     """The stage of a pipeline that it is in, where it has several."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything is known of it."""
+        return self.step is not None or self.epoch is not None or self.records > 0
 
 
 def finite(value: float | None) -> float | None:

@@ -14,7 +14,7 @@ from itertools import groupby
 
 from runwatch.core.metrics import SAMPLES_PER_SEC, TOKENS_PER_SEC
 from runwatch.core.plural import counted
-from runwatch.core.run_order import begun, urgency
+from runwatch.core.run_order import urgency
 from runwatch.core.snapshot import RunRow, stale
 from runwatch.render import cells, numbers, plain, progress, states
 from runwatch.render.cells import Row, Segment
@@ -242,7 +242,7 @@ def _done(row: RunRow, width: int, glyphs: Glyphs) -> Row:
 
 def _step(row: RunRow, width: int, glyphs: Glyphs) -> Row:
     """Return `41,230/120,000`, the step alone where that is too wide, of all steps how many they are."""
-    if not begun(row):
+    if not row.progress.begun:
         return []
     progress, ended = row.progress, states.ended(row.phase)
     step, total = plain.position(progress, ended)

@@ -25,7 +25,7 @@ _FOR = re.compile(r"\bfor (?:[\d.]{1,9} ?(?:s|min|[mhd])\b ?)+")
 
 
 def steps(progress: Progress, ended: bool = False) -> str:
-    """Return `step 41,230/120,000`, or what is known of it: `epoch 1.49` where a log has no step.
+    """Return `step 41,230/120,000`, or what else is known of it: `epoch 1.49`, or `30 records`.
 
     A run whose steps count from 0 ended with all of them at the last but one: `all 340 steps`.
     In a pipeline the stage comes first: `sft: step 41/651`.
@@ -37,6 +37,8 @@ def steps(progress: Progress, ended: bool = False) -> str:
 def _steps(progress: Progress, ended: bool) -> str:
     if progress.step is None and progress.epoch is not None:
         return f"epoch {progress.epoch:.4g}"
+    if progress.step is None and progress.records:
+        return f"{numbers.step(progress.records)} record{'s' * (progress.records > 1)}"
     if progress.step is None:
         return "no step" if ended else "no step yet"
     step, total = position(progress, ended)

@@ -60,14 +60,12 @@ def phase_of(run: RunRow | RunView) -> str:
     if run.phase == "starting" and isinstance(run, RunView) and run.history is not None:
         return "reading"
     silent = run.phase == "starting" and (run.age or 0.0) >= _BEGINS
-    return NO_STEPS if silent and (run.progress.step, run.progress.epoch) == (None, None) else run.phase
+    return NO_STEPS if silent and not run.progress.begun else run.phase
 
 
 def without_steps(runs: Sequence[RunRow]) -> str:
     """Return what to say of several logs where none has a step, as of files that are no runs; else ""."""
-    bare = all(
-        row.phase == "starting" and (row.progress.step, row.progress.epoch) == (None, None) for row in runs
-    )
+    bare = all(row.phase == "starting" and not row.progress.begun for row in runs)
     return f"no training step was recognized in any of {len(runs)} logs" if bare and len(runs) > 1 else ""
 
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from runwatch.core.run_order import begun
 from runwatch.core.snapshot import (
     Columns,
     IncidentRow,
@@ -170,12 +169,12 @@ class Scene(StepRange):
 
     def several(self) -> bool:
         """Return whether more than one run is known, attempts of the same one not counted."""
-        return len({_source(row.id) for row in self.runs if begun(row)}) > 1
+        return len({_source(row.id) for row in self.runs if row.progress.begun}) > 1
 
     def settling(self) -> bool:
         """Return whether runs are still being found and read: another may be the most urgent soon."""
         unread = self.run is not None and self.run.history is not None
-        unread = unread or not all(map(begun, self.runs))
+        unread = unread or not all(row.progress.begun for row in self.runs)
         return self.began_within(_CHOICE) or (unread and self.began_within(_READING))
 
     def choosing(self) -> bool:

@@ -12,6 +12,8 @@ from runwatch.render.glyphs import ASCII
     [
         (Progress(), "no step yet"),
         (Progress(epoch=1.4932), "epoch 1.493"),
+        (Progress(records=1), "1 record"),
+        (Progress(records=4_130), "4,130 records"),
         (Progress(41_230), "step 41,230"),
         (Progress(41_230, 120_000), "step 41,230/120,000"),
     ],

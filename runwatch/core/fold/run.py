@@ -423,8 +423,10 @@ class Run:
         if self.finished:
             eta, spread = 0.0, None
         epoch = self.latest(EPOCH) if self.last_step is None else None
+        records = self.records if self.last_step is None and epoch is None else 0
+        covered, total_source = self.covered, self._plan[1]
         return Progress(
-            self.last_step, self.planned, self.covered, eta, spread, rate, epoch, source, self._plan[1]
+            self.last_step, self.planned, covered, eta, spread, rate, epoch, records, source, total_source
         )
 
     def _estimate(self) -> tuple[Estimate | None, str]:

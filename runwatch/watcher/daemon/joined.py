@@ -12,7 +12,6 @@ from runwatch.core import jobs
 from runwatch.core.batch import NODE
 from runwatch.core.ending import ENDED
 from runwatch.core.metrics import LOSS, STEP_TIME
-from runwatch.core.run_order import begun
 from runwatch.core.snapshot import IncidentRow, MachineView, RankRow, RunRow, RunView
 
 APART = "\x1f"
@@ -49,7 +48,7 @@ class Node:
         if view is None:
             return []
         found = view.ranks
-        if not found and begun(self.row):
+        if not found and self.row.progress.begun:
             newest = {each.metric: each for each in view.latest}
             time, loss = newest.get(STEP_TIME), newest.get(LOSS)
             progress = view.progress

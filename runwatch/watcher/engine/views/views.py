@@ -15,7 +15,7 @@ from runwatch.core.findings import Severity
 from runwatch.core.fold.run import Run
 from runwatch.core.fold.segments import Splitter
 from runwatch.core.metrics import LOSS
-from runwatch.core.run_order import begun, urgency
+from runwatch.core.run_order import urgency
 from runwatch.core.snapshot import (
     Compared,
     Mark,
@@ -201,7 +201,7 @@ def snapshot(shown: Sequence[Shown], view: View, now: float, notices: Sequence[s
             continue
         row = run_row(item.group, watched, run, now, item.trend(run, view.trends), reading=item.reading(now))
         rows.append(row)
-        place = not begun(row), *urgency(row)
+        place = not row.progress.begun, *urgency(row)
         newest = watched is None or not watched.closed
         if view.run == run.id or (view.run is None and newest and (not best or place < best)):
             picked, best = (item, watched, run), place
