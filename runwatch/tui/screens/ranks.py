@@ -116,8 +116,7 @@ class Ranks(PointedScreen, ListScreen):
     def _alike(self, known: Sequence[RankRow]) -> bool:
         """Return whether no rank is worse than the others in what the cells show."""
         measure = measure_of(self.scene)
-        levels = ranks.levels(known, measure, ranks.furthest(known))
-        return len(set(map(ranks.heats(known, measure), levels))) == 1
+        return len(set(map(ranks.heats(known, measure), ranks.levels(known, measure)))) == 1
 
     def log_wanted(self) -> tuple[int, int | None]:
         """Return how many lines are looked at for the newest one of the selected rank."""
