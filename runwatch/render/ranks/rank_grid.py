@@ -50,7 +50,8 @@ class _Drawing:
     @property
     def unknown(self) -> bool:
         """Whether the level of a rank is not known."""
-        return None in self.levels or any(map(math.isnan, self.levels))  # type: ignore[arg-type]
+        whole = None not in self.levels and math.isfinite(sum(self.levels))  # type: ignore[arg-type]
+        return not whole and any(x is None or math.isnan(x) for x in self.levels)
 
     def cells(self, values: Sequence[float | None], each: int = 1) -> Row:
         """Return `each` cells for each level."""
@@ -361,8 +362,10 @@ def _signs(values: Sequence[float | None], span: Span, glyphs: Glyphs) -> list[s
     extent, base, most = high / 2 - low / 2, low / 2, len(glyphs.levels) - 1
     if None in values or extent <= 0 or not math.isfinite(extent * sum(values)):  # type: ignore[arg-type]
         return [_sign(x, span, glyphs) for x in values]
-    parts = [(x / 2 - base) / extent for x in values if x is not None]
-    return [glyphs.levels[int(min(1.0, max(0.0, part)) * most + 0.5)] for part in parts]
+    parts = [
+        0.0 if x <= low else 1.0 if x >= high else (x / 2 - base) / extent for x in values if x is not None
+    ]
+    return [glyphs.levels[int(part * most + 0.5)] for part in parts]
 
 
 def _sign(x: float | None, span: Span, glyphs: Glyphs) -> str:

@@ -160,7 +160,8 @@ def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
     if ordered(ranks) is not ranks:
         at.sort(key=[row.rank for row in ranks].__getitem__)
     for keys in (second, first):
-        at.sort(key=keys.__getitem__, reverse=True)
+        if keys:
+            at.sort(key=keys.__getitem__, reverse=True)
     rows = [ranks[place] for place in at]
     stopped = [row for row in rows if (place := row.place) is not None and place.state == "stopped"]
     if not stopped:
@@ -170,7 +171,7 @@ def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
 
 
 def _badness(ranks: Sequence[RankRow], measure: str) -> list[float]:
-    """Return how bad each rank is: a larger number is worse; what is not known is lowest."""
+    """Return how bad each rank is, [] if none is: a larger number is worse; what is not known is lowest."""
     judge, sign = heats(ranks, measure), -1.0 if measure in LEAST_IS_WORST else 1.0
     found, order = levels(ranks, measure), known(ranks, measure)
     if measure == "loss":  # of which nobody knows what it should be
@@ -181,7 +182,7 @@ def _badness(ranks: Sequence[RankRow], measure: str) -> list[float]:
         least = order[hot] if hot < len(order) else math.inf
     fine, unknown = -sys.float_info.max, len(order) < len(found)
     if least == math.inf and not unknown:
-        return [fine] * len(found)
+        return []
     if unknown or sign < 0:
         found = [-math.inf if x is None or math.isnan(x) else sign * x for x in found]
     return [x if x >= least or x == -math.inf else fine for x in cast("list[float]", found)]
