@@ -77,8 +77,7 @@ class Ranks(PointedScreen, ListScreen):
         panel.styles.height = "1fr" if alone else min(panel.needed(), self.free // 3)
         grid, table = self.query_one("#rank-grid"), self.query_one(RankTable)
         detail = self.query_one(RankDetail)
-        detail.row = table.selected()
-        detail.display = self.detail and detail.row is not None and not alone
+        detail.display = self.detail and count > 0
         cells, lines = self.shown != 1 and not detail.display, self.shown != 2 or detail.display
         body = self.free - 4
         half = max(min(_LEAST, body), body // 2)
@@ -94,6 +93,7 @@ class Ranks(PointedScreen, ListScreen):
         higher = self._fill(rest)
         grid.styles.height = rows + higher if table.display else "1fr"
         detail.display, detail.closes = detail.display or self.spare, self.detail
+        detail.row = table.selected() if detail.display else None
         detail.styles.height = "1fr" if self.spare else _DETAIL
 
     def _fill(self, rest: int) -> int:
