@@ -53,7 +53,7 @@ SCENES = (
     Scene("hang", "one rank hangs, so all do", runs.demo("hang"), (r"WARN|CRIT",), _EVERY),
     Scene("crash", "the run crashes", runs.demo("crash"), (r"CRASH",), _EVERY),
     Scene("straggler", "8 ranks, one slower than its peers", runs.straggler, (_STEP, "WARN|CRIT"), _EVERY),
-    Scene("fleet", "twenty runs", runs.fleet, (r"Runs\(2",), ("runs", "overview", "alerts", "logs")),
+    Scene("fleet", "twenty runs", runs.fleet, ("runs 20", "is NaN"), ("runs", "overview", "alerts", "logs")),
     Scene("divergence", "a loss that rises", runs.divergence, ("CRIT",)),
     Scene("trackers", "a run with W&B, TensorBoard and checkpoints", runs.trackers),
     Scene("cluster", "64 ranks with GPUs", runs.cluster, (_STEP,), ("overview", "ranks")),

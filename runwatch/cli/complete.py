@@ -135,7 +135,7 @@ def rules() -> Offers:
     """Return the rules, as configured."""
     from runwatch.config.loader import load
 
-    return [(rule.name, rule.summary) for rule in load(report=lambda line: None).ruleset().rules]
+    return [(rule.name, rule.summary) for rule in load(report=lambda line: None).ruleset().listed()]
 
 
 def channels() -> Offers:

@@ -96,7 +96,7 @@ def show(
         title=title,
         theme=config.screen.theme,
         named=theme,
-        rules=lambda: [(rule.name, rule.summary) for rule in config.ruleset().rules],
+        rules=lambda: [(rule.name, rule.summary) for rule in config.ruleset().listed()],
         keys=config.keys,
         where=config.where,
         reopen=reopen,

@@ -115,7 +115,7 @@ class Mark(msgspec.Struct, frozen=True):
     """Of an incident: warning or critical."""
 
 
-class RankPlace(msgspec.Struct, frozen=True, gc=False):
+class RankPlace(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Where a rank runs on the machine that is watched; None is not known."""
 
     pid: int
@@ -140,7 +140,7 @@ class RankPlace(msgspec.Struct, frozen=True, gc=False):
     """Watts of all."""
 
 
-class RankRow(msgspec.Struct, frozen=True, gc=False):
+class RankRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Progress of one rank: its newest training step, or how far it is in an evaluation."""
 
     rank: int

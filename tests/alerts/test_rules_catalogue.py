@@ -12,9 +12,11 @@ import pytest
 
 from runwatch.alerts.rules import CATALOGUE, build
 from runwatch.alerts.rules.base import thresholds
+from runwatch.alerts.rules.catalogue import FIRST, listed
 from runwatch.alerts.rules.causes import FOLLOWS
 from runwatch.alerts.rules.explain import document, explain
 from runwatch.alerts.rules.machine.disk_full import DiskFull
+from runwatch.alerts.rules.ruleset import Ruleset
 from runwatch.alerts.rules.speed.throughput import Throughput
 from runwatch.core.errors import ConfigError
 
@@ -32,6 +34,15 @@ def test_build_gives_every_rule_afresh():
     one, two = build(), build()
     assert [rule.name for rule in one] == [rule.name for rule in CATALOGUE]
     assert all(a is not b for a, b in zip(one, two, strict=True))
+
+
+def test_lists_begin_with_what_is_asked_about_first():
+    names = [rule.name for rule in listed(CATALOGUE)]
+    assert names[: len(FIRST)] == [*FIRST]
+    assert sorted(names) == sorted(rule.name for rule in CATALOGUE)
+    assert [rule.name for rule in Ruleset().listed()] == names
+    places = [document().index(f"| [{name}]") for name in names]
+    assert places == sorted(places)
 
 
 def test_overrides_reach_the_rule():

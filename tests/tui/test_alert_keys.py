@@ -391,6 +391,17 @@ async def test_an_alert_of_no_metric_shows_the_end_of_the_log_while_it_lasts(ope
             await s.until(lambda: "iteration" in s.drawn("#alert-log"))
 
 
+@pytest.mark.parametrize("first", [1, 2], ids=["an even row", "an odd row"])
+async def test_what_a_rule_looks_for_is_in_one_column(open_app, first):
+    finds = ["Something is wrong." if n < first else "Something is very wrong. " * 5 for n in range(40)]
+    async with open_app((200, 50)) as s:
+        s.app.rules = lambda: [(f"rule_{n}", text) for n, text in enumerate(finds)]
+        await s.press("5")
+        rows = s.drawn("#alert-list").splitlines()
+        at = next(i for i, row in enumerate(rows) if "what the rules look for" in row)
+        assert rows[at + 1].count("rule_") == 2
+
+
 async def test_what_the_rules_look_for_is_in_two_columns_on_a_wide_screen(open_app):
     for size, columns in (((120, 40), 1), ((200, 50), 2)):
         async with open_app(size) as s:

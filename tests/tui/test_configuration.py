@@ -37,6 +37,24 @@ async def test_where_a_run_is_read_from_is_said_once_and_its_metrics_have_both_n
         assert ("train/loss" in text, "perf/step_time" in text) == (True, False)
 
 
+async def test_extremes_that_have_no_column_on_a_phone_are_below_their_metric(open_app):
+    def make(view, **_):
+        shown = picture(view, about={})
+        latest = tuple(
+            msgspec.structs.replace(item, printed=f"{item.metric} of it") for item in shown.run.latest
+        )
+        return msgspec.structs.replace(shown, run=msgspec.structs.replace(shown.run, latest=latest))
+
+    for width, below in ((120, False), (60, True)):
+        async with open_app((width, 64), make=make) as s:
+            await s.press("7")
+            rows = s.drawn("#fact-table").splitlines()
+            at = next(y for y, row in enumerate(rows) if "train/loss" in row)
+            assert ("  min " in rows[at + 1] and "  max " in rows[at + 1]) is below, rows[at + 1]
+            heading = next(row for row in rows if " last" in row)
+            assert ("max" in heading) is not below
+
+
 async def test_facts_are_in_two_columns_on_a_wide_screen_in_halves_where_one_is_too_long(open_app):
     for count, below in ((4, "metrics 7"), (120, "key_75")):
         about = {f"key_{n}": str(n) for n in range(count)}

@@ -256,6 +256,21 @@ async def test_the_sidebar_has_the_run_of_the_screen(open_app):
         assert "and " in s.drawn("#summary")
 
 
+async def test_what_is_wrong_with_other_runs_has_the_rows_that_the_sidebar_leaves(open_app):
+    async with open_app((200, 50), make=fleet(12)) as s:
+        rows = s.drawn("#summary").splitlines()
+        at = next(y for y, row in enumerate(rows) if "other runs" in row)
+        assert "exp-03" in rows[at + 1]
+        assert "crashed: CUDA error" in rows[at + 2]
+        assert sum("crashed" in row for row in rows) == 3
+        await click(s, "crashed: CUDA error")
+        assert s.scene.run.id == "run3.log"
+        rows = s.drawn("#summary").splitlines()
+        assert sum("crashed" in row for row in rows) == 2, "the bar above has its own"
+        await s.resize(200, 30)
+        assert "other runs" not in s.drawn("#summary"), "no room"
+
+
 async def test_the_log_of_the_selected_run_has_the_rows_that_nothing_else_needs(open_app):
     async with open_app((120, 40), make=fleet()) as s:
         await s.press("0")

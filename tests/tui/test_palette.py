@@ -332,3 +332,12 @@ async def test_on_a_small_screen_it_has_all_rows(open_app):
     async with open_app((40, 12), incidents=(SPIKE,)) as s:
         await s.press("colon")
         assert s.app.screen.panel.size.height >= 9
+
+
+async def test_on_a_phone_each_command_has_a_row_and_the_selected_one_says_what_it_does(open_app):
+    async with open_app((60, 64)) as s:
+        await s.press("colon")
+        rows = s.text().splitlines()
+        at = next(y for y, row in enumerate(rows) if " help " in row)
+        assert "the keys, and what is on the screen" in rows[at + 1]
+        assert [row.split()[1] for row in rows[at + 2 : at + 5]] == ["guide", "back", "runs"]

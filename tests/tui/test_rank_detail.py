@@ -143,6 +143,25 @@ async def test_few_ranks_fill_the_screen(open_app, slow, newest, curve):
         assert not s.view.query_one("#rank-other").display
 
 
+@pytest.mark.parametrize("size", [(60, 64), (200, 60)])
+async def test_rows_below_few_ranks_have_what_is_known_of_the_selected_one(open_app, size):
+    latest = (Latest(STEP_TIME, 0.5, step=50, count=50),)
+    async with open_app(size, ranks_=eight(0.7), make=with_ranks, latest=latest) as s:
+        await s.press("3")
+        reported = s.drawn("#rank-detail")
+        assert "rank 5 " in lines(s, "#rank-detail")[0]
+        assert "40% above the median" in reported
+        assert "esc closes" not in reported, "nobody opened it"
+        assert "Detail" not in s.drawn("#keys"), "it is there"
+        assert s.view.query_one("#rank-grid").display
+        assert s.engine.view.log_lines == 400
+        assert all(row.strip() for row in s.text().splitlines()[1:-1]), "no row is left"
+        await s.press("j")
+        assert "rank 5 " not in lines(s, "#rank-detail")[0]
+        await s.press("t")
+        assert not s.view.query_one("#rank-detail").display, "the table alone"
+
+
 async def test_many_ranks_have_the_table_and_no_curve(open_app):
     async with open_app((120, 40), ranks=64) as s:
         await s.press("3")

@@ -131,6 +131,11 @@ async def test_values_of_a_narrow_screen_are_whole(open_app):
         assert "…" not in s.drawn("#stats")
 
 
+async def test_next_to_the_only_chart_the_summary_is_as_wide_as_its_lines_need(open_app):
+    async with open_app((80, 24), make=with_single, names=("mmlu", "helpfulness_score"), **GOOD) as s:
+        assert "14, good @40,000" in s.drawn("#stats")
+
+
 async def test_a_constant_has_no_sparkline(open_app):
     def flat(view):
         shown = picture(view)

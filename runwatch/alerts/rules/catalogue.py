@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from math import inf
@@ -14,7 +14,12 @@ from runwatch.alerts.rules.settings import Number, Overrides
 from runwatch.core.errors import ConfigError
 
 FAMILIES = ("nonfinite", "optimization", "policies", "speed", "ranks", "checkpoints", "machine", "life")
-"""The folders of rules, in the order in which they are asked and listed."""
+"""The folders of rules, in the order in which they are asked."""
+FIRST = (
+    "nonfinite", "divergence", "loss_spike", "hang", "crash", "ended", "step_time", "straggler",
+    "checkpoint_overdue", "checkpoint_failed", "disk_full", "gpu_fault", "validation", "never_learns",
+)  # fmt: skip
+"""What people ask about before anything else: lists begin with these rules."""
 
 
 def _found() -> Iterator[type[Rule]]:
@@ -29,6 +34,11 @@ def _found() -> Iterator[type[Rule]]:
 
 
 CATALOGUE: tuple[type[Rule], ...] = tuple(_found())
+
+
+def listed(rules: Iterable[type[Rule]]) -> list[type[Rule]]:
+    """Return rules as people are shown them: what is asked about first, then as they are asked."""
+    return sorted(rules, key=lambda rule: FIRST.index(rule.name) if rule.name in FIRST else len(FIRST))
 
 
 Where = Callable[..., str]

@@ -15,7 +15,7 @@ from textwrap import wrap
 from types import MappingProxyType
 
 from runwatch.alerts.rules.base import Rule, thresholds
-from runwatch.alerts.rules.catalogue import CATALOGUE
+from runwatch.alerts.rules.catalogue import CATALOGUE, listed
 from runwatch.alerts.rules.causes import FOLLOWS
 from runwatch.alerts.rules.settings import Number
 
@@ -118,7 +118,7 @@ def _words(text: str) -> list[str]:
 
 def document() -> str:
     """Return docs/rules.md."""
-    parts = [_HEAD + "".join(f"| [{r.name}](#{r.name}) | {r.summary} |\n" for r in CATALOGUE)]
+    parts = [_HEAD + "".join(f"| [{r.name}](#{r.name}) | {r.summary} |\n" for r in listed(CATALOGUE))]
     for rule in CATALOGUE:
         part = f"## {rule.name}\n\n{rule.summary}\n\n" + "\n\n".join(sections(rule))
         follow = ", ".join(f"`{name}`" for name in sorted(FOLLOWS.get(rule.name, ())))

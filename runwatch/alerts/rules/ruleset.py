@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from runwatch.alerts.rules import own, plugins
 from runwatch.alerts.rules.base import Rule
-from runwatch.alerts.rules.catalogue import CATALOGUE, Where, build, dotted
+from runwatch.alerts.rules.catalogue import CATALOGUE, Where, build, dotted, listed
 from runwatch.alerts.rules.settings import Number, Overrides, OwnRule, RuleConfig, RunConfig
 from runwatch.core.errors import ConfigError
 
@@ -49,6 +49,10 @@ class Ruleset:
     def build(self, run: str = "", former: tuple[str, ...] = ()) -> list[Rule]:
         """Return a new set of rules for a run of that name, which had the `former` ones."""
         return build(self.of(run, former), self.rules)
+
+    def listed(self) -> list[type[Rule]]:
+        """Return the rules as people are shown them."""
+        return listed(self.rules)
 
     def check(self) -> None:
         """Raise ConfigError for the first rule or threshold that does not exist, whatever the run."""

@@ -56,7 +56,7 @@ def _list(ruleset: Ruleset, run: str) -> None:
     chosen, costs = ruleset.of(run), per_million(ruleset.build(run))
     width = max(len(rule.name) for rule in ruleset.rules)
     print(f"{'rule':{width}}  state    ms/M rows  what it catches")
-    for rule in ruleset.rules:
+    for rule in ruleset.listed():
         own = chosen.get(rule.name, {})
         changed = ", ".join(f"{key} = {value}" for key, value in own.items() if key != "enabled")
         state = "off" if rule.name not in costs else "retuned" if changed else "on"

@@ -9,7 +9,7 @@ looks the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -50,7 +50,8 @@ class _Drawing:
     @property
     def unknown(self) -> bool:
         """Whether the level of a rank is not known."""
-        return None in self.levels or any(map(math.isnan, self.levels))  # type: ignore[arg-type]
+        whole = None not in self.levels and math.isfinite(sum(self.levels))  # type: ignore[arg-type]
+        return not whole and any(x is None or math.isnan(x) for x in self.levels)
 
     def cells(self, values: Sequence[float | None], each: int = 1) -> Row:
         """Return `each` cells for each level."""
@@ -70,7 +71,10 @@ class _Drawing:
         """Return the worst level of every `each` neighbors."""
         if each == 1:
             return list(values)
-        return [_worst(values[i : i + each], self.span[0]) for i in range(0, len(values), each)]
+        if None in values:
+            return [_worst(values[i : i + each], self.span[0]) for i in range(0, len(values), each)]
+        full = [*values, *[values[-1]] * (-len(values) % each)]
+        return list(map(_worse(self.span[0]), *(full[i::each] for i in range(each))))
 
 
 def grid(
@@ -97,7 +101,7 @@ def grid(
     lines, each = found or _strip(drawing)
     out = [cells.fit(line, width) for line in lines]
     if height > len(out):
-        scale = _scale(drawing, each, ranks.furthest(drawing.ranks))
+        scale = _scale(drawing, each)
         if by and found is None:
             scale.append((f"  no room for a line a {by}", "dim"))
         out.append(cells.fit(scale, width, glyphs.ascii))
@@ -139,15 +143,14 @@ def _drawing(
     tall: bool = True,
 ) -> _Drawing:
     ordered = ranks.ordered(rows)
-    top = ranks.furthest(ordered)
-    levels = ranks.levels(ordered, measure, top)
+    levels = ranks.levels(ordered, measure)
     free = height - 1 if height > 1 else 1
     warm = ranks.heats(ordered, measure)
     tall = tall and free - 2 >= _TALL and bars_fit(ordered, width)
     # Bars that are all alike say no more where they are higher.
     tall = tall and len(set(map(warm, levels))) > 1
-    whole = ranks.whole(ordered, top) if measure == "progress" else 0
-    span = _span(ranks.known(ordered, measure, top), measure, whole, tall)
+    whole = ranks.whole(ordered) if measure == "progress" else 0
+    span = _span(ranks.known(ordered, measure), measure, whole, tall)
     return _Drawing(ordered, levels, width, free, span, warm, glyphs)
 
 
@@ -333,8 +336,12 @@ def _across(count: int, room: int, lines: int) -> int:
 
 def _worst(levels: Sequence[float | None], measure: str) -> float | None:
     known = levels if None not in levels else [x for x in levels if x is not None]
-    worst = min if measure in ranks.LEAST_IS_WORST else max
-    return worst(known, default=None)  # type: ignore[type-var]
+    return _worse(measure)(known, default=None)
+
+
+def _worse(measure: str) -> Callable[..., float | None]:
+    """Return what picks the worst of levels."""
+    return min if measure in ranks.LEAST_IS_WORST else max
 
 
 def _part(x: float | None, span: Span) -> float | None:
@@ -355,8 +362,10 @@ def _signs(values: Sequence[float | None], span: Span, glyphs: Glyphs) -> list[s
     extent, base, most = high / 2 - low / 2, low / 2, len(glyphs.levels) - 1
     if None in values or extent <= 0 or not math.isfinite(extent * sum(values)):  # type: ignore[arg-type]
         return [_sign(x, span, glyphs) for x in values]
-    parts = [(x / 2 - base) / extent for x in values if x is not None]
-    return [glyphs.levels[int(min(1.0, max(0.0, part)) * most + 0.5)] for part in parts]
+    parts = [
+        0.0 if x <= low else 1.0 if x >= high else (x / 2 - base) / extent for x in values if x is not None
+    ]
+    return [glyphs.levels[int(part * most + 0.5)] for part in parts]
 
 
 def _sign(x: float | None, span: Span, glyphs: Glyphs) -> str:
@@ -364,10 +373,11 @@ def _sign(x: float | None, span: Span, glyphs: Glyphs) -> str:
     return "?" if part is None else glyphs.levels[int(part * (len(glyphs.levels) - 1) + 0.5)]
 
 
-def _scale(drawing: _Drawing, each: int, top: int) -> Row:
+def _scale(drawing: _Drawing, each: int) -> Row:
     measure, low, high = drawing.span
     signs = drawing.glyphs.levels
     if measure == "progress":
+        top = ranks.furthest(drawing.ranks)
         totals = {row.total or top for row in drawing.ranks}
         whole = totals.pop() if len(totals) == 1 else 0
         first, last = (

@@ -209,7 +209,7 @@ def _pace(row: RankRow, others: Sequence[RankRow]) -> str:
 
 def _timed(rows: Sequence[RankRow]) -> int:
     """Return how many ranks have a step time."""
-    return len(rows) - ranks.levels(rows, "step time", 0).count(None)
+    return len(rows) - ranks.levels(rows, "step time").count(None)
 
 
 def _process(place: RankPlace, process: ProcessRow | None) -> str:

@@ -80,43 +80,46 @@ def ordered(ranks: Sequence[RankRow]) -> Sequence[RankRow]:
 
 
 @_once
-def levels(ranks: Sequence[RankRow], measure: str, furthest: int) -> list[float | None]:
+def levels(ranks: Sequence[RankRow], measure: str) -> list[float | None]:
     """Return what is drawn for each rank: a fraction done or busy, seconds, or a loss; None if unknown."""
     if measure != "progress":
         return list(map(_FIELDS[measure], ranks))
-    parts = [
-        None if row.done is None or (total := row.total or furthest) <= 0 else row.done / total
-        for row in ranks
-    ]
-    return [part if part is None or 0 <= part <= 1 else min(1.0, max(0.0, part)) for part in parts]
+    top = furthest(ranks)
+    return [_part(row, top) for row in ranks]
+
+
+def level(row: RankRow, measure: str, furthest: int) -> float | None:
+    """Return what is drawn for one rank of those of which one has done `furthest`."""
+    return _part(row, furthest) if measure == "progress" else _FIELDS[measure](row)
+
+
+def _part(row: RankRow, furthest: int) -> float | None:
+    """Return how much of its steps a rank has done."""
+    done, total = row.done, row.total or furthest
+    if done is None or total <= 0:
+        return None
+    return done / total if 0 <= done <= total else float(done > 0)
 
 
 @_once
-def known(ranks: Sequence[RankRow], measure: str, furthest: int) -> list[float]:
+def known(ranks: Sequence[RankRow], measure: str) -> list[float]:
     """Return the levels that are finite, in their order."""
-    found = [x for x in levels(ranks, measure, furthest) if x is not None]
+    found = [x for x in levels(ranks, measure) if x is not None]
     return sorted(found if math.isfinite(sum(found)) else filter(math.isfinite, found))
 
 
 @_once
-def whole(ranks: Sequence[RankRow], furthest: int) -> int:
+def whole(ranks: Sequence[RankRow]) -> int:
     """Return the most steps that any rank has to do."""
     totals = list(map(_total, ranks))
     most = max(filter(None, totals), default=0)
-    return most if all(totals) else max(most, furthest)
-
-
-def level(row: RankRow, measure: str, furthest: int) -> float | None:
-    """Return what is drawn for one rank."""
-    return levels([row], measure, furthest)[0]  # a tuple would take the place of all ranks in what is known
+    return most if all(totals) else max(most, furthest(ranks))
 
 
 @_once
 def measures(ranks: Sequence[RankRow]) -> list[str]:
     """Return what is known of any of these ranks, at least the progress."""
-    return [
-        name for name in MEASURES if name == "progress" or levels(ranks, name, 0).count(None) < len(ranks)
-    ]
+    return [name for name in MEASURES if name == "progress" or levels(ranks, name).count(None) < len(ranks)]
 
 
 @_once
@@ -125,18 +128,24 @@ def best_measure(ranks: Sequence[RankRow]) -> str:
 
     Of ranks that printed nothing only their GPUs are known.
     """
-    measured = measures(ranks)
-    if "gpu" in measured and not any(row.done is not None for row in ranks):
+    measured, done = measures(ranks), _counted(ranks)
+    if "gpu" in measured and not done:
         return "gpu"
-    done = [x for x in map(_done, ranks) if x is not None]
-    lag = max(done, default=0) - min(done, default=0)
-    return "progress" if _apart(lag, max(done, default=0)) or "step time" not in measured else "step time"
+    most = max(done, default=0)
+    late = _apart(most - min(done, default=0), most)
+    return "progress" if late or "step time" not in measured else "step time"
+
+
+@_once
+def _counted(ranks: Sequence[RankRow]) -> list[int]:
+    """Return how much each rank has done, of those where that is known."""
+    return [done for done in map(_done, ranks) if done is not None]
 
 
 @_once
 def furthest(ranks: Sequence[RankRow]) -> int:
     """Return the most that any rank has done."""
-    return max(filter(None, map(_done, ranks)), default=0)
+    return max(_counted(ranks), default=0)
 
 
 def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
@@ -151,9 +160,10 @@ def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
     if ordered(ranks) is not ranks:
         at.sort(key=[row.rank for row in ranks].__getitem__)
     for keys in (second, first):
-        at.sort(key=keys.__getitem__, reverse=True)
+        if keys:
+            at.sort(key=keys.__getitem__, reverse=True)
     rows = [ranks[place] for place in at]
-    stopped = [row for row in rows if row.place is not None and row.place.state == "stopped"]
+    stopped = [row for row in rows if (place := row.place) is not None and place.state == "stopped"]
     if not stopped:
         return rows
     ids = {row.rank for row in stopped}
@@ -161,10 +171,9 @@ def worst(ranks: Sequence[RankRow], measure: str = "progress") -> list[RankRow]:
 
 
 def _badness(ranks: Sequence[RankRow], measure: str) -> list[float]:
-    """Return how bad each rank is: a larger number is worse; what is not known is lowest."""
+    """Return how bad each rank is, [] if none is: a larger number is worse; what is not known is lowest."""
     judge, sign = heats(ranks, measure), -1.0 if measure in LEAST_IS_WORST else 1.0
-    top = furthest(ranks) if measure == "progress" else 0
-    found, order = levels(ranks, measure, top), known(ranks, measure, top)
+    found, order = levels(ranks, measure), known(ranks, measure)
     if measure == "loss":  # of which nobody knows what it should be
         least = -math.inf
     else:  # what is worse is hotter
@@ -173,9 +182,10 @@ def _badness(ranks: Sequence[RankRow], measure: str) -> list[float]:
         least = order[hot] if hot < len(order) else math.inf
     fine, unknown = -sys.float_info.max, len(order) < len(found)
     if least == math.inf and not unknown:
-        return [fine] * len(found)
-    bad = [-math.inf if x is None or math.isnan(x) else sign * x for x in found]
-    return [x if x >= least or x == -math.inf else fine for x in bad]
+        return []
+    if unknown or sign < 0:
+        found = [-math.inf if x is None or math.isnan(x) else sign * x for x in found]
+    return [x if x >= least or x == -math.inf else fine for x in cast("list[float]", found)]
 
 
 _KEYS: dict[str, Callable[[RankRow], float | None]] = {
@@ -252,9 +262,8 @@ def name(row: RankRow) -> str:
 @_once
 def heats(ranks: Sequence[RankRow], measure: str) -> Heat:
     """Return how to judge what is drawn for a rank among these."""
-    top = furthest(ranks) if measure == "progress" else 0
-    steps = whole(ranks, top) if measure == "progress" else 0
-    return heat.among(measure, known(ranks, measure, top), NEAR / steps if steps > 0 else 0.0)
+    steps = whole(ranks) if measure == "progress" else 0
+    return heat.among(measure, known(ranks, measure), NEAR / steps if steps > 0 else 0.0)
 
 
 def plain(role: str) -> str:
@@ -268,10 +277,10 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
     Each with its heat. When the run is over, silence is no news.
     """
     top = furthest(ranks)
-    parts = levels(ranks, "progress", top)
-    done = known(ranks, "progress", top) or [0.0]
+    parts = levels(ranks, "progress")
+    done = known(ranks, "progress") or [0.0]
     best = done[-1]
-    apart = (best - done[0]) * whole(ranks, top) > _PACE
+    apart = (best - done[0]) * whole(ranks) > _PACE
     lags = {
         row.rank: part
         for row, part in zip(ranks, parts, strict=True)
@@ -281,7 +290,7 @@ def notable(ranks: Sequence[RankRow], over: bool = False) -> list[Segment]:
         and _apart((best - part) * (row.total or top), row.done or 0)
     }
     behind = [row for row in worst(ranks) if row.rank in lags] if lags else []
-    longest = max(filter(None, levels(ranks, "age", 0)), default=0.0)
+    longest = max(filter(None, levels(ranks, "age")), default=0.0)
     quiet = ranks if longest >= SILENT and not over else ()
     mute = {row.rank for row in quiet if (row.age or 0) >= SILENT and not _through(row)}
     silent = [row for row in worst(ranks, "age") if row.rank in mute] if mute else []
@@ -318,8 +327,8 @@ def _through(row: RankRow) -> bool:
 @_once
 def slow(ranks: Sequence[RankRow]) -> list[RankRow]:
     """Return the ranks whose steps take clearly longer than usual, the slowest first."""
-    usual = usual_step(ranks)
-    late = [row for row in ranks if row.step_time is not None and row.step_time > _SLOW * usual > 0]
+    least = _SLOW * usual_step(ranks)
+    late = [row for row in ranks if (row.step_time or 0.0) > least > 0]
     return sorted(late, key=lambda row: -(row.step_time or 0.0))
 
 
@@ -335,7 +344,7 @@ def slows(ranks: Sequence[RankRow], step_time: float | None) -> bool:
 @_once
 def usual_step(ranks: Sequence[RankRow]) -> float:
     """Return what the ranks' step times are compared with; 0 if fewer than two are known."""
-    return rank_pace.usual(known(ranks, "step time", 0))
+    return rank_pace.usual(known(ranks, "step time"))
 
 
 def _slow(row: RankRow, usual: float) -> str:

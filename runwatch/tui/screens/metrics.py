@@ -16,7 +16,7 @@ from runwatch.tui.screens.charts import ChartScreen
 from runwatch.tui.screens.filtering import FilterScreen
 from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.note import Note
-from runwatch.tui.widgets.tables import Values
+from runwatch.tui.widgets.values import Values
 
 _MOST = 20
 _AROUND = 4

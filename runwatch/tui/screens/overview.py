@@ -29,7 +29,7 @@ _STATS = 6
 _BELOW, _PART = 4, 5
 """Height of the small charts of a phone, below the large one, which has 3; and rows of 1 of those."""
 _SIDE_WIDTH, _STATS_WIDTH = 36, 32
-"""Cells of what is next to the only large chart: with charts, and without."""
+"""Cells of what is next to the only large chart: with charts, and at least without."""
 _PHONE = 80
 """Columns below which a high screen is a phone that is held upright."""
 _LEAST = 9
@@ -197,7 +197,8 @@ class Overview(ChartScreen):
         rows = min(stats.needed(width), most) * shown
         stats.styles.height = rows if stacked or charts else "1fr"
         side.styles.height = "1fr" if not stacked else f"{_BELOW + rows / _PART:g}fr" if charts else rows
-        side.styles.width = "100%" if stacked else _SIDE_WIDTH if charts else _STATS_WIDTH
+        alone = max(_STATS_WIDTH, min(_SIDE_WIDTH, stats.wanted))
+        side.styles.width = "100%" if stacked else _SIDE_WIDTH if charts else alone
         return shown
 
     def _card_width(self) -> int:

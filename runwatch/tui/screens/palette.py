@@ -21,7 +21,7 @@ from runwatch.tui.widgets.rows import Listed, Panel
 
 _NAMES, _MOST = 30, 4
 """Cells of a name, and rows of what it does, at most."""
-_NARROW = 58
+_NARROW = 72
 """Cells below which what an entry does has no place next to its name."""
 
 

@@ -29,7 +29,7 @@ _LEAST = 4
 """Rows of cells, and of a table, that show something."""
 _BARS = 6
 """Rows of bars of one row, with their names, values, scale and frame."""
-_HIGHER = 14
+_HIGHER = 16
 """Rows that bars get at most beyond those."""
 _LOOKED_AT = 400
 """Newest lines of the log in which one of the selected rank is looked for."""
@@ -39,7 +39,7 @@ class Ranks(PointedScreen, ListScreen):
     """The grid of all ranks, all of them in a table, one of them in detail.
 
     Where few ranks leave room: the curve of the step time if the slow rank is seen there, else
-    another grid, of what else is known.
+    another grid, of what else is known, and the detail of the selected rank.
     """
 
     view = actions.RANKS
@@ -47,6 +47,8 @@ class Ranks(PointedScreen, ListScreen):
     """0 for cells and table, 1 for the table, 2 for the cells."""
     detail = False
     """Whether what is known of the selected rank takes the place of the cells."""
+    spare = False
+    """Whether there is room for that in addition."""
 
     def body(self) -> ComposeResult:
         """Lay out grids, detail, table, curve and machine."""
@@ -75,8 +77,7 @@ class Ranks(PointedScreen, ListScreen):
         panel.styles.height = "1fr" if alone else min(panel.needed(), self.free // 3)
         grid, table = self.query_one("#rank-grid"), self.query_one(RankTable)
         detail = self.query_one(RankDetail)
-        detail.row = table.selected() if self.detail else None
-        detail.display = detail.row is not None and not alone
+        detail.display = self.detail and count > 0
         cells, lines = self.shown != 1 and not detail.display, self.shown != 2 or detail.display
         body = self.free - 4
         half = max(min(_LEAST, body), body // 2)
@@ -91,9 +92,15 @@ class Ranks(PointedScreen, ListScreen):
         table.styles.height = count + 3 if rest >= LEAST_CHART else "3fr"
         higher = self._fill(rest)
         grid.styles.height = rows + higher if table.display else "1fr"
+        detail.display, detail.closes = detail.display or self.spare, self.detail
+        detail.row = table.selected() if detail.display else None
+        detail.styles.height = "1fr" if self.spare else _DETAIL
 
     def _fill(self, rest: int) -> int:
-        """Show a curve or other bars in the rows that the table leaves; return how many the bars get."""
+        """Show a curve, else other bars and the detail, in the rows that the table leaves.
+
+        Return how many of these rows the bars get.
+        """
         chart, other = self.query_one(ChartPanel), self.query_one("#rank-other", RankGrid)
         known = self.scene.run.ranks if self.scene.run else ()
         room = bool(known) and self.shown == 0 and rest >= LEAST_CHART
@@ -104,6 +111,9 @@ class Ranks(PointedScreen, ListScreen):
         chart.display = room and curve
         other.display = room and bars and not curve and not self.scene.grouping
         other.measure = following(ranks.measures(known), measure_of(self.scene))
+        rest -= _BARS * other.display
+        self.spare = room and not self.detail and not curve and rest >= _DETAIL + _LEAST
+        rest -= _DETAIL * self.spare
         if self.scene.grouping or not bars:
             return 0
         # Bars that are all alike say no more where they are higher.
@@ -111,17 +121,16 @@ class Ranks(PointedScreen, ListScreen):
             return 0
         if chart.display:
             return (rest - LEAST_CHART) // 2
-        return max(0, min(_HIGHER, rest - _BARS * other.display))
+        return max(0, min(_HIGHER, rest))
 
     def _alike(self, known: Sequence[RankRow]) -> bool:
         """Return whether no rank is worse than the others in what the cells show."""
         measure = measure_of(self.scene)
-        levels = ranks.levels(known, measure, ranks.furthest(known))
-        return len(set(map(ranks.heats(known, measure), levels))) == 1
+        return len(set(map(ranks.heats(known, measure), ranks.levels(known, measure)))) == 1
 
     def log_wanted(self) -> tuple[int, int | None]:
         """Return how many lines are looked at for the newest one of the selected rank."""
-        return (_LOOKED_AT if self.detail else 0), None
+        return (_LOOKED_AT if self.detail or self.spare else 0), None
 
     def on_chart_mouse_opened(self, event: ChartMouse.Opened) -> None:
         """Show the chart large."""
@@ -143,7 +152,8 @@ class Ranks(PointedScreen, ListScreen):
         table = self.query_one(RankTable)
         selected = table.selected()
         if selected is not None and selected.rank == rank and not open_:
-            self.do_detail()
+            if not self.spare:
+                self.do_detail()
             return
         table.chosen, self.detail = rank, self.detail or open_
         self.show()
@@ -171,7 +181,7 @@ class Ranks(PointedScreen, ListScreen):
         if action in {"measure", "group"} and (self.detail or (action == "group" and self.shown == 1)):
             return False
         if action in {"measure", "group", "sort", "sort_back", "table", "detail"}:
-            return self.length() > 0
+            return self.length() > 0 and not (action == "detail" and self.spare)
         return super().can(action)
 
     def length(self) -> int:

@@ -29,7 +29,7 @@ _GAP = "   "
 """Between what is said of an alert in one line."""
 _FEW_RULES = 6
 """Rows in which it is worth listing rules."""
-_FOR_RULES, _FOR_NAMES = 90, 72
+_FOR_RULES, _FOR_NAMES = 90, 86
 """Cells of a list that has room for the names of rules; the evidence does too. And of what rules find."""
 
 
@@ -186,15 +186,17 @@ class AlertList(Panel):
         across = 2 if width >= FOR_TWO else 1
         each = (width - BETWEEN * (across - 1)) // across
         names = max(len(name) for name, _ in rules) + 2 if each >= _FOR_NAMES else 0
-        room, out = (height - 2) * across, list[Row]()
+        down, out = height - 2, list[Row]()
+        room = down * across
         for count, (name, finds) in enumerate(rules):
             pieces = cells.wrapped(finds, max(1, each - names - 2), 3, self.scene.glyphs.ellipsis)
             labels = [f"{name:<{names}}" if names else "", *[" " * (names or 2)] * len(pieces)]
+            if across > 1 and len(out) < down < len(out) + len(pieces):  # a rule is in one column
+                out += [[] for _ in range(down - len(out))]
             if len(out) + len(pieces) > room - (count < len(rules) - 1):
                 out.append([(f"and {len(rules) - count} more: runwatch rules", "dim")])
                 break
             out += [[(label, ""), (piece, "dim")] for label, piece in zip(labels, pieces, strict=False)]
-        down = height - 2 if across > 1 else len(out)
         return [[], [("what the rules look for", "title")], *cells.two_columns(out, down, each, BETWEEN)]
 
     def _row(self, row: IncidentRow, width: int, pointer: str) -> list[Row]:

@@ -13,7 +13,7 @@ from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.tui import actions, choose
 from runwatch.tui.widgets.paged import BETWEEN, FOR_TWO, PagePanel
-from runwatch.tui.widgets.tables import value_table
+from runwatch.tui.widgets.values import value_table
 
 _MOST = 6
 """Rows that one value may take; what is longer is cut off."""
@@ -264,7 +264,7 @@ class FactTable(Table):
 
     def _metrics(self, names: list[str], width: int) -> list[Row]:
         """Return what was read: the names that rules and exports use, and those that the log prints."""
-        heading, *rows = value_table(self.scene, names, width - 1, _named, _WHOLE)
+        heading, *rows = value_table(self.scene, names, width - 1, _named, _WHOLE, below=True)
         title: Row = [("metrics", "title"), *_number(names), (", in brackets as the log prints them", "dim")]
         return [title, *([(" ", ""), *row] for row in (heading, *rows))]
 

@@ -148,6 +148,8 @@ class RankDetail(Panel):
 
     can_focus = False
     row: RankRow | None = None
+    closes = True
+    """Whether it was asked for, and not only shown because there is room."""
 
     def content(self, width: int, height: int) -> Content:
         """Return it as far as it fits."""
@@ -161,5 +163,5 @@ class RankDetail(Panel):
         return Content(
             [("rank", "title"), (f" {row.rank if row.rank < NODE else ranks.name(row)}", "value")],
             words,
-            [("esc closes", "dim")],
+            [("esc closes", "dim")] if self.closes else [],
         )

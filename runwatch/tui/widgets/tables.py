@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from itertools import chain
 
 from runwatch.core import metrics
-from runwatch.core.snapshot import Latest, RunRow, RunView
+from runwatch.core.snapshot import RunRow, RunView
 from runwatch.render import cells, checkpoints, numbers, states, summary
 from runwatch.render.cells import Row
 from runwatch.render.charts.sparkline import of_columns, sparkline
@@ -22,8 +22,8 @@ _LEAST_TREND = 5
 """Cells that a trend keeps where names are long."""
 _COLUMN = 30
 """Cells of a column of the summary at least."""
-_MOST = 4
-"""Rows of one value of the summary."""
+_MOST, _BRIEF = 4, 2
+"""Rows of one value of the summary, and of an alert of another run."""
 _PAGE = frozenset({"read from", "preferred sources", "lines", "unrecognized lines", *summary.SIZES})
 """Facts that the summary has, or for which view 7 is the place."""
 
@@ -52,10 +52,18 @@ class Stats(Rows):
         names, said = len(self._names()), len(self._said(width))
         return (names + 1 if names else 0) + (said + 1 if said else 0)
 
-    def _said(self, width: int) -> list[tuple[Row, summary.Line]]:
+    @property
+    def wanted(self) -> int:
+        """The width at which each line of the summary has one row."""
+        return 3 + sum(_widest(self._lines()))
+
+    def _lines(self) -> list[summary.Line]:
         """Return the lines of the summary."""
-        lines = [line for line in card(self.scene.run) if line.label not in self.said]
-        return placed(lines, width - 2, self.scene.glyphs.ellipsis)
+        return [line for line in card(self.scene.run) if line.label not in self.said]
+
+    def _said(self, width: int) -> list[tuple[Row, summary.Line]]:
+        """Return the rows of the summary."""
+        return placed(self._lines(), width - 2, self.scene.glyphs.ellipsis)
 
     def _label(self, width: int) -> int:
         """Return the cells that names get: what the longest needs, as far as a trend still fits."""
@@ -216,111 +224,11 @@ class SummaryCard(Panel):
         return Content([("summary", "title")], rows, [(f"{hidden} more", "dim")] if hidden > 0 else [])
 
 
-_SHARED = frozenset({"step", "values"})
-"""Columns that say nothing where all metrics have the same there."""
-_WHOLE = 20
-"""Cells of a name for which columns are usually left out, where it is that long."""
-
-
-class Values(Panel):
-    """Metrics that are not worth a chart, a row each; side by side as far as that takes fewer rows."""
-
-    can_focus = False
-    _BETWEEN = 6
-    """Cells between two of them in a row."""
-
-    def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, classes=classes)
-        self.metrics: list[str] = []
-
-    def needed(self, width: int) -> int:
-        """Return how many rows show all of it at this outer width, with the frame."""
-        return 3 + self._down(value_table(self.scene, self.metrics, width - 2), width - 2)
-
-    def _down(self, table: list[Row], width: int) -> int:
-        """Return how many metrics are below each other."""
-        across = max(1, (width + self._BETWEEN) // (cells.row_width(table[0]) + self._BETWEEN))
-        return -(-(len(table) - 1) // across)
-
-    def content(self, width: int, height: int) -> Content:
-        """Return headings and a row for each metric."""
-        table = value_table(self.scene, self.metrics, width)
-        heading, *found = table
-        down = self._down(table, width)
-        blocks = [[heading, *found[at : at + down]] for at in range(0, len(found), max(1, down))]
-        gap = (" " * self._BETWEEN, "")
-        rows = [
-            [segment for block in blocks if y < len(block) for segment in (*block[y], gap)]
-            for y in range(1 + down)
-        ]
-        hidden = len(rows) - height
-        more_below: Row = [(f"{hidden} more", "dim")] if hidden > 0 else []
-        title: Row = [("values", "title"), (f" {len(found)} without a chart", "dim")]
-        return Content(title, rows, more_below)
-
-
-def value_table(
-    scene: Scene,
-    names: Iterable[str],
-    width: int,
-    write: Callable[[Latest], str] | None = None,
-    whole: int = _WHOLE,
-) -> list[Row]:
-    """Return a heading and a row for each metric, with as many columns as fit.
-
-    `write` names a metric; columns are left out for names of up to `whole` cells.
-    """
-    more, write = scene.glyphs.ellipsis, write or _label
-    known = [item for name in names if (item := scene.latest(name)) is not None]
-    numbered = (("last", _last), ("step", _step), ("values", _count), ("min", _low), ("max", _high))
-    columns = [[title, *map(put, known)] for title, put in numbered]
-    columns = [column for column in columns if column[0] not in _SHARED or len({*column[1:]}) > 1]
-    widths = [max(map(len, column)) + 2 for column in columns]
-    named = [write(item) for item in known]
-    longest = max(map(cells.width, ["metric", *named]))
-    while sum(widths) + min(longest, whole) > width and len(columns) > 1:
-        columns.pop()
-        widths.pop()
-    name = max(8, min(width - sum(widths), longest))
-    first = ["metric", *cells.apart(named, name, more)]
-    return [
-        [
-            (cells.pad(first[i], name, more), "dim" if not i else ""),
-            *(
-                (f"{column[i]:>{size}}", "dim" if not i else "value" if not at else "")
-                for at, (column, size) in enumerate(zip(columns, widths, strict=True))
-            ),
-        ]
-        for i in range(len(first))
-    ]
-
-
-def _label(item: Latest) -> str:
-    return metrics.label(item.metric)
-
-
-def _last(item: Latest) -> str:
-    return summary.last(item).value
-
-
-def _step(item: Latest) -> str:
-    return numbers.step(item.step)
-
-
-def _count(item: Latest) -> str:
-    return f"{item.count:,}"
-
-
-def _low(item: Latest) -> str:
-    return numbers.value(item.metric, item.minimum)
-
-
-def _high(item: Latest) -> str:
-    return numbers.value(item.metric, item.maximum)
-
-
 class Summary(Panel):
-    """Runs, newest values, the summary and facts: the side of a wide screen."""
+    """Runs, newest values, the summary and facts: the side of a wide screen.
+
+    Where rows are left, what is wrong with the other runs is below it.
+    """
 
     can_focus = False
     opens = actions.RUNS
@@ -363,7 +271,24 @@ class Summary(Panel):
         self.targets = [(y, 1, width + 1, partial(self._choose, row.id)) for y, row in enumerate(shown, 1)]
         for y, (_, about) in enumerate(below, 1 + len(rows)):
             self.targets += _leading(self, about, y, 1, width + 1)
-        return Content([("runs", "title"), (f" {len(runs)}", "dim")], [*rows, *(row for row, _ in below)])
+        rows += (row for row, _ in below)
+        for line, other in self._wrong(width, height - len(rows)):
+            rows.append(line)
+            self.targets += [(len(rows), 1, width + 1, partial(self._choose, other))] if other else []
+        return Content([("runs", "title"), (f" {len(runs)}", "dim")], rows)
+
+    def _wrong(self, width: int, room: int) -> list[tuple[Row, str]]:
+        """Return the worst alerts of other runs that fit whole in `room` rows; each row with its run."""
+        glyphs = self.scene.glyphs
+        out: list[tuple[Row, str]] = [([], ""), ([("other runs", "dim")], "")]
+        for row in self.scene.ordered_runs:
+            said = "" if self._here(row) else row.worst
+            lines = cells.wrapped(said, max(1, width - 2), _BRIEF, glyphs.ellipsis)
+            if lines and len(out) + 1 + len(lines) <= room:
+                sign, _, role = states.phase_tag(states.phase_of(row), glyphs, row.critical, row.warning)
+                out.append(([(cells.clip(f"{sign} {row.name}", width, glyphs.ellipsis), role)], row.id))
+                out += [([("  ", ""), (line, "")], row.id) for line in lines]
+        return out if len(out) > 2 else []
 
     def _choose(self, run: str) -> None:
         api(self.app).choose_run(run)
