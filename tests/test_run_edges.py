@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from runwatch.core.batch import EVAL, RANK, TRAIN, Batch, Event, Table
+from runwatch.core.batch import BY_EPOCH, EVAL, RANK, TRAIN, Batch, Event, Table
 from runwatch.core.block import LATE, Block, Moment, RankProgress, Samples
 from runwatch.core.checkpoint import Checkpoint, Look, State
 from runwatch.core.fold.position import Position
@@ -476,3 +477,11 @@ def test_rows_between_offsets_and_the_newest_of_a_column():
     moments = rows.moments()
     assert moments is not None
     assert (moments.step.tolist(), moments.value.tolist()) == ([1.0], [5.0])
+    assert rows.epochs() is None
+    for patterns, steps in (
+        (["a" + BY_EPOCH] * 2, [1.0]),
+        (["a", "b" + BY_EPOCH], []),
+        (["a" + BY_EPOCH, ""], [1.0]),
+    ):
+        epochs = replace(rows, pattern=np.array(patterns)).epochs()
+        assert (epochs.value.tolist() if epochs is not None else []) == steps

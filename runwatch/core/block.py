@@ -80,6 +80,8 @@ class Block:
     """Steps of an epoch where that number is only where the epoch ends."""
     by_epoch: bool | None = None
     """Whether the step of its newest training record is an epoch; None if it has none."""
+    epochs: Samples | None = None
+    """The steps of training records that are epochs."""
     bar: tuple[int, int, int] | None = None
     """First step, last step and total of the training bar, where records print no step."""
     rank: int | None = None

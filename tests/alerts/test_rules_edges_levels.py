@@ -85,7 +85,10 @@ EDGES = {
     "discriminator part": Edge(
         Discriminator, lambda x: judges(times(1, 64), times(x, 256)), 0.01, "info", True
     ),
-    "discriminator rows": Edge(Discriminator, lambda n: judges(times(1, 64), times(1e-4, n)), 192),
+    "discriminator rows": Edge(
+        Discriminator, lambda n: judges(times(1, 64), (5 * [*times(1e-4, 39), 1])[: int(n)]), 192
+    ),
+    "discriminator soon": Edge(Discriminator, lambda n: judges(times(1, 64), times(1e-4, n)), 64),
     "discriminator rise": Edge(
         Discriminator,
         lambda x: judges(times(1, 64), times(1e-4, 256)).set("loss_G", [*times(1, 64), *times(x, 256)]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -272,6 +274,16 @@ def test_rows_that_each_have_an_evaluation_are_epochs(count, name, found):
     log = Log(train__loss=loss).set(name, np.full(count, 0.5))
     assert fired(log.judge(NeverLearns())) == ([] if found is None else [("warning", found)])
     assert log.judge(NeverLearns(), range(1, count)) == log.judge(NeverLearns())
+
+
+def test_steps_that_are_epochs_count_as_epochs():
+    loss = 0.6931 + 0.002 * np.cos(2.3 * np.arange(25))
+    for epochs in (False, True):
+        rule, found = NeverLearns(), []
+        for row in range(25):
+            block = Log(np.arange(1, 26), train__loss=loss).block(row, row + 1)
+            found += rule.observe(replace(block, epochs=block.progress if epochs else None))
+        assert fired(found) == ([("warning", 10)] if epochs else [])
 
 
 def test_a_loss_that_oscillates_from_the_first_row_on():

@@ -424,6 +424,17 @@ def test_saves_that_fail_are_reported_until_one_goes_well():
     assert [entry[:2] for entry in found] == [("firing", "warning")] * 3 + [("clear", "warning")]
 
 
+@pytest.mark.parametrize(("rows", "fails", "ends"), [(9, None, True), (5, None, False), (9, 4, False)])
+def test_a_save_that_begins_and_is_followed_by_training_went_well(rows, fails, ends):
+    failures = [1] if fails is None else [1, fails]
+    events = [Event(FAILED, 100 * n + 50, n, "could not save", data={"state": "failed"}) for n in failures]
+    begins = Event("checkpoint", 250, 2, "Saving checkpoint", data={"state": "saving"})
+    log = Log(train__loss=np.ones(rows), events=[events[0], begins, *events[1:]])
+    found = log.judge(CheckpointFailed())
+    assert ([f.line for f in found if f.verdict.value == "clear"] == [2]) == ends
+    assert log.judge(CheckpointFailed(), range(rows)) == found
+
+
 def test_saves_that_are_skipped_by_choice_must_be_three_in_a_row():
     skip, save = (FAILED, "Skipping checkpoint: not the best"), ("checkpoint", "saved")
     assert saves(skip, skip, save, skip, skip, save)[0] == []

@@ -238,7 +238,20 @@ def test_a_discriminator_that_wins_is_a_note_and_a_warning_when_the_generator_su
     log.columns["g_loss"][500:] *= 3
     (found,) = log.judge(Discriminator())
     assert fired([found]) == [("warning", "d_loss")]
-    assert "g_loss has risen" in found.cause
+    assert "g loss has risen" in found.cause
+
+
+@pytest.mark.parametrize(("low", "found"), [(1e-3, True), (0.02, False)])
+def test_a_discriminator_that_wins_in_a_short_log_is_found_by_its_newest_rows(low, found):
+    rows = np.arange(300)
+    loss = np.where(rows < 100, 0.7, low * (1 + rows % 3))
+    log = Log(d_loss=loss, g_loss=1 + 0.05 * rows)
+    judged = log.judge(Discriminator())
+    assert [(f.severity.value, f.step) for f in judged] == [("warning", 175)] * found  # it has not ended
+    assert log.judge(Discriminator(), range(0, 300, 7)) == judged
+    loss[150] = 0.7
+    assert log.judge(Discriminator(), end=False) == log.judge(Discriminator(), range(0, 300, 7), end=False)
+    assert [f.step for f in log.judge(Discriminator())] == [223] * found
 
 
 def test_losses_on_real_and_fake_images_must_both_be_at_zero():

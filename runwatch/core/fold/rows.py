@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.core.batch import EPOCH_STEPS, NODE, RANK, TRAIN, Batch, Table
+from runwatch.core.batch import BY_EPOCH, EPOCH_STEPS, NODE, RANK, TRAIN, Batch, Table
 from runwatch.core.block import RankProgress, Samples
 from runwatch.core.metrics import EPOCH, LOSS, STEP_TIME
 
@@ -75,6 +75,15 @@ class Rows:
         if not known.any():
             return None
         return Samples(self.offset[known], self.line[known], self.step[known], self.time[known])
+
+    def epochs(self) -> Samples | None:
+        """Return the steps that are epochs; None if none are."""
+        alike = len(self) > 0 and bool((self.pattern == self.pattern[0]).all())
+        ends = np.char.endswith(self.pattern[:1] if alike else self.pattern, BY_EPOCH)
+        known = ends & ~np.isnan(self.step)
+        if not known.any():
+            return None
+        return Samples(self.offset[known], self.line[known], self.step[known], self.step[known])
 
     def between(self, low: float, high: float) -> Rows:
         """Return the rows whose offset is in [low, high)."""

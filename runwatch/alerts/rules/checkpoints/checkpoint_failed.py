@@ -5,7 +5,8 @@ is lost shows only when the run dies.
 Formula: lines that say that a save failed, or was skipped because of an error: a warning at
 the first; saves that were skipped for another reason, `skips` in a row without any that
 went well. An error that ends a save, such as a full disk, is one when `survive` training
-rows have followed it. Ends at the next checkpoint.
+rows have followed it. Ends at the next checkpoint, or the beginning of one that as many rows follow
+without such a line.
 
 Example: '3 checkpoints in a row were not saved: checkpoint save skipped (RuntimeError)'.
 
@@ -54,8 +55,10 @@ class CheckpointFailed(RunRule):
     _open: bool = field(default=False, init=False, repr=False)
     _error: Event | None = field(default=None, init=False, repr=False)
     """An error of a save, while it may yet be the end of the run."""
+    _begun: Event | None = field(default=None, init=False, repr=False)
+    """A save that began, while it may yet fail."""
     _rows: int = field(default=0, init=False, repr=False)
-    """Training rows since."""
+    """Training rows since either."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the saves of a block."""
@@ -68,30 +71,35 @@ class CheckpointFailed(RunRule):
             found += self._survived(upto - done)
             done = max(done, upto)
             if event is None or event.kind == "resume":
-                self._error = None  # it was the end
+                self._error = self._begun = None  # it was the end
             elif event.kind == FAILED:
                 found += self._fail(event)
             elif event.kind == "error" and event.data.get("state") == "failed" and self._error is None:
-                self._error, self._rows = event, 0
+                self._error, self._begun, self._rows = event, None, 0
             elif event.kind == "checkpoint" and event.data.get("state") != "saving":
                 found += self._saved(event)
+            elif event.kind == "checkpoint" and self._open and self._error is None:
+                self._begun, self._rows = event, 0
         return found + self._survived(len(rows) - done)
 
     def _survived(self, rows: int) -> list[Finding]:
-        """So many training rows follow: an error before them was that of a save alone."""
-        if self._error is None or rows <= 0:
+        """So many training rows follow: an error before them ended a save alone, and a save went well."""
+        if (self._error is None and self._begun is None) or rows <= 0:
             return []
         self._rows += rows
         if self._rows < self.survive:
             return []
-        error, self._error = self._error, None
-        return self._fail(error)
+        error, begun = self._error, self._begun
+        self._error = self._begun = None
+        if error is not None:
+            return self._fail(error)
+        return self._saved(begun) if begun is not None else []
 
     def _fail(self, event: Event) -> list[Finding]:
         by_error = event.data.get("state") == "failed" or _ERROR.search(event.title)
         if "best" in event.data and not by_error:  # there is no better one
             return []
-        self._failed += 1
+        self._failed, self._begun = self._failed + 1, None
         if self._failed == 1:
             self._first = Place(event.step, event.line)
         if not self._open and not by_error and self._failed < self.skips:
@@ -110,7 +118,8 @@ class CheckpointFailed(RunRule):
         ]
 
     def _saved(self, event: Event) -> list[Finding]:
-        was, self._open, self._failed, self._error = self._open, False, 0, None
+        was, self._open, self._failed = self._open, False, 0
+        self._error = self._begun = None
         if not was:
             return []
         where = Place(event.step, event.line)

@@ -34,9 +34,10 @@ class _Count:
 
 @dataclass
 class Epochs:
-    """Counts epochs: as they are printed, or rows, where each has an evaluation of its own."""
+    """Counts epochs: as they are printed, be it as steps, or rows that each have an evaluation."""
 
     _epoch: Recent = field(default_factory=lambda: Recent(1))
+    _step: Recent = field(default_factory=lambda: Recent(1))
     _losses: _Count = field(default_factory=_Count)
     _evaluations: _Count = field(default_factory=_Count)
     _evaluated: str = ""
@@ -45,6 +46,7 @@ class Epochs:
     def push(self, block: Block) -> None:
         """Take what a new block prints."""
         self._epoch.push(block.samples.get(EPOCH))
+        self._step.push(block.epochs)
         self._evaluated = self._evaluated or _first(block)
         for count, metric in ((self._losses, LOSS), (self._evaluations, self._evaluated)):
             samples = block.samples.get(metric)
@@ -52,7 +54,7 @@ class Epochs:
 
     def printed(self, offset: float) -> float:
         """Return the epoch that was printed last up to `offset`; 0 if none was."""
-        return newest(self._epoch, offset) or 0.0
+        return newest(self._epoch, offset) or newest(self._step, offset) or 0.0
 
     def passed(self, offset: float) -> float:
         """Return the epochs up to `offset`; 0 where nothing shows them."""

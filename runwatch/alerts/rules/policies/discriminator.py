@@ -3,8 +3,9 @@
 Reason: where the discriminator is sure of itself the generator's gradients vanish, and
 hours later the images are as they were.
 Formula: the median of `rows` rows of the discriminator's loss is below `part` of the
-median of its first 64, if that was above 0.05. A note; a warning if the generator's
-loss is `rise` above its own first 64 at the same time. Ends above five times `part`.
+median of its first 64, if that was above 0.05; before there are as many, 64 in a row that all are.
+A note; a warning if the loss of the generator, or of the run, is `rise` above its own first 64 at the same
+time. Ends above five times `part`, unless the newest 64 are all still below it.
 
 Example: 'd_loss is 0.0003, 0.05% of what it was at first', while g_loss has doubled.
 
@@ -32,12 +33,12 @@ from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, before_negative, median
 from runwatch.alerts.rules.common.beginning import Beginning, is_among_first
 from runwatch.alerts.rules.common.context import Recent
-from runwatch.alerts.rules.common.roles import FORGER, JUDGE, cast
+from runwatch.alerts.rules.common.roles import FORGER, JUDGE, Part, cast
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import label
+from runwatch.core.metrics import LOSS, label
 
-_FIRST, _HOP = 64, 64
+_FIRST, _HOP, _SOON = 64, 64, 16
 _REAL = 0.05
 """First level from which a loss counts as computed."""
 _MOST = 4
@@ -48,6 +49,8 @@ class _Loss:
     """What is known of the loss of one discriminator."""
 
     windows: Windows
+    soon: Windows = field(default_factory=lambda: Windows(_FIRST, _SOON))
+    """The first windows, of fewer rows."""
     first: list[float] = field(default_factory=list)
     real: Recent = field(default_factory=Recent)
     """The loss on real images, where it is printed apart."""
@@ -71,7 +74,8 @@ class Discriminator(RunRule):
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the losses of the discriminators of a block."""
-        for metric, samples in cast(block.samples, FORGER):
+        ours = [Part(LOSS, block.samples[LOSS])] if LOSS in block.samples else []  # often the generator's
+        for metric, samples in [*ours, *cast(block.samples, FORGER)]:
             if is_among_first(metric, self._forgers, _MOST):
                 self._forgers.setdefault(metric, Beginning(_FIRST)).push(samples)
         found: list[tuple[float, str, Finding]] = []
@@ -88,20 +92,27 @@ class Discriminator(RunRule):
     def _walk(self, metric: str, loss: _Loss, rows: Samples) -> list[tuple[float, Finding]]:
         loss.first += rows.value[: _FIRST - len(loss.first)].tolist()
         start = loss.windows.rows
-        ends, windows = loss.windows.add(rows.value)
-        first = float(np.median(loss.first)) if len(ends) else 0.0
+        points = self._levels(loss, rows.value)
+        first = float(np.median(loss.first)) if points else 0.0
         if first < _REAL:
             return []
-        levels: Floats = median(np.sort(windows, axis=1))
-        if loss.firing is None and (levels >= self.part * first).all():
-            return []
         found: list[tuple[float, Finding]] = []
-        for end, level in zip(ends.tolist(), levels.tolist(), strict=True):
+        for end, level, highest in points:
             row = end - start - 1
-            finding = self._step(metric, loss, level, first, place(rows, row), float(rows.offset[row]))
+            now = level if loss.firing is None else min(level, highest)
+            finding = self._step(metric, loss, now, first, place(rows, row), float(rows.offset[row]))
             if finding is not None:
                 found.append((float(rows.offset[row]), finding))
         return found
+
+    def _levels(self, loss: _Loss, values: Floats) -> list[tuple[int, float, float]]:
+        """Return (rows so far, level, highest of the newest 64 rows) where new windows end."""
+        soon, short = loss.soon.add(values)
+        few = [(end, high, high) for end, high in zip(soon.tolist(), _highest(short), strict=True)]
+        ends, long = loss.windows.add(values)
+        levels: list[float] = median(np.sort(long, axis=1)).tolist()
+        many = list(zip(ends.tolist(), levels, _highest(long), strict=True))
+        return [point for point in few if point[0] < self.rows] + many
 
     def _step(
         self, metric: str, loss: _Loss, level: float, first: float, here: Place, offset: float
@@ -112,7 +123,8 @@ class Discriminator(RunRule):
             return self.say(Verdict.CLEAR, severity, f"{label(metric)} is back", here, metric=metric)
         if level >= self.part * first or not self._sure(metric, loss, self.part * first, offset):
             return None
-        forger = next((m for m in sorted(self._forgers) if _risen(self._forgers[m], offset, self.rise)), "")
+        risen = (m for m in sorted(self._forgers) if _risen(self._forgers[m], offset, self.rise))
+        forger = label(next(risen, ""))
         severity = Severity.WARNING if forger else Severity.INFO
         if not severity.exceeds(loss.firing):
             return None
@@ -134,6 +146,12 @@ class Discriminator(RunRule):
             return True
         rows = loss.real.until(offset, _FIRST).value
         return len(rows) > 0 and float(np.median(np.abs(rows))) < limit
+
+
+def _highest(windows: Floats) -> list[float]:
+    """Return the highest of the newest rows of each window."""
+    highest: list[float] = windows[:, -_FIRST:].max(axis=1).tolist() if len(windows) else []
+    return highest
 
 
 def _risen(loss: Beginning, offset: float, rise: float) -> bool:
