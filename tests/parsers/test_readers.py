@@ -63,6 +63,7 @@ def test_the_boxes_loss_comes_first_under_no_header():
     parsed = parse("".join(row.format(epoch) for epoch in range(1, 9)).encode())
     assert parsed.column("train/box_loss").tolist() == [1.125] * 8
     assert parsed.column("train/loss_2").tolist() == [2.25] * 8
+    assert parsed.column("train/loss").tolist() == [4.75] * 8
 
 
 def test_rows_have_the_names_of_their_own_header():

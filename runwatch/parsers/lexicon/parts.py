@@ -11,7 +11,9 @@ _BOXES = frozenset({"train/box_loss", "train/giou_loss"})
 _OTHERS = frozenset(
     ["obj", "cls", "dfl", "l1", "seg", "pose", "kobj", "rle", "angle", "landmark", "kpt", "kptv"]
 )
-PARTS = _BOXES | {f"train/{name}_loss" for name in _OTHERS}
+_UNNAMED = {f"train/loss_{column}" for column in range(2, 9)}
+"""Columns next to that of the boxes whose header was not printed."""
+PARTS = _BOXES | {f"train/{name}_loss" for name in _OTHERS} | _UNNAMED
 """Losses that are added, if one of them is of boxes."""
 _JUDGES = frozenset(b"d dis disc discriminator discrim critic fake real".split())
 """Words of the losses of networks that judge another one."""
