@@ -276,14 +276,28 @@ def test_rows_that_each_have_an_evaluation_are_epochs(count, name, found):
     assert log.judge(NeverLearns(), range(1, count)) == log.judge(NeverLearns())
 
 
-def test_steps_that_are_epochs_count_as_epochs():
+@pytest.mark.parametrize(
+    ("steps", "found"),
+    [
+        (np.arange(1, 26), 10),
+        (np.arange(30, 55), None),  # it began elsewhere
+        (np.arange(5, 30), 14),  # epochs of this launch
+        (np.append(np.arange(1, 8), np.arange(1, 19)), 18),  # it began again
+    ],
+)
+def test_steps_that_are_epochs_count_as_epochs(steps, found):
     loss = 0.6931 + 0.002 * np.cos(2.3 * np.arange(25))
-    for epochs in (False, True):
-        rule, found = NeverLearns(), []
-        for row in range(25):
-            block = Log(np.arange(1, 26), train__loss=loss).block(row, row + 1)
-            found += rule.observe(replace(block, epochs=block.progress if epochs else None))
-        assert fired(found) == ([("warning", 10)] if epochs else [])
+
+    def judged(size, *, epochs=True):
+        rule, findings = NeverLearns(), []
+        for row in range(0, 25, size):
+            block = Log(steps.astype(float), train__loss=loss).block(row, min(25, row + size))
+            findings += rule.observe(replace(block, epochs=block.progress if epochs else None))
+        return findings
+
+    assert judged(1, epochs=False) == []
+    assert fired(judged(1)) == ([] if found is None else [("warning", found)])
+    assert judged(1) == judged(4) == judged(25)
 
 
 def test_a_loss_that_oscillates_from_the_first_row_on():

@@ -148,6 +148,14 @@ def test_a_score_that_is_exactly_nothing_or_one_guess_of_k_in_all_values_is_foun
     assert log.judge(ScoreFloor(), range(2048)) == log.judge(ScoreFloor())
 
 
+@pytest.mark.parametrize(("seed", "found"), [(1, False), (14, False), (26, False), (37, False), (37, True)])
+def test_one_low_evaluation_among_noisy_ones_is_no_best_to_rise_from(seed, found):
+    noise = np.exp(0.2 * np.random.default_rng(seed).normal(size=30))
+    loss = noise * (1 + 0.05 * np.maximum(0, np.arange(30) - 7) * found)
+    log = Log(np.arange(30.0), train__loss=0.5 + 1.8 * np.exp(-np.arange(30) / 10)).set("val/loss", loss)
+    assert bool(log.judge(Validation())) == found
+
+
 @pytest.mark.parametrize(
     ("name", "scores", "severity"),
     [

@@ -12,6 +12,8 @@ from runwatch.core.block import Samples
 
 EARLY = 50
 """Steps from which a first row shows that the run began elsewhere, unless rows are as far apart."""
+EARLY_EPOCHS = 5
+"""The same where steps are epochs."""
 
 
 @dataclass
@@ -33,9 +35,9 @@ class Beginning:
             self.since = float(rows.offset[missing - 1])
 
 
-def began_elsewhere(steps: Sequence[float]) -> bool:
+def began_elsewhere(steps: Sequence[float], early: float = EARLY) -> bool:
     """Whether the first steps, two where there are as many, are not those of a run's beginning."""
-    return len(steps) == 2 and steps[0] > max(EARLY, 2 * (steps[1] - steps[0]))
+    return len(steps) == 2 and steps[0] > max(early, 2 * (steps[1] - steps[0]))
 
 
 def is_among_first(name: str, known: Collection[str], most: int) -> bool:

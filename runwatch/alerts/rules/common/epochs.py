@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from runwatch.alerts.rules.baseline import Floats
 from runwatch.alerts.rules.common.context import Recent, newest
-from runwatch.core.block import Block
+from runwatch.core.block import Block, Samples
 from runwatch.core.metrics import EPOCH, LOSS, VAL_LOSS, of_held_out
 
 _LEAST = 8
@@ -33,11 +33,29 @@ class _Count:
 
 
 @dataclass
+class _Launch:
+    """Counts the steps that are epochs since a launch began: it may have begun with any."""
+
+    first: float = np.nan
+    newest: float = np.nan
+
+    def count(self, steps: Samples) -> Samples:
+        """Return how many epochs each of the next steps is the last of."""
+        value, rows = steps.value, np.arange(len(steps))
+        begins = ~(value >= np.append(self.newest, value[:-1]))
+        begun = np.maximum.accumulate(np.where(begins, rows, -1))
+        first = np.where(begun >= 0, value[begun], self.first)
+        self.first, self.newest = float(first[-1]), float(value[-1])
+        return replace(steps, value=value - first + 1)
+
+
+@dataclass
 class Epochs:
     """Counts epochs: as they are printed, be it as steps, or rows that each have an evaluation."""
 
     _epoch: Recent = field(default_factory=lambda: Recent(1))
-    _step: Recent = field(default_factory=lambda: Recent(1))
+    _steps: Recent = field(default_factory=lambda: Recent(1))
+    _launch: _Launch = field(default_factory=_Launch)
     _losses: _Count = field(default_factory=_Count)
     _evaluations: _Count = field(default_factory=_Count)
     _evaluated: str = ""
@@ -46,15 +64,19 @@ class Epochs:
     def push(self, block: Block) -> None:
         """Take what a new block prints."""
         self._epoch.push(block.samples.get(EPOCH))
-        self._step.push(block.epochs)
+        self._steps.push(None if block.epochs is None else self._launch.count(block.epochs))
         self._evaluated = self._evaluated or _first(block)
         for count, metric in ((self._losses, LOSS), (self._evaluations, self._evaluated)):
             samples = block.samples.get(metric)
             count.push(np.empty(0) if samples is None else samples.offset)
 
+    def are_steps(self, offset: float) -> bool:
+        """Whether the newest step up to `offset` is an epoch."""
+        return len(self._steps.until(offset, 1)) > 0
+
     def printed(self, offset: float) -> float:
         """Return the epoch that was printed last up to `offset`; 0 if none was."""
-        return newest(self._epoch, offset) or newest(self._step, offset) or 0.0
+        return newest(self._epoch, offset) or newest(self._steps, offset) or 0.0
 
     def passed(self, offset: float) -> float:
         """Return the epochs up to `offset`; 0 where nothing shows them."""

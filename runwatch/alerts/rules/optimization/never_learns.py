@@ -56,7 +56,7 @@ from runwatch.alerts.rules.baseline import (
     spread,
     take,
 )
-from runwatch.alerts.rules.common.beginning import began_elsewhere
+from runwatch.alerts.rules.common.beginning import EARLY, EARLY_EPOCHS, began_elsewhere
 from runwatch.alerts.rules.common.chance import guessing, is_telling, least_likely
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.epochs import Epochs
@@ -188,7 +188,7 @@ class NeverLearns(RankRule):
         chance = self._at_chance(first[:quarter], first[-quarter:])
         seen = bool(chance) and count >= self.rows // 4 and passed >= self.seen
         enough = self._done or epochs or steps or seen or idle or self._dead(offset)
-        if not enough or began_elsewhere(self._steps) or offset >= self._players.first:
+        if not enough or self._began_elsewhere(offset) or offset >= self._players.first:
             return None
         (start, end), (sigma, noise) = spread(np.stack([first[:quarter], first[-quarter:]]), 0.0)
         error = 1.2533 * float(np.hypot(sigma, noise)) / quarter**0.5
@@ -222,6 +222,10 @@ class NeverLearns(RankRule):
         self._firing = Severity.WARNING
         return self._fire(first, here, cause, start, level)
 
+    def _began_elsewhere(self, offset: float) -> bool:
+        """Whether the first rows of this launch are not those of a run's beginning."""
+        return began_elsewhere(self._steps, EARLY_EPOCHS if self._epochs.are_steps(offset) else EARLY)
+
     def _passed(self, offset: float) -> float:
         """Return the epochs of this launch up to `offset`."""
         return self._epochs.passed(offset) if self._begin < 0 else self._epochs.printed(offset)
@@ -237,12 +241,12 @@ class NeverLearns(RankRule):
         passed = self._passed(offset)
         chance = len(levels) == 1 and 0 not in levels and (still or passed >= self.few)
         rests = chance and not falls(first, 2.0 if passed >= 2 * self.few else 1.0)
-        return (same or rests) and not began_elsewhere(self._steps)
+        return (same or rests) and not self._began_elsewhere(offset)
 
     def _stays(self, first: Floats, offset: float) -> bool:
         """Whether few rows, of many epochs, do not fall in the least, nor have fallen at once."""
         few = self.rows // 16 <= len(first) <= self.rows // 4
-        if not few or self._passed(offset) < self.few or began_elsewhere(self._steps):
+        if not few or self._passed(offset) < self.few or self._began_elsewhere(offset):
             return False
         high = float(first[:2].mean()) > np.quantile(first[2:], 0.9)
         return not high and middle(first.tolist()) > _OF_NOISE and not (falls(first, 1.0) or falls(-first))
@@ -368,7 +372,7 @@ class NeverLearns(RankRule):
         signed = bool((self._plain < 0).any() and (self._plain > 0).any())
         above = level >= middle(self._plain[:3].tolist())
         return (
-            signed and still and above and not began_elsewhere(self._steps) and offset < self._players.first
+            signed and still and above and not self._began_elsewhere(offset) and offset < self._players.first
         )
 
     def _end(self, rows: Samples, *, still: bool = False) -> list[Finding]:

@@ -13,9 +13,9 @@ last; `long` is `evals` evaluations and at least `part` of all so far, 24 at mos
   scatter by less than half of that, whatever the training loss did;
 - it wastes the run: half of all evaluations, three at least, lie behind the best, while the training loss
   fell by `learned` and below them; the median of the newest three is above the lowest median by `rise`, by
-  one part in as many as lie behind the best, and by what single ones have risen twice and lost again; above
-  the best itself, where the training loss is below half of that and those since scatter by less than half
-  of the rise;
+  one part in as many as lie behind the best, and by what single ones have risen twice and lost again; the
+  order of those since the best says so, or it is more than 3 s; above the best itself, whatever the order,
+  where the training loss is below half of that and those since scatter by less than half of the rise;
 - it drifts: the order of the newest `trend` to 24 since the best says so (the test of Mann and Kendall), the
   newest `long` are `costly` above the lowest median, and the training loss is as for a rise.
 A warning where it jumped, lost what it had, wastes the run, or the newest `long` are `costly` above the
@@ -79,6 +79,8 @@ _NEAR = 6
 """Training rows that the newest two are compared with."""
 _TREND = 2.3
 """Standard errors by which evaluations rise that are also much higher than the best."""
+_SURE = 3.0
+"""Deviations of one evaluation from which a rise is no noise, whatever its order."""
 _WORSE = 1.03
 """Multiple of the training loss at the best above which training got worse too."""
 _LONGEST = 24
@@ -282,9 +284,8 @@ class Validation(RankRule):
     def _lost(self, watch: _Watch) -> bool:
         """Whether all evaluations since the first or second are about as high, and nowhere near it."""
         since = list(watch.newest)[-watch.behind :]
-        far = min(since) - log(watch.best)
-        early = watch.count - watch.behind < self.evals  # no median of three shows it
-        return early and far > log(self.jump) and max(since) - min(since) < far / 2
+        far, before = min(since) - log(watch.best), watch.count - watch.behind
+        return before < self.evals and far > log(self.jump) and max(since) - min(since) < far / 2
 
     def _wastes(self, watch: _Watch) -> bool:
         """Whether most of the run lies behind the best, and has made it worse by as much as it was long."""
@@ -295,7 +296,9 @@ class Validation(RankRule):
         since, best = list(watch.newest)[-watch.behind :], log(watch.best)
         apart = lately < watch.loss / 2 and max(since) - min(since) < (newest - best) / 2
         least = max(log(1 + max(1 / watch.behind, self.rise)), watch.single.second)
-        costs = newest - (best if apart else watch.low) > least
+        rise = newest - (best if apart else watch.low)
+        sure = apart or rise > _SURE * watch.noise.deviation() or falls(-np.array(since), 1.0)
+        costs = sure and rise > least
         now = newest if watch.perplexity else grow(newest)
         return costs and lately < min(now, (1 - self.learned) * watch.lately)
 
@@ -370,10 +373,9 @@ class Validation(RankRule):
 
     def _goes_on(self, watch: _Watch, step: float, offset: float) -> bool:
         """Return whether a line is of the evaluation that the line before was of."""
-        trained = self._recent.until(offset, 1).offset
-        same = step == watch.step and not (len(trained) and trained[0] > watch.offset)
+        trained, before = self._recent.until(offset, 1).offset, watch.offset
         watch.offset = offset
-        return same
+        return step == watch.step and not (len(trained) and trained[0] > before)
 
     def _train(self, watch: _Watch) -> float:
         """Return the median training loss of up to 64 rows of this run, before the newest evaluation."""
@@ -387,7 +389,7 @@ class Validation(RankRule):
         return middle(values) if values else np.nan
 
     def _trained(self, watch: _Watch) -> list[float]:
-        """Return the training losses of up to 64 rows of this run, before the newest evaluation."""
+        """Return those training losses."""
         values = self._recent.finite(watch.offset, 64, watch.begin)
         return list(map(grow, values)) if watch.perplexity else values
 
