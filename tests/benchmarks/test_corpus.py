@@ -88,6 +88,12 @@ def test_what_several_readers_would_accept(core, said):
     assert [found.field for found in differences(core, run)] == said
 
 
+@pytest.mark.parametrize(("accepted", "said"), [([30, 29], []), ([31], ["steps.last"]), (30, ["steps.last"])])
+def test_of_a_log_without_steps_the_records_count(accepted, said):
+    run = {"steps": {"records": 30, "last": None}}
+    assert [each.field for each in differences({"last_step": accepted, "metrics": {}}, run)] == said
+
+
 @pytest.mark.parametrize(
     ("accepted", "last", "said"),
     [
