@@ -84,7 +84,7 @@ CASES = [
         "100:\ttest: 0.7500000\tbest: 0.8125000 (99)\ttotal: 1.5s\tremaining: 1h 2m 10s\n"
         "101:\ttest: 0.7500000\tbest: 0.8125000 (99)\ttotal: 1.5s\tremaining: 2m 10s\n"
         "102:\ttest: 0.7500000\tbest: 0.8125000 (99)\ttotal: 1.5s\tremaining: 500ms\n",
-        {"step": [0, 100, 101, 102], "test": [0.625, 0.75, 0.75, 0.75], "perf/remaining": [58.4, 3730, 130, 0.5]},
+        {"step": [0, 100, 101, 102], "val/score": [0.625, 0.75, 0.75, 0.75], "perf/remaining": [58.4, 3730, 130, 0.5]},
     ),
     Case(
         "dl4j",
@@ -362,7 +362,19 @@ CASES = [
     Case(
         "catboost",
         "0:\tlearn: 0.6875\ttest: 0.7500\tbest: 0.7500 (0)\ttotal: 58.6ms\tremaining: 58.6s\n",
-        {"step": [0], "learn": [0.6875], "test": [0.75]},
+        {"step": [0], "learn": [0.6875], "test": [0.75]},  # it may be a score
+    ),
+    Case(
+        "catboost",
+        "0:\tlearn: 0.6875\ttest: 0.6875\tbest: 0.6875 (0)\ttotal: 58.6ms\tremaining: 58.6s\n"
+        "1:\tlearn: 0.6875\ttest: 0.6250\tbest: 0.6250 (1)\ttotal: 58.6ms\tremaining: 58.6s\n"
+        "2:\tlearn: 0.5000\ttest: 0.6250\tbest: 0.6250 (1)\ttotal: 58.6ms\tremaining: 58.6s\n",
+        {"step": [0, 1, 2], "train/loss": [0.6875, 0.6875, 0.5], "val/loss": [0.6875, 0.625, 0.625]},
+    ),
+    Case(
+        "catboost",  # an accuracy, without the times
+        "0: learn: 0.5000 test: 0.5000 best: 0.5000 (0)\n1: learn: 0.6250 test: 0.5000 best: 0.5000 (0)\n",
+        {"step": [0, 1], "learn": [0.5, 0.625], "val/score": [0.5, 0.5]},
     ),
     Case(
         "caffe",
