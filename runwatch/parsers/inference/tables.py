@@ -159,10 +159,8 @@ def joined(above: bytes, line: bytes) -> bytes | None:
     A header may take several lines: `| Mini-batch |` above `| Loss |`, `| Train | Valid |` above
     `epoch | loss | loss`.
     """
-    if b"|" in above and b"|" in line and (whole := _grouped(above, line)):
-        return whole
     if not (is_boxed(above) and is_boxed(line)) or above.count(b"|") != line.count(b"|"):
-        return None
+        return _grouped(above, line) if b"|" in above and b"|" in line else None
     rows = zip(above.strip().split(b"|"), line.strip().split(b"|"), strict=True)
     return b"|".join(b" ".join(b" ".join(cells).split()) for cells in rows)
 

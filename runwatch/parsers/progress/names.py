@@ -33,7 +33,7 @@ _OTHER = re.compile(
 _TRIAL = re.compile(rb"(?i:\btrials?\b)")
 _STEPS = re.compile(rb"(?i:epoch|train|step|batch)")
 _TRAINS = re.compile(rb"(?i:\btrain(?:ing)?\b)")
-_RUN_WIDE = re.compile(rb"(?i)\W{0,8}(?:(?:global|optimization|training|total) )?steps\W{0,8}$")
+_RUN_WIDE = re.compile(rb"(?i)(?:epoch \d{1,9}/\d{1,9}, )?\W{0,8}(?:(?:global|optimization|training|total) )?steps\W{0,8}$")
 _COUNTED = re.compile(rb"(?i:(?:trial|file|fold|shard|config|model|combination|candidate|url|doc)s?)$")
 
 
@@ -63,7 +63,7 @@ def part_of(desc: bytes) -> str:
 def spans_run(desc: bytes) -> bool:
     """Return whether a description says that a bar counts the steps of the run, not of an epoch.
 
-    So do kohya and the examples of diffusers: `steps:  10%|#         | 160/1600`.
+    So do kohya, diffusers' examples and SimpleTuner: `Epoch 1/5, Steps:  10%|#         | 160/1600`.
     """
     return _RUN_WIDE.match(desc) is not None
 
