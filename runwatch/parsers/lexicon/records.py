@@ -14,7 +14,7 @@ from runwatch.parsers.lexicon.names import MEASURE, SUM, canonical, meaning, own
 from runwatch.parsers.lexicon.words import is_quality, of_episodes, without_split
 
 _OF_TEST = re.compile(
-    r"(?i)^(?:test|testing)(?:[_ ](?:set|data))?[_/ .:-]+(?=[a-z0-9])"
+    r"(?i)^(?:global[_ ])?(?:test|testing)(?:[_ ](?:set|data))?[_/ .:-]+(?=[a-z0-9])"
     r"|[_/ -](?:(?:on|of|for) )?(?:the )?test(?:[_ ](?:set|data|images|samples|examples))?$"
     r"|(?<=[a-z0-9])[_-]test(?=[./])"
 )

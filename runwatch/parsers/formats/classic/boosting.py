@@ -59,7 +59,7 @@ def _named(layout: Layout, rises: bool | None) -> Layout:
 
 
 class RoundReader(FoldingReader):
-    """Reads CatBoost's rounds, whose function is a loss if it falls at first, else a score: no line says it."""
+    """Reads CatBoost's rounds. Their function is a loss if it falls at first, else a score."""
 
     begins = rb"\d{1,9}:" + _SCORE
     awake = False
