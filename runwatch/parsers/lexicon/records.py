@@ -131,7 +131,7 @@ def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) ->
     `aliases` says what some names mean in the format; they go before the lexicon.
     """
     aliases = aliases or {}
-    names = list(printed)
+    names = _by_set(list(printed))
     aliases = {name: metric for name in names if (metric := own(name) or aliases.get(name))}
     named = {name: aliases.get(name) or canonical(name) for name in names}
     named.update({name: metric for name, metric in promoted(named).items() if name not in aliases})
@@ -139,6 +139,18 @@ def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) ->
     for name in sorted(named, key=lambda name: _aliased(named[name]) if name in aliases else looseness(name)):
         best.setdefault(named[name], name)
     return [named[name] if best[named[name]] == name else name for name in names]
+
+
+def _by_set(names: list[str]) -> list[str]:
+    """Return names with the sets in words that XGBoost numbers: `validation_0-auc`, which is of validation.
+
+    The first of two with the same function is what is learned from.
+    """
+    first, second = ({n[12:] for n in names if n.startswith(f"validation_{i}-")} for i in range(2))
+    if second and first.isdisjoint(second):
+        return names
+    of = "train-" if second else "validation-"
+    return [n.replace("validation_0-", of).replace("validation_1-", "validation-") for n in names]
 
 
 def _aliased(metric: str) -> tuple[bool, int, bool]:
