@@ -17,7 +17,7 @@ CASES = [
         "xgboost",
         "[0]\tvalidation_0-logloss:0.75000\tvalidation_1-logloss:0.87500\n"
         "[1]\tvalidation_0-logloss:0.50000\tvalidation_1-logloss:0.62500\n",
-        {"step": [0, 1], "validation_0-logloss": [0.75, 0.5], "validation_1-logloss": [0.875, 0.625], "val/loss": []},
+        {"step": [0, 1], "validation_0-logloss": [0.75, 0.5], "val/logloss": [0.875, 0.625], "val/loss": []},
     ),
     Case(
         "lightgbm",
@@ -351,7 +351,7 @@ CASES = [
         "[03:04:05] INFO: ../src/tree/updater_prune.cc:101: tree pruning end, 24 extra nodes\n"
         "[0]\tvalidation_0-mlogloss:1.75000\tvalidation_1-ndcg@10:0.50000\n"
         "[1]\tvalidation_0-mlogloss:1.50000\tvalidation_1-ndcg@10:0.62500+0.01250\n",
-        {"step": [0, 1], "val/loss": [1.75, 1.5], "validation_1-ndcg@10": [0.5, 0.625]},
+        {"step": [0, 1], "val/loss": [1.75, 1.5], "val/ndcg@10": [0.5, 0.625]},
     ),
     Case(
         "lightgbm",

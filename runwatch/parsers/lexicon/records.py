@@ -24,6 +24,7 @@ _LASTED = re.compile(r"(?i)(?:(?:avg|mean|ep|episode|total)[_ ])?dur(?:ation)?")
 """Says how long something took, and not what."""
 _VALUE = re.compile(r"(?<=[a-z])[_./]val$")
 """Ends the name of the newest value of a meter next to its mean, as PyTorch's ImageNet example has it."""
+_SET = re.compile(r"validation_\d-")
 _MANY_PAIRS = 3
 """Names with and without a `v_` in one record that are enough for these to be of validation."""
 
@@ -142,15 +143,12 @@ def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) ->
 
 
 def _by_set(names: list[str]) -> list[str]:
-    """Return names with the sets in words that XGBoost numbers: `validation_0-auc`, which is of validation.
+    """Return names without the number of the last set that XGBoost shows, which is of validation.
 
-    The first of two with the same function is what is learned from.
+    The first of two may be what is learned from: `validation_0-rmse` next to `validation_1-rmse`.
     """
-    first, second = ({n[12:] for n in names if n.startswith(f"validation_{i}-")} for i in range(2))
-    if second and first.isdisjoint(second):
-        return names
-    of = "train-" if second else "validation-"
-    return [n.replace("validation_0-", of).replace("validation_1-", "validation-") for n in names]
+    sets = {name[:13] for name in names if _SET.match(name)}
+    return [name.replace(max(sets), "validation-") for name in names] if sets else names
 
 
 def _aliased(metric: str) -> tuple[bool, int, bool]:
