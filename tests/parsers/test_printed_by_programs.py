@@ -52,10 +52,16 @@ def test_simpletuners_bar_spans_the_run():
     [
         "\repoch 1 iter {n}: train loss {loss}. lr 6.0e-04:  2%|  | {n}/5000 [00:09<05:00,  1.52s/it]",  # minGPT
         "\rEpochs:  12%|#  | {n}/5000 [00:09<05:00,  1.52s/it, t_loss={loss}, i_acc=0.5]",  # Rasa
+        "\rTrain epoch 0/2 (Cur. train loss: {loss}):  12%|#  | {n}/5000 [00:09<05:00,  1.52s/it]",  # FARM
     ],
 )
 def test_the_loss_of_a_bar_may_end_a_sentence_or_be_called_a_total_in_short(bar):
     assert read(bar).column("train/loss").tolist() == LOSSES
+
+
+def test_a_number_of_a_set_of_held_out_data_is_no_part_of_the_name_of_its_score():
+    parsed = read("epoch {i:<3d}| loss: {loss:<7.4f} | val_0_auc: {score:<7.4f} |  0:00:01s\n")  # TabNet
+    assert parsed.column("val/auc").tolist() == SCORES
 
 
 def test_steps_that_lead_a_line_place_it_and_not_its_episode():

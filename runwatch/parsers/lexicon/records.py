@@ -24,7 +24,8 @@ _LASTED = re.compile(r"(?i)(?:(?:avg|mean|ep|episode|total)[_ ])?dur(?:ation)?")
 """Says how long something took, and not what."""
 _VALUE = re.compile(r"(?<=[a-z])[_./]val$")
 """Ends the name of the newest value of a meter next to its mean, as PyTorch's ImageNet example has it."""
-_SET = re.compile(r"validation_\d-")
+_SET = re.compile(r"(?:validation_\d-|val_\d_(?=[a-z]))")
+"""Numbers a set of held-out data of XGBoost, or of TabNet."""
 _MANY_PAIRS = 3
 """Names with and without a `v_` in one record that are enough for these to be of validation."""
 
@@ -143,12 +144,14 @@ def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) ->
 
 
 def _by_set(names: list[str]) -> list[str]:
-    """Return names without the number of the last set that XGBoost shows, which is of validation.
+    """Return names without the number of the last set of held-out data, which is of validation.
 
     The first of two may be what is learned from: `validation_0-rmse` next to `validation_1-rmse`.
     """
-    sets = {name[:13] for name in names if _SET.match(name)}
-    return [name.replace(max(sets), "validation-") for name in names] if sets else names
+    sets = {found[0] for name in names if (found := _SET.match(name))}
+    return (
+        [name if own(name) else name.replace(max(sets), "validation-") for name in names] if sets else names
+    )
 
 
 def _aliased(metric: str) -> tuple[bool, int, bool]:
