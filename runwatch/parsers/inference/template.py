@@ -47,7 +47,7 @@ _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
 )
 _SAYS_VAL = re.compile(
     rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*"
-    rb"|\s{1,8}(?:[>*+-]{1,3} )?)"
+    rb"|\s{1,8}(?:[>*+-]{1,3} )?|\s{1,32}\[(?=val|test|eval|dev))"
     rb"(?:(?:(?:avg\.?|averaged?|mean|overall|epoch|final|current|new|total|full) ){0,2}"
     rb"(?:train|val|test|eval|dev\b)"
     rb"|[a-z ]{1,40}(?:\d{1,9} )?(?: |\b)(?:val|test|eval)[a-z]{0,8}"
