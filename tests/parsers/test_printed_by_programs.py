@@ -109,6 +109,12 @@ def test_a_score_next_to_its_best_is_of_an_evaluation_though_both_are_placed():
     assert parsed.column("val/current mean dice", EVAL).tolist() == SCORES
 
 
+def test_a_loss_next_to_its_best_may_be_the_mean_of_the_batches():
+    batches = "".join(f"{b}/9, train_loss: {{loss}}{b}\n" for b in range(1, 10))
+    parsed = read("epoch {n}/30\n" + batches + "current epoch: {n} mean loss: {loss} best mean loss: 0.5\n")
+    assert not any(name.startswith("val/") for _, _, names in parsed.tables for name in names)
+
+
 def test_the_epoch_of_a_dict_that_is_named_by_its_part_of_the_data_is_the_step():
     line = "train: {{'epoch': {i}, 'loss': {loss}, 'lr': 0.01}}\nval: {{'epoch': {i}, 'loss': {score}, 'lr': 0}}\n"
     parsed = read(line)  # GraphGym

@@ -269,7 +269,8 @@ class LearnedMatcher(Matcher):
             return None
         below = family.startswith(VAL_SECTION) or (not ranked and _STARRED.match(line) is not None)
         best = any(b"best" in words(f.name) for f in scores[1:])  # `mIoU: 0.4, best mIoU: 0.5`
-        kept = best and all(r == EPOCH_RANK for r, _ in ranked)
+        summed = any(is_loss(f.name) for f in scores) or any(r != EPOCH_RANK for r, _ in ranked)
+        kept = best and not (ranked and summed)
         below = below or kept
         inside = below or not (VAL | {b"evaluate"}).isdisjoint(said)
         if not inside and not any(is_val(f.name) for f in scores):

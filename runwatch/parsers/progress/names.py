@@ -16,8 +16,8 @@ _HELD_OUT_NAME = re.compile(rf"(?i)\b(?:{_HELD_OUT})(?:[ _/-].*)?$")
 _SCORE = "loss|acc|elbo|error|dice|f1|auc|m?iou|psnr|ppl|perplexity"
 _HELD_OUT_SCORE = re.compile(
     rf"(?i:\b(?:{_HELD_OUT})"
-    rf"(?:(?:[ _/-]\w{{1,20}})?[ _/-]|(?P<all>: |\. Epoch: \d{{1,9}}/\d{{1,9}}\. )"
-    rf"(?:L1 [\d.e-]{{1,24}} |[a-z]{{1,20}} )?)(?:{_SCORE}))".encode()
+    rf"(?:(?:[ _/-]\w{{1,20}})?[ _/-]|(?P<all>: (?:L1 [\d.e-]{{1,24}} )?"
+    rf"|\. Epoch: \d{{1,9}}/\d{{1,9}}\. (?:[a-z]{{1,20}} )?))(?:{_SCORE}))".encode()
 )
 """A score, or a heading on the line of the scores: `Evaluating test: L1 0.5 PSNR 20.5`."""
 _REPEATED = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)|%\||\{['\"]")
