@@ -59,6 +59,11 @@ def test_the_loss_of_a_bar_may_end_a_sentence_or_be_called_a_total_in_short(bar)
     assert read(bar).column("train/loss").tolist() == LOSSES
 
 
+def test_not_each_test_behind_a_number_is_catboosts():
+    assert read("{n}: test {score}\n").format != "catboost"
+    assert read("{n}: learn: {loss} test: {score}\n").format == "catboost"
+
+
 def test_a_number_of_a_set_of_held_out_data_is_no_part_of_the_name_of_its_score():
     parsed = read("epoch {i:<3d}| loss: {loss:<7.4f} | val_0_auc: {score:<7.4f} |  0:00:01s\n")  # TabNet
     assert parsed.column("val/auc").tolist() == SCORES

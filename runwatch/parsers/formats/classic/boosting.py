@@ -38,13 +38,13 @@ _REST = (
 )
 _LONGEST = 8
 """Rounds of one value after which no other is waited for."""
-_ROUND = (
-    training(  # without `learn` where a function is too dear to be computed on what is learned from, as AUC
-        rb"{step}:(?=" + _SCORE + rb")(?:" + _TAB + rb"learn:? {learn})?" + _TESTS + _REST,
-        "train" + BY_ROUND,
-        aliases=_LEFT,
-        units=_UNITS,
-    )
+_KNOWN = rb"(?=" + _TAB + rb"learn: |[^\r\n]{0,200}\s(?:best|total): )"  # `12: test 0.5` is anybody's
+# without `learn` where a function is too dear to be computed on what is learned from, as AUC
+_ROUND = training(
+    rb"{step}:(?=" + _SCORE + rb")" + _KNOWN + rb"(?:" + _TAB + rb"learn:? {learn})?" + _TESTS + _REST,
+    "train" + BY_ROUND,
+    aliases=_LEFT,
+    units=_UNITS,
 )
 _MEANT = {"learn": LOSS, "test": VAL_LOSS}, {"test": "val/score"}
 """What the function of a loss, and that of a score, is called."""
