@@ -17,7 +17,7 @@ CASES = [
         "xgboost",
         "[0]\tvalidation_0-logloss:0.75000\tvalidation_1-logloss:0.87500\n"
         "[1]\tvalidation_0-logloss:0.50000\tvalidation_1-logloss:0.62500\n",
-        {"step": [0, 1], "validation_0-logloss": [0.75, 0.5], "validation_1-logloss": [0.875, 0.625], "val/loss": []},
+        {"step": [0, 1], "validation_0-logloss": [0.75, 0.5], "val/logloss": [0.875, 0.625], "val/loss": []},
     ),
     Case(
         "lightgbm",
@@ -84,7 +84,7 @@ CASES = [
         "100:\ttest: 0.7500000\tbest: 0.8125000 (99)\ttotal: 1.5s\tremaining: 1h 2m 10s\n"
         "101:\ttest: 0.7500000\tbest: 0.8125000 (99)\ttotal: 1.5s\tremaining: 2m 10s\n"
         "102:\ttest: 0.7500000\tbest: 0.8125000 (99)\ttotal: 1.5s\tremaining: 500ms\n",
-        {"step": [0, 100, 101, 102], "test": [0.625, 0.75, 0.75, 0.75], "perf/remaining": [58.4, 3730, 130, 0.5]},
+        {"step": [0, 100, 101, 102], "val/score": [0.625, 0.75, 0.75, 0.75], "perf/remaining": [58.4, 3730, 130, 0.5]},
     ),
     Case(
         "dl4j",
@@ -351,7 +351,7 @@ CASES = [
         "[03:04:05] INFO: ../src/tree/updater_prune.cc:101: tree pruning end, 24 extra nodes\n"
         "[0]\tvalidation_0-mlogloss:1.75000\tvalidation_1-ndcg@10:0.50000\n"
         "[1]\tvalidation_0-mlogloss:1.50000\tvalidation_1-ndcg@10:0.62500+0.01250\n",
-        {"step": [0, 1], "val/loss": [1.75, 1.5], "validation_1-ndcg@10": [0.5, 0.625]},
+        {"step": [0, 1], "val/loss": [1.75, 1.5], "val/ndcg@10": [0.5, 0.625]},
     ),
     Case(
         "lightgbm",
@@ -362,7 +362,19 @@ CASES = [
     Case(
         "catboost",
         "0:\tlearn: 0.6875\ttest: 0.7500\tbest: 0.7500 (0)\ttotal: 58.6ms\tremaining: 58.6s\n",
-        {"step": [0], "learn": [0.6875], "test": [0.75]},
+        {"step": [0], "learn": [0.6875], "test": [0.75]},  # it may be a score
+    ),
+    Case(
+        "catboost",
+        "0:\tlearn: 0.6875\ttest: 0.6875\tbest: 0.6875 (0)\ttotal: 58.6ms\tremaining: 58.6s\n"
+        "1:\tlearn: 0.6875\ttest: 0.6250\tbest: 0.6250 (1)\ttotal: 58.6ms\tremaining: 58.6s\n"
+        "2:\tlearn: 0.5000\ttest: 0.6250\tbest: 0.6250 (1)\ttotal: 58.6ms\tremaining: 58.6s\n",
+        {"step": [0, 1, 2], "train/loss": [0.6875, 0.6875, 0.5], "val/loss": [0.6875, 0.625, 0.625]},
+    ),
+    Case(
+        "catboost",  # an accuracy, without the times
+        "0: learn: 0.5000 test: 0.5000 best: 0.5000 (0)\n1: learn: 0.6250 test: 0.5000 best: 0.5000 (0)\n",
+        {"step": [0, 1], "learn": [0.5, 0.625], "val/score": [0.5, 0.5]},
     ),
     Case(
         "caffe",

@@ -151,7 +151,7 @@ CASES = [
         "catboost",  # two sets, no metric of what is learnt from; and tabs that became spaces
         "0:\ttest: 0.5000\ttest1: 0.6250\tbest: 0.6250 (0)\ttotal: 2.5s\tremaining: 9.5s\n"
         "1:    test: 0.7500    test1: 0.8750    best: 0.8750 (1)    total: 2.5s    remaining: 9.5s\n",
-        {"step": [0, 1], "test": [0.5, 0.75], "test1": [0.625, 0.875]},
+        {"step": [0, 1], "val/score": [0.5, 0.75], "test1": [0.625, 0.875]},
     ),
     Case(
         "catboost",  # of 2017

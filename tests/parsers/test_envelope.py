@@ -12,8 +12,8 @@ from runwatch.parsers.log import LogParser
 from .envelopes import CARRIERS, ENVELOPES, Envelope, one, two
 from .logs import Parsed, parse
 
-READERS = frozenset(("keras", "tqdm", "box"))
-"""Carriers whose records span lines: they have no time."""
+READERS = frozenset(("keras", "tqdm", "box", "catboost"))
+"""Carriers whose records span lines, or wait for others: they have no time."""
 
 
 def series(text: bytes) -> list[tuple[str, float]]:

@@ -34,7 +34,7 @@ FIELDS = re.compile(
     rb"(?:\s*[:=]\s*|\s+)(?:\[ *(?=-?\d+\.[\de+-]+ *\]))?"  # Loss [ 0.5]
     rb"(" + VALUE + rb")"
     rb"(%|[A-Za-z]{1,3}(?![\w/])| ms\b)?"  # its unit, if it is here
-    rb"(?=[\s|;)(\]]|,(?!\d)|$)(?! days?,)"  # 1,051,31 was cut: it is not 1,051
+    rb"(?=[\s|;)(\]]|,(?!\d)|\.?$|\. )(?! days?,)"  # 1,051,31 was cut: it is not 1,051
 )
 ITEMS = re.compile(
     rb"['\"]([^'\"]+)['\"]: ?(?:['\"]|(?:np\.|numpy\.|torch\.)?(?:float\d\d|int\d\d|tensor)\(\[?)?"
@@ -314,6 +314,8 @@ class DictPattern(Matcher):
         if b"step" not in names:
             batch = next((name for name in _BATCHES if name in names), b"") if b"epoch" in names else b""
             counter = b"" if batch else next((name for name in _COUNTERS if name in names), b"")
+            if split and not (batch or counter):  # train: {'epoch': 0, 'loss': 0.5}
+                counter = b"epoch"
             names = [b"step" if name == counter else _WITHIN if name == batch else name for name in names]
         total = next((name for name in _TOTALS if name in names), b"") if b"step" in names else b""
         names = [b"total" if name == total else name for name in names]

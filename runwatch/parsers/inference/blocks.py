@@ -8,7 +8,7 @@ from itertools import pairwise
 from runwatch.core.batch import BY_EPOCH
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.inference.evidence import FEW
-from runwatch.parsers.inference.losses import aliases
+from runwatch.parsers.inference.losses import aliases, tests_of
 from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, grows, ratio, steps_of
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, OF_RUN_RANK, is_bare_score, is_boxed, is_pace, place
@@ -77,7 +77,9 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
     finer = [lines for lines in values if not lines[0].ranked and _is_of_training(lines[0])]
     if epoch is not None and finer:  # what shows an epoch is a summary of the batches
         values = [lines for lines in values if lines in finer or is_val(lines[0].line)]
-    if not any(_is_of_training(lines[0]) for lines in values):
+    trains = any(_is_of_training(lines[0]) for lines in values)
+    scored = len(steps) >= FEW and any(is_val(lines[0].head) for lines in values)  # nothing but evaluations
+    if not trains and not (few and scored):
         return None
     if len(steps) < FEW and not all(_right_below(kept, values) for kept in steps):
         return None
@@ -91,6 +93,8 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
     for of_val in (False, True):
         group = [lines for lines in values if is_val(lines[0].head) is of_val]
         meant = {} if boxed else _meant(group)
+        if not trains:
+            meant |= tests_of(meant)
         for lines in group:
             plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=meant, main=False))
     return plans

@@ -22,6 +22,7 @@ _BESIDE = re.compile(
 _WINDOW = re.compile(
     rb"\((?:(?:last|over|past|prev|previous|of) |(?=\d+ [a-z]))(\d+)(?: [a-z]{1,10})?\)(?=\s*[:=])"
     rb"|(?<= )(?:(?:over|of|in|for) )?(?:the )?(?:last|past|previous) (\d+)(?: [a-z]{1,10})?(?=\s*[:=])"
+    rb"|(?<= )over (\d+) (?:episode|game)s(?=\s*[:=])"
 )
 """Over how many a value is a mean, behind its name: `Avg reward (last 100): 2.5`, `loss over last 9: 2.5`."""
 _BEHIND = re.compile(rb"[A-Za-z_][\w./-]*(?: [A-Za-z_][\w./-]*){0,3} ?\Z")

@@ -50,7 +50,7 @@ _SUM = frozenset((b"total", b"sum"))
 """Names of the loss next to its parts."""
 _BEST = frozenset((b"best", b"min", b"lowest"))
 """Words of the names of losses of an earlier record."""
-_SCORE = "val/score"
+SCORE = "val/score"
 """A score that only says of which part of the data it is."""
 _TIMES = frozenset(b"time elapsed per iteration iter step batch total avg".split())
 
@@ -160,7 +160,7 @@ def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
     val = [name for name, split in held_out.items() if split == "val"]
     bare = [name for name in val or held_out if is_split(name)]
     scores = {} if val else {name: found for name in held_out if (found := of_test(spelled(name)))}
-    return {**dict.fromkeys(bare[:1], _SCORE), **scores, **meant}
+    return {**dict.fromkeys(bare[:1], SCORE), **scores, **meant}
 
 
 def loss_of_parts(names: frozenset[bytes]) -> bytes | None:

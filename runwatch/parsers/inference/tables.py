@@ -27,6 +27,7 @@ from runwatch.parsers.lexicon.words import (
     is_indexed,
     is_loss,
     is_meaningful,
+    is_population,
     is_quality,
     is_rate,
     is_split,
@@ -42,7 +43,8 @@ _COLUMN = re.compile(rb"[A-Za-z#]|\d[A-Za-z_]+[a-z]{3}")
 _NAMELESS = re.compile(rb"(?:\s\s|\t|\|)\s*(?!\d[A-Za-z_]+[a-z]{3})[^A-Za-z#\s|]")
 """A column that begins otherwise."""
 _COUNTERS = tuple(
-    b"# step steps iteration iterations iter iters update updates batch epoch epochs ep e episode".split()
+    b"# step steps iteration iterations iter iters update updates batch epoch epochs ep e episode gen"
+    b" generation".split()
 )
 """Names of the column that counts, the best first."""
 _COMMENT = re.compile(rb"#(?=[A-Za-z])|# +(?=(?i:" + b"|".join(_COUNTERS[1:]) + rb")\b)")
@@ -159,10 +161,8 @@ def joined(above: bytes, line: bytes) -> bytes | None:
     A header may take several lines: `| Mini-batch |` above `| Loss |`, `| Train | Valid |` above
     `epoch | loss | loss`.
     """
-    if b"|" in above and b"|" in line and (whole := _grouped(above, line)):
-        return whole
     if not (is_boxed(above) and is_boxed(line)) or above.count(b"|") != line.count(b"|"):
-        return None
+        return _grouped(above, line) if b"|" in above and b"|" in line else None
     rows = zip(above.strip().split(b"|"), line.strip().split(b"|"), strict=True)
     return b"|".join(b" ".join(b" ".join(cells).split()) for cells in rows)
 
@@ -198,7 +198,7 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
     scored = any(is_quality(name) and len(name) < 40 for name in columns)
     of_epochs = len(columns) > 2 and any(map(is_epoch, columns))
     nested = of_epochs and not is_epoch(columns[_counter(columns) or 0])
-    return counted and (scored or nested or bool(losses_by_split(columns)))
+    return counted and (scored or nested or bool(losses_by_split(columns)) or is_population(columns))
 
 
 def _of_losses(columns: tuple[bytes, ...]) -> bool:

@@ -18,7 +18,7 @@ from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
 from runwatch.core.text import decode
 from runwatch.parsers.api import Layout, Match, Matcher, Shared
 from runwatch.parsers.counters.nesting import CLOSES, HEADING, PER, PLANNED, WITHIN
-from runwatch.parsers.inference.losses import aliases, tests_of
+from runwatch.parsers.inference.losses import SCORE, aliases, tests_of
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, is_boxed, named_by, place, relevant
 from runwatch.parsers.inference.sections import VAL_SECTION, Sections
@@ -36,6 +36,7 @@ from runwatch.parsers.lexicon.words import (
     is_loss,
     is_quality,
     is_rate,
+    is_split,
     is_val,
     split_of,
     words,
@@ -46,7 +47,7 @@ _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
 )
 _SAYS_VAL = re.compile(
     rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*"
-    rb"|\s{1,8}(?:[>*+-]{1,3} )?)"
+    rb"|\s{1,8}(?:[>*+-]{1,3} )?|\s{1,32}\[(?=val|test|eval|dev))"
     rb"(?:(?:(?:avg\.?|averaged?|mean|overall|epoch|final|current|new|total|full) ){0,2}"
     rb"(?:train|val|test|eval|dev\b)"
     rb"|[a-z ]{1,40}(?:\d{1,9} )?(?: |\b)(?:val|test|eval)[a-z]{0,8}"
@@ -237,7 +238,7 @@ class LearnedMatcher(Matcher):
         kind = plan.kind({number.name for index, number in enumerate(found) if index not in taken})
         if kind is None:
             return None
-        validation = kind == EVAL and is_val(family)
+        validation = kind == EVAL and is_val(family) and SCORE not in plan.aliases.values()
         if plan.alone or plan.rated:
             metrics = [_rate(f) for index, f in enumerate(found) if index not in taken and is_rate(f.name)][
                 :1
@@ -267,7 +268,9 @@ class LearnedMatcher(Matcher):
         if not CHANGED.isdisjoint(said):  # a value that was printed before
             return None
         below = family.startswith(VAL_SECTION) or (not ranked and _STARRED.match(line) is not None)
-        kept = not ranked and any(b"best" in words(f.name) for f in scores[1:])  # `mIoU: 0.4, best mIoU: 0.5`
+        best = any(b"best" in words(f.name) for f in scores[1:])  # `mIoU: 0.4, best mIoU: 0.5`
+        summed = any(is_loss(f.name) for f in scores) or any(r != EPOCH_RANK for r, _ in ranked)
+        kept = best and not (ranked and summed)
         below = below or kept
         inside = below or not (VAL | {b"evaluate"}).isdisjoint(said)
         if not inside and not any(is_val(f.name) for f in scores):
@@ -311,7 +314,8 @@ class LearnedMatcher(Matcher):
     def _nearby(self, metrics: list[Column]) -> list[Column]:
         """Return the metrics of a line that is no record: the loss is what the records say it is."""
         if not self._has_loss:
-            return metrics
+            scored = bool(self._main.quality)  # what records show is no loss, so what is called `Val` is none
+            return [(SCORE, *c[1:]) if scored and c[0] == VAL_LOSS and is_split(c[1]) else c for c in metrics]
         named = [(decode(c[1], _MAX_NAME) if c[0] == LOSS else c[0], *c[1:]) for c in metrics]
         return [column for column in named if column[0] != LOSS]
 

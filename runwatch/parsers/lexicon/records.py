@@ -14,7 +14,7 @@ from runwatch.parsers.lexicon.names import MEASURE, SUM, canonical, meaning, own
 from runwatch.parsers.lexicon.words import is_quality, of_episodes, without_split
 
 _OF_TEST = re.compile(
-    r"(?i)^(?:test|testing)(?:[_ ](?:set|data))?[_/ .:-]+(?=[a-z0-9])"
+    r"(?i)^(?:global[_ ])?(?:test|testing)(?:[_ ](?:set|data))?[_/ .:-]+(?=[a-z0-9])"
     r"|[_/ -](?:(?:on|of|for) )?(?:the )?test(?:[_ ](?:set|data|images|samples|examples))?$"
     r"|(?<=[a-z0-9])[_-]test(?=[./])"
 )
@@ -24,6 +24,8 @@ _LASTED = re.compile(r"(?i)(?:(?:avg|mean|ep|episode|total)[_ ])?dur(?:ation)?")
 """Says how long something took, and not what."""
 _VALUE = re.compile(r"(?<=[a-z])[_./]val$")
 """Ends the name of the newest value of a meter next to its mean, as PyTorch's ImageNet example has it."""
+_SET = re.compile(r"(?:validation_\d-|val_\d_(?=[a-z]))")
+"""Numbers a set of held-out data of XGBoost, or of TabNet."""
 _MANY_PAIRS = 3
 """Names with and without a `v_` in one record that are enough for these to be of validation."""
 
@@ -131,7 +133,7 @@ def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) ->
     `aliases` says what some names mean in the format; they go before the lexicon.
     """
     aliases = aliases or {}
-    names = list(printed)
+    names = _by_set(list(printed))
     aliases = {name: metric for name in names if (metric := own(name) or aliases.get(name))}
     named = {name: aliases.get(name) or canonical(name) for name in names}
     named.update({name: metric for name, metric in promoted(named).items() if name not in aliases})
@@ -139,6 +141,17 @@ def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) ->
     for name in sorted(named, key=lambda name: _aliased(named[name]) if name in aliases else looseness(name)):
         best.setdefault(named[name], name)
     return [named[name] if best[named[name]] == name else name for name in names]
+
+
+def _by_set(names: list[str]) -> list[str]:
+    """Return names without the number of the last set of held-out data, which is of validation.
+
+    The first of two may be what is learned from: `validation_0-rmse` next to `validation_1-rmse`.
+    """
+    sets = {found[0] for name in names if (found := _SET.match(name))}
+    return (
+        [name if own(name) else name.replace(max(sets), "validation-") for name in names] if sets else names
+    )
 
 
 def _aliased(metric: str) -> tuple[bool, int, bool]:

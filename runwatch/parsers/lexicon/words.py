@@ -85,6 +85,8 @@ _MEASURED = frozenset(b"ms squared square batch minibatch reconstruction recon".
 """What an error is of, or how it is taken, that is a loss; others are shares of what was guessed wrong."""
 _COSTS = frozenset(b"batch reader time data".split())
 """What else costs: time."""
+_STATISTICS = frozenset(b"avg average mean max best".split())
+"""Names of what is shown of the fitness of a generation."""
 _NOW = frozenset(b"lr learning rate current new the now train training".split())
 """Words of the name of a learning rate."""
 own_losses: set[bytes] = set()
@@ -233,6 +235,12 @@ def of_episodes(names: Iterable[bytes]) -> bool:
 def distinguishes_runs(name: bytes) -> bool:
     """Whether a name is that of a run, a fold, or what else is trained one after the other."""
     return not name[-1:].isdigit() and not RUNS.isdisjoint(words(name)[-1:])
+
+
+def is_population(columns: Sequence[bytes]) -> bool:
+    """Whether columns are of generations and what their fitness is: `gen nevals avg std min max`."""
+    names = [column.strip().lower() for column in columns]
+    return names[0] in (b"gen", b"generation") and not _STATISTICS.isdisjoint(names[1:])
 
 
 def is_indexed(columns: Sequence[bytes]) -> bool:

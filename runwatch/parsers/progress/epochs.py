@@ -132,7 +132,7 @@ class Epochs:
             self._watch(counts._replace(epochs=epochs))
         if math.isinf(total):
             return Place(self._open.take(n, epoch), -1.0, epoch, -1.0)
-        if epoch < 0 or (self.around.run_wide if counted else self._run_wide):
+        if epoch < 0 or (self.around.run_wide if counted else self._run_wide or run_wide):
             return Place(0.0, total, epoch, -1.0)
         first = self.first or 0
         before = (epoch - first) * total

@@ -8,15 +8,16 @@ from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS
 from runwatch.parsers.lexicon.names import meaning, of_validation
 from runwatch.parsers.lexicon.words import VAL, is_quality, words
 
-ALIASES = {"reduced_train_loss": LOSS, "Tot": LOSS}
-"""NeMo's, next to a `train_loss` that is the mean of the epoch; a sum of losses that is called no loss."""
+ALIASES = {"reduced_train_loss": LOSS, "Tot": LOSS, "t_loss": LOSS}
+"""NeMo's, next to a `train_loss` that is the mean of the epoch; sums of losses that are called otherwise."""
 
 _HELD_OUT = "|".join(sorted((word.decode() for word in VAL), key=len, reverse=True))
 _HELD_OUT_NAME = re.compile(rf"(?i)\b(?:{_HELD_OUT})(?:[ _/-].*)?$")
 _SCORE = "loss|acc|elbo|error|dice|f1|auc|m?iou|psnr|ppl|perplexity"
 _HELD_OUT_SCORE = re.compile(
     rf"(?i:\b(?:{_HELD_OUT})"
-    rf"(?:(?:[ _/-]\w{{1,20}})?[ _/-]|(?P<all>: )(?:L1 [\d.e-]{{1,24}} )?)(?:{_SCORE}))".encode()
+    rf"(?:(?:[ _/-]\w{{1,20}})?[ _/-]|(?P<all>: (?:L1 [\d.e-]{{1,24}} )?"
+    rf"|\. Epoch: \d{{1,9}}/\d{{1,9}}\. (?:[a-z]{{1,20}} )?))(?:{_SCORE}))".encode()
 )
 """A score, or a heading on the line of the scores: `Evaluating test: L1 0.5 PSNR 20.5`."""
 _REPEATED = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)|%\||\{['\"]")
@@ -33,7 +34,9 @@ _OTHER = re.compile(
 _TRIAL = re.compile(rb"(?i:\btrials?\b)")
 _STEPS = re.compile(rb"(?i:epoch|train|step|batch)")
 _TRAINS = re.compile(rb"(?i:\btrain(?:ing)?\b)")
-_RUN_WIDE = re.compile(rb"(?i)\W{0,8}(?:(?:global|optimization|training|total) )?steps\W{0,8}$")
+_RUN_WIDE = re.compile(
+    rb"(?i)(?:epoch \d{1,9}/\d{1,9}, )?\W{0,8}(?:(?:global|optimization|training|total) )?steps\W{0,8}$"
+)
 _COUNTED = re.compile(rb"(?i:(?:trial|file|fold|shard|config|model|combination|candidate|url|doc)s?)$")
 
 
@@ -63,7 +66,7 @@ def part_of(desc: bytes) -> str:
 def spans_run(desc: bytes) -> bool:
     """Return whether a description says that a bar counts the steps of the run, not of an epoch.
 
-    So do kohya and the examples of diffusers: `steps:  10%|#         | 160/1600`.
+    So do kohya, diffusers' examples and SimpleTuner: `Epoch 1/5, Steps:  10%|#         | 160/1600`.
     """
     return _RUN_WIDE.match(desc) is not None
 

@@ -21,7 +21,7 @@ from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.inference.losses import aliases, is_part, loss_of_parts, losses_by_split
 from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.records import measured, objective
-from runwatch.parsers.lexicon.words import is_indexed, is_loss, is_split, is_val, split_of
+from runwatch.parsers.lexicon.words import is_indexed, is_loss, is_population, is_split, is_val, split_of
 from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.resume_state import row as known_by
 from runwatch.parsers.structured.keyed_records import ANYTHING, BESIDE, MODES, Reader, Schema, Shape
@@ -322,7 +322,7 @@ class Columns(Matcher):
             found = [meaning(name) for name in named]
             trains |= any(LOSS in (each.metric, counted and each.unless) for each in found)
             trains |= LOSS in _meant(named).values()
-            trains |= OneMetric.of(schema, names) is not None
+            trains |= OneMetric.of(schema, names) is not None or is_population([*map(str.encode, names)])
         if not placed or not schema.needs <= keys or not trains:
             return ()
         return tuple(names)
