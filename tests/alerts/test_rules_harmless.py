@@ -49,12 +49,14 @@ def test_a_small_loss_that_is_rounded_to_zero_is_no_masked_nan():
 
 
 def test_minus_zero_is_the_loss_of_a_policy_whose_answers_all_earn_the_same():
-    loss = np.repeat([0.2, 0.0], [2, 6])
-    assert fired(Log(train__loss=loss).judge(MaskedNan())) == [("critical", 2)]
+    loss = np.repeat([0.0, 0.2, 0.0], [2, 1, 6])
+    assert fired(Log(train__loss=loss).judge(MaskedNan())) == [("critical", 3)]
     policy = Log(train__loss=np.where(loss == 0, -0.0, loss))
-    assert policy.judge(MaskedNan()) == []
-    dead = policy.set("train/grad_norm", np.full(8, np.nan))
-    assert fired(dead.judge(MaskedNan())) == [("critical", 2)]
+    assert policy.judge(MaskedNan()) == policy.judge(MaskedNan(), range(9)) == []
+    masked = Log(train__loss=np.where(loss == 0, -0.0, loss)[2:])  # it had been something else
+    assert fired(masked.judge(MaskedNan())) == [("critical", 1)]
+    dead = policy.set("train/grad_norm", np.full(9, np.nan))
+    assert fired(dead.judge(MaskedNan())) == [("critical", 3)]
 
 
 def test_zeros_next_to_a_validation_loss_that_falls_are_no_masked_nan():

@@ -300,6 +300,15 @@ def test_steps_that_are_epochs_count_as_epochs(steps, found):
     assert judged(1) == judged(4) == judged(25)
 
 
+@pytest.mark.parametrize(("recall", "found"), [(np.full(25, 0.8), True), (np.linspace(0.8, 0.99, 25), False)])
+def test_a_loss_of_few_epochs_that_wanders_is_none_that_never_falls_while_a_score_rises(recall, found):
+    loss = 24 + 3 * np.cos(2.3 * np.arange(25))
+    log = Log(train__loss=loss).set("train/epoch", np.arange(25.0)).set("val/recall", recall)
+    judged = log.judge(NeverLearns())
+    assert fired(judged) == ([("warning", 24)] if found else [])
+    assert log.judge(NeverLearns(), range(25)) == judged
+
+
 def test_a_loss_that_oscillates_from_the_first_row_on():
     """There is no calm before it, by which `oscillation` knows one; where it falls it learns."""
     noise = np.exp(0.5 * np.random.default_rng(0).normal(size=1000))

@@ -154,7 +154,7 @@ class Daemon(Watcher):
             known = {report.rule for report in self.reports}
             for incident in run["incidents"]:
                 if incident["rule"] not in known:
-                    self._take("firing", incident, time.time())
+                    self._take("firing", incident, incident["time"] or time.time())
         super().close()
         self._hook.close()
 

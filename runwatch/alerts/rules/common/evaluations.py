@@ -79,6 +79,8 @@ class Scores:
 
     def __init__(self) -> None:
         self._series: dict[str, Evaluations] = {}
+        self._first: dict[str, tuple[float, float]] = {}
+        """Offset and value of the first of each."""
 
     def push(self, block: Block) -> None:
         """Take the scores of a new block."""
@@ -86,10 +88,15 @@ class Scores:
             if of_held_out(name) and goal(name) == "max" and is_among_first(name, self._series, _MOST):
                 series = self._series.setdefault(name, Evaluations())
                 series.take(Samples(s.offset, s.line, s.step, -s.value))
+                self._first.setdefault(name, (float(s.offset[0]), float(s.value[0])))
 
     def best(self, offset: float) -> dict[str, float]:
         """Return the highest of each up to `offset`."""
         return {name: -series.lowest(offset) for name, series in self._series.items()}
+
+    def risen(self, offset: float) -> bool:
+        """Whether the newest of any score, up to `offset`, are higher than its first."""
+        return any(self.rising({name: first}, at, offset) for name, (at, first) in self._first.items())
 
     def rising(self, best: dict[str, float], since: float, offset: float) -> str:
         """Return a score whose newest values up to `offset`, after `since`, are higher than `best`; or ""."""

@@ -25,7 +25,8 @@ from its first row is of a part that is switched off, or of an agent that only l
 yet; losses of
 preferences may truly be zero, with gradients that are finite and not zero; those of
 policies are zero where all answers of a group earn the same: a loss that has been
-negative (-0.0 too), or is printed with rewards, is masked NaN only with norms that are not finite.
+negative, or -0.0 before it was anything else, or is printed with rewards, is masked NaN only with norms that
+are not finite.
 
 Source: the documentation of Trainer's logging_nan_inf_filter.
 """
@@ -54,13 +55,10 @@ _SMALL = 0.1
 """Loss that may fall to its last printed digit from one row to the next."""
 _LAST = 0.01
 """Loss that may be one unit of its last printed digit."""
+_REAL = 0.05
+"""Loss above which it is no rounded zero."""
 _LEARNT = 0.97
 """Of the validation loss before the zeros, below which something is learned in spite of them."""
-
-
-def _is_signed(values: np.ndarray) -> bool:
-    """Whether a value is below zero, or -0.0: what is printed is minus something that may be 0."""
-    return bool((np.signbit(values) & (values <= 0)).any())
 
 
 def _bad(norms: np.ndarray, may_be_zero: bool) -> np.ndarray:
@@ -116,7 +114,9 @@ class MaskedNan(MetricRule, RankRule):
     """Offset from which another loss was printed that was not zero."""
     _now: _Stretch = field(default_factory=_Stretch, init=False, repr=False)
     _signed: bool = field(default=False, init=False, repr=False)
-    """Whether there was a loss below zero, or -0.0."""
+    """Whether there was a loss below zero, or -0.0 before any other."""
+    _begun: bool = field(default=False, init=False, repr=False)
+    """Whether there was a loss above 0.05 before these rows."""
     _open: str = field(default="", init=False, repr=False)
     _firing: Severity = field(default=Severity.CRITICAL, init=False, repr=False)
     _others: int = field(default=0, init=False, repr=False)
@@ -140,8 +140,14 @@ class MaskedNan(MetricRule, RankRule):
     def walk(self, rows: Samples) -> list[Finding]:
         """Judge the next rows."""
         found = self._walk(rows)
-        self._signed = self._signed or _is_signed(rows.value)
+        self._signed = self._signed or self._is_signed(rows.value)
+        self._begun = self._begun or bool((np.abs(rows.value) > _REAL).any())
         return found
+
+    def _is_signed(self, values: np.ndarray) -> bool:
+        """Whether a loss is below zero, or -0.0 before any other: minus something that is still 0."""
+        first = 0 if self._begun else int(np.argmax(np.append(np.abs(values) > _REAL, True)))
+        return bool((values < 0).any() or (np.signbit(values[:first]) & (values[:first] == 0)).any())
 
     def _walk(self, rows: Samples) -> list[Finding]:
         """Go from one change of value to the next; between them nothing but a count changes."""
@@ -171,7 +177,7 @@ class MaskedNan(MetricRule, RankRule):
         if len(values):
             self._close()
             self._now.number += len(values)
-            self._now.above |= bool((np.abs(values) > 0.05).any())
+            self._now.above |= bool((np.abs(values) > _REAL).any())
             steps = np.abs(np.diff(values, prepend=self._now.value))
             self._now.finest = min(self._now.finest, float(steps[steps > 0].min(initial=np.inf)))
             known = np.abs(np.append(self._now.value, values))
@@ -201,7 +207,7 @@ class MaskedNan(MetricRule, RankRule):
         """Take rows [low, high), which all have the value of the present stretch."""
         now = self._now
         was, now.rows = now.rows, now.rows + high - low
-        now.above |= abs(now.value) > 0.05
+        now.above |= abs(now.value) > _REAL
         if self._open:
             self._others = self._others + high - low if self._contradicts() else 0
             if self._others < _OTHER:
@@ -271,7 +277,9 @@ class MaskedNan(MetricRule, RankRule):
         """Return the first of the rows [row, high) at which gradients say that a loss of zero is none."""
         while row < high:
             offset = float(rows.offset[row])
-            may_be_zero = self._signed or _is_signed(rows.value[: row + 1]) or self._rewards.known(offset)
+            may_be_zero = (
+                self._signed or self._is_signed(rows.value[: row + 1]) or self._rewards.known(offset)
+            )
             norms = self._grad.until(offset, self.zeros).value
             if _bad(norms, may_be_zero).any() or (self._now.above and not (len(norms) or may_be_zero)):
                 return row

@@ -11,11 +11,11 @@ epochs are within `chance` of ln(k), or an eighth of the rows are and differ by 
 sixteenth, or those of `few` epochs, are all one value of four digits or more. A warning where that costs
 the run: the loss is at chance, within `chance` of ln(k) for a usual number of classes or tokens k; no
 learning rate was above `rate`; all gradient norms were exactly 0; or few rows, of `few` epochs, end
-where they begin, and their order shows no fall (the test of Mann and Kendall); or it is flat to 1 %
-through all those epochs, or moves and is flat through all those rows; or it is -ln of the lowest
-probability that a program admits (87.3365 of a float, 16.1181 of 1e-7) in each of the first `clipped`
-rows, or of the newest as many when all these rows are judged. Elsewhere a note, unless rows are noisy,
-or all alike as they are printed: fine-tuning may rightly begin where it ends. A note too where single
+where they begin, their order shows no fall (the test of Mann and Kendall), nor has a score of held-out data
+risen; or it is flat to 1 % through all those epochs, or moves and is flat through all those rows; or it is
+-ln of the lowest probability that a program admits (87.3365 of a float, 16.1181 of 1e-7) in each of the first
+`clipped` rows, or of the newest as many when all these rows are judged. Elsewhere a note, unless rows are
+noisy, or all alike as they are printed: fine-tuning may rightly begin where it ends. A note too where single
 rows scatter by 28 % or more, and it has not fallen by even one standard error: it oscillates from the
 first row on. A note becomes a warning after ten times as many rows, where the loss is above 0.5. Ends
 when the median of 64 rows, or of 16 where fewer than an eighth had shown it, has fallen by 3 %. A loss
@@ -60,6 +60,7 @@ from runwatch.alerts.rules.common.beginning import EARLY, EARLY_EPOCHS, began_el
 from runwatch.alerts.rules.common.chance import guessing, is_telling, least_likely
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.epochs import Epochs
+from runwatch.alerts.rules.common.evaluations import Scores
 from runwatch.alerts.rules.common.falling import falls
 from runwatch.alerts.rules.common.players import Players
 from runwatch.core.block import Block, Samples
@@ -108,6 +109,7 @@ class NeverLearns(RankRule):
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _players: Players = field(default_factory=Players, init=False, repr=False)
     _epochs: Epochs = field(default_factory=Epochs, init=False, repr=False)
+    _scores: Scores = field(default_factory=Scores, init=False, repr=False)
     _rate: Recent = field(default_factory=lambda: Recent(512), init=False, repr=False)
     _norms: Recent = field(default_factory=lambda: Recent(512), init=False, repr=False)
     _first: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
@@ -133,6 +135,7 @@ class NeverLearns(RankRule):
         self._rate.push(block.samples.get(LEARNING_RATE))
         self._norms.push(block.samples.get(GRAD_NORM))
         self._players.push(block)
+        self._scores.push(block)
         found: list[Finding] = []
         for restarted, piece in self._segments.split(block.samples.get(LOSS), block.restarts):
             judged, signed = before_negative(piece)
@@ -249,7 +252,8 @@ class NeverLearns(RankRule):
         if not few or self._passed(offset) < self.few or self._began_elsewhere(offset):
             return False
         high = float(first[:2].mean()) > np.quantile(first[2:], 0.9)
-        return not high and middle(first.tolist()) > _OF_NOISE and not (falls(first, 1.0) or falls(-first))
+        learns = high or falls(first, 1.0) or falls(-first) or self._scores.risen(offset)
+        return not learns and middle(first.tolist()) > _OF_NOISE
 
     def _note(
         self, first: Floats, here: Place, start: float, end: float, noise: float, *, falls: bool
