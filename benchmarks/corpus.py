@@ -9,8 +9,8 @@ judged, but for `records`, where it is 0) and `metrics`, {canonical name: {"coun
 "nonfinite", "first", "last", "min", "max"}}. A log without records may also be declined.
 What `core` leaves out is not judged, and a list holds all values that a careful reader would accept.
 With `"run": "last"` the last run of a log is meant, else the longest one. The metric `validation` has
-only a `last` value, which may be that of any metric of `val/`; "nan" stands for NaN. Where no step is printed,
-the number of records may be the last step.
+only a `last` value, which may be that of any metric of `val/`; "nan" stands for NaN. Where no step is
+printed, the number of records may be the last step.
 
 Prints per format how many files are exact or wrong, and below it the first difference of
 each wrong one. Exits with 0 if all are exact, 1 if any is wrong, 2 if there is no corpus.
