@@ -9,11 +9,28 @@ from itertools import pairwise
 from runwatch.core.batch import BY_EPOCH
 from runwatch.parsers.inference.blocks import headings
 from runwatch.parsers.inference.evidence import FEW
-from runwatch.parsers.inference.places import ENOUGH, Kept, steps_of
+from runwatch.parsers.inference.losses import losses_of
+from runwatch.parsers.inference.places import ENOUGH, Kept, Place, steps_of
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import VAL_LED
-from runwatch.parsers.inference.scoring import Judgement, counts_alike, in_stretches, interleaved, judge
-from runwatch.parsers.lexicon.words import OTHER_WORK, SAVES, is_epoch, is_val, words
+from runwatch.parsers.inference.roles import EPOCH_RANK, STEP_RANK, VAL_LED, place
+from runwatch.parsers.inference.scoring import (
+    Judgement,
+    counts_alike,
+    in_stretches,
+    interleaved,
+    judge,
+    usual_of,
+)
+from runwatch.parsers.lexicon.words import (
+    OTHER_WORK,
+    SAVES,
+    is_epoch,
+    is_loss,
+    is_quality,
+    is_rate,
+    is_val,
+    words,
+)
 
 NAME = "learned"
 _REPEATING = frozenset((b"best", b"summary"))
@@ -79,13 +96,56 @@ def within_epochs(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]]
     main = plans[next(iter(plans))]
     heads = headings(main, families[main.head], families)
     if not heads:
-        return plans
+        apart = main.counter is None or (main.epoch is None and not main.nested)
+        counted = _closed(families[main.head], families) if apart else None
+        return plans | {main.head: replace(main, counter=counted, nested=True)} if counted else plans
     if main.counter is None:
         return {**plans, main.head: replace(main, pattern=NAME + BY_EPOCH)} | heads
     if is_epoch(main.counter[1]):
         return plans | heads
     nested = {head: replace(p, nested=p.nested or p.counter == main.counter) for head, p in plans.items()}
     return nested | heads
+
+
+def _closed(lines: list[Kept], families: Mapping[bytes, list[Kept]]) -> Place | None:
+    """Return the counter that begins again only below lines that show which epoch has ended."""
+    for counted in sorted({place(r, lines[0].found[i].name) for r, i in lines[0].ranked if r <= STEP_RANK}):
+        steps = [(kept.offset, kept.at(counted)) for kept in lines]
+        falls = [(a, b) for (a, x), (b, y) in pairwise(steps) if x is None or y is None or y <= x]
+        for ends in families.values():
+            ranked = [place(r, ends[0].found[i].name) for r, i in ends[0].ranked if r == EPOCH_RANK]
+            epochs = steps_of(ends, ranked[0]) if ranked and ends is not lines else []
+            if FEW <= len(epochs) == len(ends) and all(b == a + 1 for a, b in pairwise(epochs)):
+                between = [sum(a < end.offset < b for end in ends) for a, b in falls]
+                if len(falls) >= FEW - 1 and set(between) == {1} and len(ends) <= len(falls) + 1:
+                    return counted
+    return None
+
+
+def below_headings(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return plans of blocks in which the first line below the heading of an epoch is its record.
+
+    If each shows the loss of training: an epoch that began and shows none is no record.
+    """
+    of, *below = plans.values()
+    if of.counter is None or not of.alone or of.nested or not is_epoch(of.counter[1]) or of.head[:1] == b"|":
+        return plans
+    if any(is_rate(f.name) for f in families[of.head][0].found):
+        return plans
+    scored = [p.head for p in below if any(is_quality(f.name) for f in families[p.head][0].found)]
+    order = sorted((kept.offset, head) for head in (of.head, *scored) for kept in families[head])
+    first = {b for (_, a), (_, b) in pairwise(order) if a == of.head != b}
+    main = next((plan for plan in below if {plan.head} == first), None)
+    if main is None or any(b == main.head != a != of.head for (_, a), (_, b) in pairwise(order)):
+        return plans
+    lines = families[main.head]
+    names, losses = usual_of(lines), frozenset(losses_of(lines, usual_of(lines)))
+    if is_val(main.head) or not any(map(is_loss, losses)) or any(map(is_epoch, names)):
+        return plans
+    pattern = NAME + BY_EPOCH
+    main = replace(main, quality=losses, names=names, losses=losses, main=True, pattern=pattern)
+    heading = replace(of, counter=None, epoch=of.counter, alone=False, main=False)
+    return {main.head: main, **plans, of.head: heading} | {main.head: main}
 
 
 def side_by_side(judged: list[Judgement], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
