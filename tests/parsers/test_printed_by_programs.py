@@ -77,11 +77,6 @@ def test_steps_that_lead_a_line_place_it_and_not_its_episode():
     assert set(parsed.column("total").tolist()) == {5000}
 
 
-def test_the_length_of_an_episode_is_no_step_though_it_is_called_so():
-    parsed = read("Ep {n} | steps 2{n} | return {score} | eps 0.5\n")
-    assert parsed.column("step").tolist() == [i + 1 for i in range(N)]
-
-
 def test_an_indented_line_may_be_of_a_validation_in_brackets():
     parsed = read("Epoch {n}/30 [train]  loss {loss}\n             [valid]  loss {score}\n")
     assert parsed.column("val/loss", EVAL).tolist() == SCORES

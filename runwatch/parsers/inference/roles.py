@@ -23,7 +23,6 @@ from runwatch.parsers.lexicon.words import (
     is_quality,
     is_split,
     is_val,
-    of_episodes,
     words,
 )
 
@@ -201,8 +200,7 @@ def place(rank: int, name: bytes) -> tuple[int, bytes]:
 def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
     """Return (rank, index) of the numbers of a line that may be its step, the likeliest first."""
     ranks = [rank(line, number) for number in found[:24]]
-    names = [words(number.name) for number in found]
-    if _EPISODE in names or ([b"ep"] in names and of_episodes(number.name for number in found)):
+    if any(words(number.name) == _EPISODE for number in found):
         ranks = [None if _is_length(n.name) else r for r, n in zip(ranks, found, strict=False)]
         if ranks[0] == RATIO and not line[: found[0].start].strip():  # `200/5000: episode: 1`
             ranks[0] = OF_RUN_RANK
