@@ -246,7 +246,8 @@ class Nests(msgspec.Struct):
         placed = msgspec.structs.replace(
             table, names=(*table.names, _KNOWN[own]), data=table.data + steps.tobytes()
         )
-        return [part for part in (rest, placed) if part is not None and part.rows]
+        whole = self._headed(placed, tables) if placed.rows and not own else [placed]
+        return [part for part in (rest, *whole) if part is not None and part.rows]
 
     def _evaluations(self, table: Table) -> list[Table]:
         """Return the rows of evaluations: while the step is of all epochs, they have it; then, none."""

@@ -44,7 +44,10 @@ _BEHIND_SOURCE = rb"(?:" + rb"|".join(rb"(?<=\.py:%s\] )" % (rb"\d" * n) for n i
 _ICEFALL = _BEHIND_SOURCE + rb"\((?P<of>\d{1,5})/\d{1,5}\)(?= )"
 """`[train.py:123] (3/8) Epoch`."""
 
-_NOT_A_ROW = rb"(?![\d:,;.\t/Z]| {0,4}[|;] {0,4}[\d.]| {1,8}-?[\d.]{1,20}[\d. e+-]{0,200}\s*$)"
+_NOT_A_ROW = (
+    rb"(?::(?=" + LEVEL + rb": )"  # `%(asctime)s:%(levelname)s: %(message)s`
+    rb"|(?![\d:,;.\t/Z]| {0,4}[|;] {0,4}[\d.]| {1,8}-?[\d.]{1,20}[\d. e+-]{0,200}\s*$))"
+)
 """Behind a time that begins no row of a table."""
 _LAUNCHED = (
     rb"(?P<launched>" + launchers.RANK + rb"|" + launchers.PROCESS + rb"|(?:" + launchers.TASK + rb")"

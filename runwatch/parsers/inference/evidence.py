@@ -54,10 +54,10 @@ def few_are_enough(lines: list[Kept], seen: int, *, program: bool = False) -> bo
     names much (before them, much may have been said about the model), a sixteenth if each also shows
     how many there will be or names yet more, and five lines with a score each that are all over the
     text, or directly below each other if each names much. Less is an example in a text. Of lines that leave
-    no doubt, any number is a quarter.
+    no doubt, any number is a quarter, and five are an eighth.
     """
     since = seen - lines[0].seen
-    if 4 * len(lines) > since and all(map(states_all, lines)):
+    if (8 if len(lines) >= PLAIN else 4) * len(lines) > since and all(map(states_all, lines)):
         return True
     named = min(len({f.name for f in kept.found if is_meaningful(f.name)}) for kept in lines)
     scored = all(any(is_quality(f.name) for f in kept.found) for kept in lines)

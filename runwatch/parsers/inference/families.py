@@ -9,11 +9,19 @@ from itertools import pairwise
 from runwatch.core.batch import BY_EPOCH
 from runwatch.parsers.inference.blocks import headings
 from runwatch.parsers.inference.evidence import FEW
+from runwatch.parsers.inference.losses import losses_of
 from runwatch.parsers.inference.places import ENOUGH, Kept, steps_of
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import VAL_LED
-from runwatch.parsers.inference.scoring import Judgement, counts_alike, in_stretches, interleaved, judge
-from runwatch.parsers.lexicon.words import OTHER_WORK, SAVES, is_epoch, is_val, words
+from runwatch.parsers.inference.scoring import (
+    Judgement,
+    counts_alike,
+    in_stretches,
+    interleaved,
+    judge,
+    usual_of,
+)
+from runwatch.parsers.lexicon.words import OTHER_WORK, SAVES, is_epoch, is_loss, is_quality, is_val, words
 
 NAME = "learned"
 _REPEATING = frozenset((b"best", b"summary"))
@@ -86,6 +94,30 @@ def within_epochs(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]]
         return plans | heads
     nested = {head: replace(p, nested=p.nested or p.counter == main.counter) for head, p in plans.items()}
     return nested | heads
+
+
+def below_headings(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return plans of blocks in which the first line below the heading of an epoch is its record.
+
+    If each shows the loss of training: an epoch that began and shows none is no record.
+    """
+    of, *below = plans.values()
+    if of.counter is None or not of.alone or of.nested or not is_epoch(of.counter[1]) or of.head[:1] == b"|":
+        return plans
+    scored = [p.head for p in below if any(is_quality(f.name) for f in families[p.head][0].found)]
+    order = sorted((kept.offset, head) for head in (of.head, *scored) for kept in families[head])
+    first = {b for (_, a), (_, b) in pairwise(order) if a == of.head != b}
+    main = next((plan for plan in below if {plan.head} == first), None)
+    if main is None or any(b == main.head != a != of.head for (_, a), (_, b) in pairwise(order)):
+        return plans
+    lines = families[main.head]
+    names, losses = usual_of(lines), frozenset(losses_of(lines, usual_of(lines)))
+    if is_val(main.head) or not any(map(is_loss, losses)) or any(map(is_epoch, names)):
+        return plans
+    pattern = NAME + BY_EPOCH
+    main = replace(main, quality=losses, names=names, losses=losses, main=True, pattern=pattern)
+    heading = replace(of, counter=None, epoch=of.counter, alone=False, main=False)
+    return {main.head: main, **plans, of.head: heading} | {main.head: main}
 
 
 def side_by_side(judged: list[Judgement], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:

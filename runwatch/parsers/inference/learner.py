@@ -30,6 +30,7 @@ from runwatch.parsers.inference.blocks import blocks, certainty, has_batches, pr
 from runwatch.parsers.inference.evidence import FEW, PLAIN, few_are_enough, speaks_plainly
 from runwatch.parsers.inference.families import (
     NAME,
+    below_headings,
     better_may_come,
     of_training,
     promising,
@@ -291,7 +292,8 @@ class Learner:
                 plans = None
             if plans is not None and (partial or has_batches(plans, judged[0].plan, families)):
                 trust = certainty(plans, families)
-                return self._format(within_epochs(plans, families), families, trust)
+                plans = below_headings(within_epochs(plans, families), families)
+                return self._format(plans, families, trust)
         if not judged and few and (plans := progress(families)) is not None:
             return self._format(plans, families, certainty(plans, families))
         if not judged or (judged[0].waits and not last):

@@ -35,7 +35,7 @@ _PATIENCE = 128
 """Lines after which it is no longer waited for an epoch to change, or for a counter to grow."""
 
 
-_LINES_A_STEP = 4
+_LINES_A_STEP = 8
 """The most lines that belong to one step."""
 _NAMED = frozenset((*range(STEP_RANK + 1), EPOCH_RANK, TRAINED))
 """Ranks of counters that say what they count."""

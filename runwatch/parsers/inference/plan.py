@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val, split_of
+from runwatch.parsers.lexicon.words import REPEATED, is_loss, is_quality, is_val, split_of, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Plan:
             return TRAIN
         alike = 2 * len(self.names & names) >= max(1, len(self.names) + (self.counter is None))
         others = self.losses and not self.losses & names  # a later stage may train with another loss
-        if not self.main or (others and not any(is_loss(n) and split_of(n) == "train" for n in names)):
+        if not self.main or (others and not any(map(_is_of_stage, names))):
             return EVAL
         if others:
             return TRAIN
@@ -52,3 +52,8 @@ class Plan:
             return TRAIN if 2 * len(names - self.names - {b""}) > len(self.names) else None
         held_out = not self.quality & names and any(is_val(n) and is_quality(n) for n in names)
         return TRAIN if alike and not held_out else EVAL
+
+
+def _is_of_stage(name: bytes) -> bool:
+    """Whether a name is that of a loss of training, and no mean of another."""
+    return is_loss(name) and split_of(name) == "train" and REPEATED.isdisjoint(words(name))

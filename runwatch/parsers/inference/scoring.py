@@ -87,7 +87,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     players = _ADVERSARIES if counts.keys() >= _ADVERSARIES else frozenset[bytes]()
     meaningful = [name for name in counts if is_meaningful(name) or name in splits | players]
     named = splits if mean_losses(every, splits, meaningful) else frozenset[bytes]()
-    quality = _quality(meaningful, named | players, counts, len(every))
+    quality = _quality(meaningful, named | players, counts, _records(every))
     quality = _by_itself(quality, every)
     lines = [k for k in every if quality & {f.name for f in k.found}] if quality else every
     counter, epoch, waits = counter_of(lines, last=last)
@@ -224,6 +224,12 @@ def _line_counts(lines: list[Kept]) -> Counter[bytes]:
     return Counter(name for kept in lines for name in dict.fromkeys(f.name for f in kept.found if f.name))
 
 
+def _records(lines: list[Kept]) -> int:
+    """Return how many records lines are, if those right below each other that show one place are one."""
+    places = [k.text(k.found[k.ranked[0][1]]) if k.ranked else b"" for k in lines]
+    return 1 + sum(b != a or not b for a, b in pairwise(places))
+
+
 def _quality(
     informative: list[bytes], splits: frozenset[bytes], names: Counter[bytes], count: int
 ) -> frozenset[bytes]:
@@ -239,10 +245,10 @@ def _quality(
 
 
 def _by_itself(quality: frozenset[bytes], lines: list[Kept]) -> frozenset[bytes]:
-    """Return the plain loss alone if its parts are on lines of their own: `step 1 box_loss`."""
+    """Return the plain loss alone if its parts, or scores, are on lines of their own: `step 1 box_loss`."""
     plain = frozenset(name for name in quality if is_loss(name) and PLAIN.issuperset(words(name)))
     reported = [quality & {f.name for f in kept.found} for kept in lines]
-    apart = all(is_loss(name) for name in quality) and not any(t & plain and t - plain for t in reported)
+    apart = not any(t & plain and t - plain for t in reported)
     return plain if plain and apart else quality
 
 
