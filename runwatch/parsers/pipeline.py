@@ -130,8 +130,7 @@ class Pipeline:
         """Read a line, its envelope separated from its body."""
         match = self._body.leading(line)
         if match is None and self._body.shuts_out(line):
-            reported = self._report(line, piece)
-            return self.evidence.learn(line, piece) or reported
+            return self._report_or_learn(line, piece)
         reported = self._read_body(match, line, piece)
         if match is None and not self.evidence.detector.sure:  # else no reader was asked
             self.candidates.asleep = self.candidates.gate.asleep()
@@ -154,8 +153,14 @@ class Pipeline:
                 return True
         if behind := self._behind(line):
             return self._read_behind(behind, line, piece) or match is not None
+        return self._report_or_learn(line, piece, read=match is not None) or match is not None
+
+    def _report_or_learn(self, line: Line, piece: Piece, *, read: bool = False) -> bool:
+        """Take the events of a line, and learn from one that is not inside a traceback; see _report."""
+        events = len(piece.events)
         reported = self._report(line, piece)
-        return match is not None or self.evidence.learn(line, piece) or reported
+        inside = reported and len(piece.events) == events
+        return inside or (not read and self.evidence.learn(line, piece)) or reported
 
     def _read_further(self, line: Line, piece: Piece) -> Match | None:
         """See what else a line shows that a reader took; return what another format makes of it."""

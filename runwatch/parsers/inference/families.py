@@ -10,9 +10,9 @@ from runwatch.core.batch import BY_EPOCH
 from runwatch.parsers.inference.blocks import headings
 from runwatch.parsers.inference.evidence import FEW
 from runwatch.parsers.inference.losses import losses_of
-from runwatch.parsers.inference.places import ENOUGH, Kept, steps_of
+from runwatch.parsers.inference.places import ENOUGH, Kept, Place, steps_of
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import VAL_LED
+from runwatch.parsers.inference.roles import EPOCH_RANK, STEP_RANK, VAL_LED, place
 from runwatch.parsers.inference.scoring import (
     Judgement,
     counts_alike,
@@ -87,13 +87,29 @@ def within_epochs(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]]
     main = plans[next(iter(plans))]
     heads = headings(main, families[main.head], families)
     if not heads:
-        return plans
+        counted = _closed(families[main.head], families) if main.counter is None else None
+        return plans | {main.head: replace(main, counter=counted, nested=True)} if counted else plans
     if main.counter is None:
         return {**plans, main.head: replace(main, pattern=NAME + BY_EPOCH)} | heads
     if is_epoch(main.counter[1]):
         return plans | heads
     nested = {head: replace(p, nested=p.nested or p.counter == main.counter) for head, p in plans.items()}
     return nested | heads
+
+
+def _closed(lines: list[Kept], families: Mapping[bytes, list[Kept]]) -> Place | None:
+    """Return the counter that begins again only below lines that show which epoch has ended."""
+    for counted in sorted({place(r, lines[0].found[i].name) for r, i in lines[0].ranked if r <= STEP_RANK}):
+        steps = [(kept.offset, kept.at(counted)) for kept in lines]
+        falls = [(a, b) for (a, x), (b, y) in pairwise(steps) if x is None or y is None or y <= x]
+        for ends in families.values():
+            ranked = [place(r, ends[0].found[i].name) for r, i in ends[0].ranked if r == EPOCH_RANK]
+            epochs = steps_of(ends, ranked[0]) if ranked and ends is not lines else []
+            if FEW <= len(epochs) == len(ends) and all(b == a + 1 for a, b in pairwise(epochs)):
+                between = [sum(a < end.offset < b for end in ends) for a, b in falls]
+                if len(falls) >= FEW - 1 and set(between) == {1} and len(ends) <= len(falls) + 1:
+                    return counted
+    return None
 
 
 def below_headings(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:

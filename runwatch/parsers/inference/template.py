@@ -299,7 +299,7 @@ class LearnedMatcher(Matcher):
 
     def _summary(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Match | None:
         """Return the match of a line that sums up an epoch below the batches of it."""
-        closing = self._closing(found, ranked) if len(ranked) == 1 else []
+        closing = self._closing(found, ranked)
         taken = {index for _, index in ranked}
         metrics = self._nearby(self._metrics(found, taken, {}, False)) if closing else []
         return self._match("summary", EVAL, [*closing, *metrics]) if metrics else None
