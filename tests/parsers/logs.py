@@ -97,11 +97,11 @@ class Parsed:
         self.format = batch.format or self.format
 
     def column(self, name: str, kind: str = "train") -> np.ndarray:
-        """All values of one column, in stream order."""
+        """All values of one column, in stream order; of all kinds if `kind` is empty."""
         parts = [
             np.stack([matrix[names.index("offset")], matrix[names.index(name)]])
             for (of_kind, _, names), matrix in self.tables.items()
-            if of_kind == kind and name in names
+            if kind in ("", of_kind) and name in names
         ]
         joined = np.concatenate(parts, axis=1) if parts else np.empty((2, 0))
         return joined[1, np.argsort(joined[0], kind="stable")]

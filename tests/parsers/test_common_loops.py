@@ -59,7 +59,7 @@ def test_the_error_of_a_validation_is_not_its_loss_where_another_line_shows_that
         )
     ]
     parsed = read(lines)
-    assert parsed.column("train/loss", EVAL).tolist() == LOSSES  # below headings
+    assert parsed.column("train/loss").tolist() == LOSSES  # below headings
     assert parsed.column("val/loss", EVAL).tolist() == [round(loss + 1, 4) for loss in LOSSES]
     assert parsed.column("val/MAE", EVAL).tolist() == [round(loss + 9, 4) for loss in LOSSES]
     assert not [names for _, _, names in parsed.tables if {"val/to", "to"} & {*names}]

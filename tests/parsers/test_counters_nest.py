@@ -249,7 +249,7 @@ def test_records_by_epoch_take_what_they_do_not_show_from_the_heading_above():
     bare = table(TRAIN, ("loss",), [(5.0, 3.0), (20.0, 2.0), (40.0, 1.0)], pattern)
     rest, known = Nests().placed((head, bare))
     assert (rest.names, rest.rows) == (("offset", "loss"), 1)
-    assert (known.names, known.column("step").tolist()) == (("offset", "loss", "step"), [1.0, 2.0])
+    assert (known.names, known.column("step").tolist()) == (("offset", "loss", "step", "total"), [1.0, 2.0])
     epochs = table(TRAIN, ("step", "loss"), [(20.0, 1.0, 2.0), (40.0, 2.0, 1.0)], pattern)
     (totals,) = Nests().placed((head, epochs))
     assert totals.column("total").tolist() == [9.0, 9.0]

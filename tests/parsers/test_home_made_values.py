@@ -28,7 +28,7 @@ def test_a_count_behind_a_score_is_no_place():
     text = _lines("Epoch: {i}\n" + scores.format("{loss}") + "Test results:\n" + scores.format("{val}"))
     parsed = parse(text)
     assert parsed.column("step").tolist() == list(range(N))
-    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+    assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("val/loss", EVAL).tolist() == VALS
 
 
@@ -378,7 +378,7 @@ def test_what_costs_seconds_is_no_loss():
 def test_the_same_names_below_headings_of_parts_of_the_data(heading):
     block = "Epoch {i}\n" + heading.format("Training") + "\n  loss = {loss}, accuracy = 0.{acc}\n"
     parsed = parse(_lines(block + heading.format("Validation") + "\n  accuracy = 0.{acc}5, F1 = 0.25\n"))
-    assert parsed.column("accuracy", EVAL).tolist() == [float(f"0.{i + 10}") for i in range(N)]
+    assert parsed.column("accuracy").tolist() == [float(f"0.{i + 10}") for i in range(N)]
     assert parsed.column("val/accuracy", EVAL).tolist() == [float(f"0.{i + 10}5") for i in range(N)]
 
 
@@ -413,7 +413,7 @@ def test_the_set_that_is_evaluated_may_be_called_evl():
     parsed = parse(
         _lines("epoch {step} >>>>\ntraining set : loss {loss}, acc 0.{acc}\nevl set : loss {val}, acc 0.5\n")
     )
-    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+    assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("val/loss", EVAL).tolist() == VALS
 
 

@@ -72,7 +72,7 @@ def test_a_dict_may_be_printed_with_an_item_a_line():
             for i, (loss, val) in enumerate(zip(LOSSES, VALS, strict=True))]  # fmt: skip
     parsed = parse("".join(f"{pformat(row)}\n" for row in rows).encode())
     assert parsed.column("step").tolist() == list(range(N))
-    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+    assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("val/loss", EVAL).tolist() == VALS
 
 

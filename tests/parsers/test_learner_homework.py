@@ -47,8 +47,7 @@ def _log(line: str, head: str = "") -> bytes:
 def test_step_and_loss_of_home_made_lines(name):
     parsed = parse(_log(LINES[name], HEADS.get(name, "")), formats=())
     assert parsed.column("step").tolist() == STEPS
-    kind = EVAL if "ound" in name or "client" in name else "train"
-    assert parsed.column("train/loss", kind).tolist() == LOSSES
+    assert parsed.column("train/loss").tolist() == LOSSES
 
 
 def test_the_second_of_a_pair_is_of_validation():
@@ -92,7 +91,7 @@ SECTIONED = (
 def test_a_section_says_what_its_lines_are_about(block):
     parsed = parse(_log(block), formats=())
     assert parsed.column("step").tolist() == STEPS
-    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+    assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("val/loss", EVAL).tolist() == [x + 1 for x in LOSSES]
 
 

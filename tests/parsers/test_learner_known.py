@@ -51,7 +51,7 @@ def test_headlines_that_a_known_format_may_have_are_learned_from_too(name):
     parsed = parse(text)
     assert parsed.format == "learned"
     assert parsed.column("step").tolist() == list(range(1, 31))
-    assert len(parsed.column("train/loss", "eval")) == 30
+    assert len(parsed.column("train/loss")) == 30
     parse(text, [100, 333, 700]).same_as(parsed)
 
 

@@ -180,7 +180,7 @@ def test_a_heading_may_show_its_place_twice_and_how_fast_training_is(heading):
     text = "".join(block.format(i=i, x=9 / i) for i in range(1, 31))
     parsed = parse(text.encode())
     assert parsed.column("step").tolist() == list(range(1, 31))
-    assert parsed.column("train/loss", "eval").tolist() == [9 / i for i in range(1, 31)]
+    assert parsed.column("train/loss", "").tolist() == [9 / i for i in range(1, 31)]
 
 
 def test_a_heading_with_a_score_is_none():

@@ -36,7 +36,7 @@ def test_blocks_of_lines():
     parsed = parse(text.encode(), formats=())
     assert parsed.column("step").tolist() == list(range(1, 21))
     assert parsed.column("total").tolist() == [20] * 20
-    assert parsed.column("train/loss", "eval").tolist() == [5 / i for i in range(1, 21)]
+    assert parsed.column("train/loss").tolist() == [5 / i for i in range(1, 21)]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_headings_that_show_more_than_their_place(heading):
         lines += [f"trainer: epoch {i} ends"] * heading.endswith("begins")
     parsed = parse("\n".join(lines).encode(), formats=())
     assert parsed.column("step").tolist() == list(range(1, 21))
-    assert parsed.column("train/loss", "eval").tolist() == [float(f"{5 / i:.3f}") for i in range(1, 21)]
+    assert parsed.column("train/loss", "").tolist() == [float(f"{5 / i:.3f}") for i in range(1, 21)]
 
 
 def test_in_a_block_the_loss_is_that_of_training():
@@ -67,7 +67,7 @@ def test_in_a_block_the_loss_is_that_of_training():
         for i in range(1, 21)
     )
     parsed = parse(text.encode(), formats=())
-    assert parsed.column("train/loss", "eval").tolist() == [float(f"{5 / i:.3f}") for i in range(1, 21)]
+    assert parsed.column("train/loss").tolist() == [float(f"{5 / i:.3f}") for i in range(1, 21)]
 
 
 def test_a_block_below_its_step():
@@ -137,7 +137,7 @@ def test_blocks_whose_heading_shows_the_time():
     parsed = parse(text.encode(), formats=())
     assert parsed.column("step").tolist() == list(range(20))
     assert set(parsed.column("total")) == {100}
-    assert len(parsed.column("train/loss", "eval")) == 20
+    assert len(parsed.column("train/loss")) == 20
 
 
 def test_blocks_below_a_bare_place():
@@ -156,7 +156,7 @@ def test_blocks_behind_a_stamp_without_dashes():
     )
     parsed = parse(text.encode(), formats=())
     assert parsed.column("step").tolist() == list(range(1, 21))
-    assert parsed.column("train/loss", "eval").tolist() == [float(f"{9 / i:.4f}") for i in range(1, 21)]
+    assert parsed.column("train/loss").tolist() == [float(f"{9 / i:.4f}") for i in range(1, 21)]
 
 
 def test_a_score_that_is_counted_is_what_it_says_in_per_cent():

@@ -117,7 +117,7 @@ def test_a_heading_with_a_time_heads_its_block_and_one_of_validation_none():
     ]
     parsed = parse("\n".join(lines).encode(), formats=())
     assert parsed.column("step").tolist() == list(range(20))
-    assert parsed.column("train/loss", EVAL).tolist() == [float(f"{9 / (i + 1):.4f}") for i in range(20)]
+    assert parsed.column("train/loss").tolist() == [float(f"{9 / (i + 1):.4f}") for i in range(20)]
 
 
 def test_validation_behind_training_on_one_line():

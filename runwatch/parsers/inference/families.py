@@ -21,7 +21,16 @@ from runwatch.parsers.inference.scoring import (
     judge,
     usual_of,
 )
-from runwatch.parsers.lexicon.words import OTHER_WORK, SAVES, is_epoch, is_loss, is_quality, is_val, words
+from runwatch.parsers.lexicon.words import (
+    OTHER_WORK,
+    SAVES,
+    is_epoch,
+    is_loss,
+    is_quality,
+    is_rate,
+    is_val,
+    words,
+)
 
 NAME = "learned"
 _REPEATING = frozenset((b"best", b"summary"))
@@ -119,6 +128,8 @@ def below_headings(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]
     """
     of, *below = plans.values()
     if of.counter is None or not of.alone or of.nested or not is_epoch(of.counter[1]) or of.head[:1] == b"|":
+        return plans
+    if any(is_rate(f.name) for f in families[of.head][0].found):
         return plans
     scored = [p.head for p in below if any(is_quality(f.name) for f in families[p.head][0].found)]
     order = sorted((kept.offset, head) for head in (of.head, *scored) for kept in families[head])

@@ -24,7 +24,7 @@ from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, is_boxed, named_
 from runwatch.parsers.inference.sections import VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import plain_shape, reading_of
 from runwatch.parsers.inference.tokens import Field
-from runwatch.parsers.lexicon.languages import spelled
+from runwatch.parsers.lexicon.languages import spelled, translated
 from runwatch.parsers.lexicon.names import MEASURE, canonical, meaning
 from runwatch.parsers.lexicon.records import columns as columns_of
 from runwatch.parsers.lexicon.words import (
@@ -282,7 +282,7 @@ class LearnedMatcher(Matcher):
             finest = next((index for r, index in ranked if r < RATIO), None)
             at = finest if same is None else same
         code = len(scores) == 1 and b" = " in line and b" " not in scores[0].name
-        says = _SAYS_VAL.match(line) and not code
+        says = _SAYS_VAL.match(line if line.isascii() else translated(line)) and not code
         dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1
         both = {split_of(f.name) for f in found} >= {"train", "val"}  # LOSS train 0.5 valid 0.6
         if main.counter is not None and at is None and not (says or dated or below or both or main.alone):

@@ -66,8 +66,8 @@ _LONGEST_FIRST = sorted(_WORDS, key=len, reverse=True)
 _KNOWN = re.compile(b"|".join(map(re.escape, _LONGEST_FIRST)))
 _LETTER = rb"(?:[\xd0\xd1][\x80-\xbf]|\xe3[\x81-\xbf][\x80-\xbf]|[\xe4-\xed][\x80-\xbf]{2})"
 _TWO_BYTES = rb"(?:[\xb0-\xf7][\xa1-\xfe])"
-_COLON = re.compile(rb"(?:\xef\xbc\x9a|\xa3\xba)\s*$")
-"""A wide colon, in either encoding."""
+_COLON = re.compile(rb"(?:\xef\xbc\x9a|\xa3\xba|(?<=[\w)])(?:\xe4\xb8\xba|\xe6\x98\xaf)[:=]?)\s*$")
+"""A wide colon, in either encoding, or a Chinese `is` behind an English name."""
 _NAME = re.compile(
     rb"(?P<name>" + _LETTER + rb"{1,24}(?: " + _LETTER + rb"{1,24}){0,2}|" + _TWO_BYTES + rb"{2,12})"
     rb"(?P<unit>)(?P<mark>\s*[:=]?\s*)$"
