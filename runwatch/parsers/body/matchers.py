@@ -15,7 +15,7 @@ from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import OF_RUN, TOTALS, WITHIN_EPOCH
 from runwatch.parsers.lexicon.names import meaning, unit_of
 from runwatch.parsers.lexicon.records import columns
-from runwatch.parsers.lexicon.words import is_setting, split_of
+from runwatch.parsers.lexicon.words import is_loss, is_setting, split_of
 
 NUMBER = (
     rb"[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
@@ -332,7 +332,8 @@ class DictPattern(Matcher):
         if b"train_runtime" in names or any(n.startswith(b"eval_") and not is_setting(n) for n in names):
             return EVAL
         shown = {meaning(decode(name, _NAME)).metric for name in names}
-        validates = VAL_LOSS in shown and LOSS not in shown  # a record with both is the learner's
+        trains = LOSS in shown or any(is_loss(n) and split_of(n) == "train" for n in names)
+        validates = VAL_LOSS in shown and not trains  # a record with both is the learner's
         return EVAL if validates and not _PLACED.isdisjoint(names) else None
 
 
