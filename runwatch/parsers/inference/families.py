@@ -96,7 +96,8 @@ def within_epochs(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]]
     main = plans[next(iter(plans))]
     heads = headings(main, families[main.head], families)
     if not heads:
-        counted = _closed(families[main.head], families) if main.counter is None else None
+        apart = main.counter is None or (main.epoch is None and not main.nested)
+        counted = _closed(families[main.head], families) if apart else None
         return plans | {main.head: replace(main, counter=counted, nested=True)} if counted else plans
     if main.counter is None:
         return {**plans, main.head: replace(main, pattern=NAME + BY_EPOCH)} | heads
