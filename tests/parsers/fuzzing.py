@@ -175,7 +175,7 @@ def _summed(names: tuple[str, ...], row: list[float]) -> float | None:
     """Return the sum of the losses of a detector, in the order of their columns."""
     if not {"train/box_loss", "train/giou_loss"} & {*names}:
         return None
-    parts = (n.startswith("train/") and n.endswith("_loss") for n in names)
+    parts = (n.startswith("train/loss_") or (n[:6] == "train/" and n.endswith("_loss")) for n in names)
     return sum(value for value, part in zip(row, parts, strict=True) if part)
 
 

@@ -105,6 +105,14 @@ def test_an_envelope_that_begins_midway_read_in_any_pieces(carrier, before, behi
         assert len(parsed.column("offset")) == 24 * len(CARRIERS[carrier])
 
 
+@pytest.mark.parametrize("carrier", ["catboost", "nanochat"])
+def test_lines_that_begin_to_have_a_time_are_read_alike_at_once(carrier):
+    lines = [line for part in range(12) for line in CARRIERS[carrier]]
+    timed = one(Envelope("2030-01-02 03:{m:02d}:{s:02d},678 - trainer - INFO - {line}"), lines)
+    text = one(Envelope("{line}"), lines) + timed
+    parse(text).same_as(parse(text, bulk=False))
+
+
 def test_a_step_that_looks_like_a_task_is_none():
     lines = [f"{step}: loss {5 - step / 64:.4f}\n" for step in range(1, 60)]
     parsed = parse("".join(lines).encode())

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.parsers.api import Layout, Match, Matcher, Reader, Row
+from runwatch.parsers.api import Layout, Match, Reader, Row
 from runwatch.parsers.body.decoded import Decoded, Floats
+from runwatch.parsers.body.enveloped import Unopened
 from runwatch.parsers.body.frames import Frames
 from runwatch.parsers.body.matchers import values
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.body.readers import FoldingReader, behind_bar
 from runwatch.parsers.columnar.bulk import decoders
-from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.framing.lines import Lines
 
@@ -150,18 +150,13 @@ class Folded(BlockFold):
                 self._piece.add_bulk(Decoded(layout, np.empty(0, np.int64), table))
 
 
-class _Whole(Matcher):
+class _Whole(Unopened):
     """A matcher of lines in which nothing is before or after a bar: an envelope or an event."""
-
-    def __init__(self, matcher: Matcher) -> None:
-        self._matcher = matcher
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the frame of a line."""
         behind = b"%|" in line and behind_bar(line).replace(UP, b"")
-        if behind or opened(line) is not None:
-            return None
-        return self._matcher.match(line, start)
+        return None if behind else super().match(line, start)
 
 
 def _ordered(parts: list[Decoded]) -> Floats:
