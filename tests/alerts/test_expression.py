@@ -59,7 +59,7 @@ def test_what_takes_forever_elsewhere_is_done_at_once(text):
         ("(?<=a)b", r"cannot use \(\?<"),
         (r"(a)\1", r"cannot use \\1"),
         ("(?P<a>b)(?P=a)", r"cannot use \(\?P"),
-        ("a++b", r"cannot use \+\+"),
+        ("a++b", r"cannot use \+\+|multiple repeat"),  # which Python 3.10 does not know
         ("(a{99}){99}", "too large"),
         ("a" * 2000, "1000 characters at most"),
     ],

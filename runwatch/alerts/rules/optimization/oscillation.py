@@ -46,6 +46,8 @@ _HIGHEST = 300.0
 _LASTS = 6
 """Deviations in a row whose median has lasted: a single one is low by chance, or before the data differ."""
 _LOW = 0.1
+_ROUNDING = 1e-9
+"""Difference of two medians that rounding may make."""
 
 
 class _Lowest:
@@ -134,7 +136,7 @@ class Oscillation(LossRule, RankRule):
     def _follow(
         self, level: float, noise: float, calm: float, low: float, here: Place, *, wide: bool
     ) -> list[Finding]:
-        over = wide and level >= self._best and level > self._untrained + log(_LOW)
+        over = wide and level > self._best - _ROUNDING and level > self._untrained + log(_LOW)
         self._over = self._over + 1 if over else 0
         self._high = self._high + 1 if over and level > low + log(1 + self.rise) else 0
         if self._over == 1 and not self._firing:
