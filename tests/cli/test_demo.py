@@ -30,3 +30,14 @@ def test_the_run_of_a_demo_ends_with_it(tmp_path, end):
     if end is not signal.SIGKILL:  # then nobody is left to tidy up
         assert demo.returncode == 128 + end
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_that_is_slow_to_begin_is_waited_for(tmp_path):
+    late = "import sys, time\nif 'runwatch.demo.train' in sys.orig_argv:\n    time.sleep(3)\n"
+    (tmp_path / "sitecustomize.py").write_text(late)
+    paths = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-m", "runwatch", "demo", "--headless", "--steps", "20"]
+    environment = {**os.environ, "PYTHONPATH": paths}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WAIT, check=False, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "finished all 20 steps" in done.stdout

@@ -75,7 +75,7 @@ def command(
         config = place / "runwatch.toml"
         config.write_text(CONFIG)
         training = start(place, fault=fault, steps=steps)
-        engine = PrivateEngine([str(place)], config=str(config))
+        engine = PrivateEngine([str(place)], config=str(config), wait=True)
         try:
             if screen:
                 from runwatch.config.loader import load
