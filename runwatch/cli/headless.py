@@ -125,6 +125,8 @@ class Printer:
 
     def __init__(self, as_json: bool, glyphs: Glyphs = UNICODE) -> None:
         self.as_json = as_json
+        self.clock: Callable[[], str] | None = lambda: time.strftime("%H:%M:%S")
+        """Returns the time that lines begin with; None: they have none."""
         self._glyphs = glyphs
         self._newest: dict[str, dict[str, Any]] = {}
         """Key of a run -> its newest progress, printed or not."""
@@ -151,8 +153,8 @@ class Printer:
         return cells.settled(line, ascii_only=True) if self._glyphs.ascii else line
 
     def stamped(self, line: str) -> str:
-        """Return the line with the time of day before it."""
-        return f"{time.strftime('%H:%M:%S')} {line}"
+        """Return the line behind the time, if lines have one."""
+        return line if self.clock is None else f"{self.clock()} {line}"
 
     def _run(self, run: str, body: dict[str, Any]) -> str:
         return f"{run}: {body['format'] or 'unknown format'}, {', '.join(named(body['sources']))}"

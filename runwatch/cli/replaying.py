@@ -31,7 +31,7 @@ def follow(
     """Play a session and print it; return the highest exit code of its runs."""
     out = printer(as_json, plain, ascii_only)
     player = Player(session, config.ruleset(), config.sources.order, notice=error_line)
-    out.stamped = lambda line: f"{_when(player.now)} {line}"  # type: ignore[method-assign]
+    out.clock = lambda: _when(player.now)
     error_line(f"replay of {_when(session.first)} to {_when(session.last)}; times: {session.basis}")
     worst = int(ExitCode.OK)
     begun = time.monotonic()

@@ -36,10 +36,11 @@ class Sentences(Printer):
 
     def __init__(self) -> None:
         super().__init__(as_json=False)
+        self.clock = None
 
     def stamped(self, line: str) -> str:
-        """Return the line without the time of day, and with words for signs."""
-        return "".join(_SPOKEN.get(char, char) for char in line)
+        """Return the line with words for signs."""
+        return super().stamped("".join(_SPOKEN.get(char, char) for char in line))
 
     def _run(self, run: str, body: dict[str, Any]) -> str:
         form = f" in the format {body['format']}" if body["format"] else ""

@@ -51,24 +51,25 @@ class Selection:
     def metric(self, name: str) -> bool:
         """Return whether a metric is wanted: by its name, or by the last part of it."""
         self.seen.setdefault(name)
-        return _fits((name, name.rpartition("/")[2]), self._metrics)
+        return _fits(name, self._metrics)
 
     def run(self, name: str) -> bool:
-        """Return whether a run is wanted."""
+        """Return whether a run is wanted: by its name, or by the last part of it."""
         self.runs.setdefault(name)
-        return _fits((name,), self._runs)
+        return _fits(name, self._runs)
 
     def unmet(self) -> str:
         """Return what was asked for and is not there, with what is; "" if all is there."""
         for what, patterns, known in (("run", self._runs, self.runs), ("metric", self._metrics, self.seen)):
             for pattern in patterns:
-                if not any(_fits((name, name.rpartition("/")[2]), (pattern,)) for name in known):
+                if not any(_fits(name, (pattern,)) for name in known):
                     return f"no {what} {pattern!r}: there is {', '.join(list(known)[:12]) or 'none'}"
         return ""
 
 
-def _fits(names: Sequence[str], patterns: Sequence[str]) -> bool:
-    return not patterns or any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+def _fits(name: str, patterns: Sequence[str]) -> bool:
+    names = (name, name.rpartition("/")[2])
+    return not patterns or any(fnmatchcase(said, pattern) for said in names for pattern in patterns)
 
 
 class _NotWrittenError(Exception):
@@ -89,9 +90,13 @@ def export(
     own: Sequence[Format] = (),
     only: str | None = None,
     prefer: tuple[str, ...] = ORDER,
+    output: str = STDOUT,
     busy: Callable[[str], object] = lambda doing: None,
 ) -> Engine:
-    """Hand every value that is wanted to a writer; see `check`. Raises SourceError, OSError of the writer."""
+    """Hand every value that is wanted to a writer; see `check`.
+
+    Raises UsageError if the file `output` is one of those that are read, SourceError, OSError of the writer.
+    """
     engine = Engine(Ruleset(rules=()), prefer)
     names: dict[str, tuple[str, bool]] = {}
     """Id of a run -> the name that it had at its first value, which it keeps; and whether it is wanted."""
@@ -114,6 +119,8 @@ def export(
 
     engine.observe = observe
     files = discover.find(paths, prefer=prefer, note=engine.troubles.append, unread=unreadable)
+    if output != STDOUT and os.path.realpath(output) in {os.path.realpath(file.path) for file in files}:
+        raise UsageError("this is what is read", output, "write to another file")
     try:
         read(engine, files, now, unreadable, own, only, busy)
     except _NotWrittenError as error:
@@ -136,7 +143,7 @@ def format_of(output: str, named: str | None) -> str:
 
 
 @contextmanager
-def opened(output: str, fmt: str, inputs: Sequence[str]) -> Iterator[Writer]:
+def opened(output: str, fmt: str) -> Iterator[Writer]:
     """Yield a writer of a format; a file takes its name only when it is whole.
 
     Raises UsageError where nothing can be written, OSError.
@@ -153,10 +160,6 @@ def opened(output: str, fmt: str, inputs: Sequence[str]) -> Iterator[Writer]:
         yield writer
         writer.close()
         return
-    if any(
-        os.path.exists(output) and os.path.samefile(output, path) for path in inputs if os.path.exists(path)
-    ):
-        raise UsageError("this is what is read", output, "write to another file")
     with output_file(output) as file:
         writer = _of_file(file, fmt)
         yield writer

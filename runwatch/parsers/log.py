@@ -21,7 +21,9 @@ from runwatch.parsers.api import MAX_LINE, Format
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.counters.nesting import Nests
 from runwatch.parsers.detect.layout_drift import Drift
+from runwatch.parsers.envelope.containers import unwrapped
 from runwatch.parsers.envelope.line import Line
+from runwatch.parsers.framing.ansi import bare
 from runwatch.parsers.pipeline import Pipeline
 from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.tables.delimited import Columns
@@ -105,7 +107,7 @@ class LogParser:
     def prime(self, head: bytes) -> None:
         """Show how the stream begins, where it is read from its middle: tables have their header there."""
         self._pipeline.opening.learn(head, self._framing.offset)
-        lines = [Line(line, 0, 0, 0).body for line in head.splitlines()]
+        lines = [Line(bare(unwrapped(line) or line), 0, 0, 0).body for line in head.splitlines()]
         for matcher in (matcher for fmt in self._detector.formats for matcher in fmt.matchers):
             matcher.prime(lines)
         for one in self._detector.candidates.readers:

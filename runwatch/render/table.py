@@ -12,9 +12,16 @@ from runwatch.render.glyphs import UNICODE, Glyphs
 BAR = 12
 
 
-def table(rows: Sequence[Sequence[str]], width: int, *, stretch: int, right: Sequence[int] = ()) -> list[str]:
+def table(
+    rows: Sequence[Sequence[str]],
+    width: int,
+    *,
+    stretch: int,
+    right: Sequence[int] = (),
+    glyphs: Glyphs = UNICODE,
+) -> list[str]:
     """Return rows as lines of aligned columns; column `stretch` gives way where they are too wide."""
-    rows = [[cells.settled(text) for text in row] for row in rows]
+    rows = [[cells.settled(text, glyphs.ascii) for text in row] for row in rows]
     widths = [max(map(cells.width, column)) for column in zip(*rows, strict=True)]
     excess = sum(widths) + 2 * (len(widths) - 1) - width
     if excess > 0:
@@ -22,7 +29,7 @@ def table(rows: Sequence[Sequence[str]], width: int, *, stretch: int, right: Seq
     lines = []
     for row in rows:
         parts = (
-            cells.pad(text, size, right=at in right)
+            cells.pad(text, size, glyphs.ellipsis, right=at in right)
             for at, (text, size) in enumerate(zip(row, widths, strict=True))
             if size
         )
@@ -32,11 +39,11 @@ def table(rows: Sequence[Sequence[str]], width: int, *, stretch: int, right: Seq
 
 def status(rows: Sequence[RunRow], glyphs: Glyphs = UNICODE, width: int = 100) -> list[str]:
     """Return one line for each run: sign, name, how far, loss, time left, alerts, age."""
-    return table([_run(row, glyphs) for row in rows], width, stretch=1, right=(4,))
+    return table([_run(row, glyphs) for row in rows], width, stretch=1, right=(4,), glyphs=glyphs)
 
 
 def _run(row: RunRow, glyphs: Glyphs) -> list[str]:
-    done = row.progress
+    done = plain.current(row.progress, row.phase, row.age)
     bar = (
         "".join(text for text, _ in progress.bar(done.fraction, BAR, glyphs))
         if done.fraction is not None
@@ -44,7 +51,7 @@ def _run(row: RunRow, glyphs: Glyphs) -> list[str]:
     )
     loss = numbers.known_loss(row.loss, row.loss_text)
     alerts = "".join(text for text, _ in states.counts(row.critical, row.warning))
-    sign, word, _ = states.phase_tag(row.phase, glyphs, row.critical, row.warning)
+    sign, word, _ = states.phase_tag(states.phase_of(row), glyphs, row.critical, row.warning)
     left = "" if states.ended(row.phase) else plain.eta(done, glyphs)
     name = f"{row.host}:{row.name}" if row.host else row.name
     return [
@@ -64,7 +71,7 @@ def incidents(
     rows: Sequence[IncidentRow], now: float, glyphs: Glyphs = UNICODE, width: int = 100
 ) -> list[str]:
     """Return one line for each incident: id, sign, run, rule, title, where, since; `now` is Unix time."""
-    return table([_incident(row, now, glyphs) for row in rows], width, stretch=4)
+    return table([_incident(row, now, glyphs) for row in rows], width, stretch=4, glyphs=glyphs)
 
 
 def _incident(row: IncidentRow, now: float, glyphs: Glyphs) -> list[str]:
@@ -76,7 +83,7 @@ def _incident(row: IncidentRow, now: float, glyphs: Glyphs) -> list[str]:
 
 def past(runs: Sequence[PastRun], now: float, glyphs: Glyphs = UNICODE, width: int = 100) -> list[str]:
     """Return one line for each run that was watched: how far, best value, length, age, report."""
-    return table([_past(run, now, glyphs) for run in runs], width, stretch=1, right=(4,))
+    return table([_past(run, now, glyphs) for run in runs], width, stretch=1, right=(4,), glyphs=glyphs)
 
 
 def _past(run: PastRun, now: float, glyphs: Glyphs) -> list[str]:

@@ -27,6 +27,8 @@ _ALSO = {
     "theme": "colors, dark, light",
 }
 """Other words for an action or a rule."""
+_LONGEST_STEP = 15
+"""Digits of a step."""
 _CHECKPOINTS = 20
 """Checkpoints that are offered, the newest."""
 _SCATTERED = 3
@@ -60,11 +62,15 @@ def _run(app: AppApi, word: str) -> str:
     return ""
 
 
+def _steps(word: str) -> int | None:
+    """Return how many steps a text says; None if it says none, or more than any run has."""
+    digits = word.replace(",", "").replace("_", "")
+    return int(digits) if digits.isdecimal() and len(digits) <= _LONGEST_STEP else None
+
+
 def _goto(app: AppApi, word: str) -> str:
-    try:
-        step = int(word.replace(",", "").replace("_", ""))
-    except ValueError:
-        return f"{word} is no step"
+    if (step := _steps(word)) is None:
+        return f"{word[:40]} is no step"
     app.go_to_step(step)
     return ""
 
@@ -72,8 +78,8 @@ def _goto(app: AppApi, word: str) -> str:
 def _window(app: AppApi, word: str) -> str:
     if word == "all":
         app.scene.show_all()
-    elif word.isdecimal() and int(word) > 1:
-        app.scene.window = int(word)
+    elif (steps := _steps(word)) is not None and steps > 1:
+        app.scene.window = steps
     else:
         return "how many steps? a number, or all"
     app.refresh_view()
@@ -96,7 +102,7 @@ def _metric(app: AppApi, word: str) -> str:
     names = [item.metric for item in app.scene.run.latest] if app.scene.run else []
     wanted = word.lower().replace(" ", "_")
     found = [name for name in names if word in {name, metrics.label(name)}] or [
-        name for name in names if wanted in name.lower() or word.lower() in metrics.label(name)
+        name for name in names if wanted in name.lower() or word.lower() in metrics.label(name).lower()
     ]
     if not found:
         return f"no metric is called {word}"

@@ -126,7 +126,7 @@ class Keeper:
         """Write what waited for the engine."""
         for data in self._held:
             self._log.write(data)
-        self._held = []
+        self._held, self._held_size = [], 0
 
     def _receive(self) -> None:
         assert self._control is not None

@@ -485,5 +485,7 @@ def test_a_loss_next_to_nothing_that_nothing_validates_is_a_note():
     assert log.judge(Memorised(), range(0, 1000, 7)) == log.judge(Memorised()), "cuts do not matter"
     assert log.judge(Memorised(epochs=80))[0].step == 831
     assert Log(train__loss=log.columns[LOSS]).judge(Memorised()) == [], "its epochs are unknown"
-    log.set("val/loss", np.full(1000, 2.0))
-    assert log.judge(Memorised()) == []
+    for metric in ("val/loss", "test_acc"):
+        validated = Log(train__loss=log.columns[LOSS], train__epoch=steps / 10)
+        validated.set(metric, np.full(1000, 2.0))
+        assert validated.judge(Memorised()) == []

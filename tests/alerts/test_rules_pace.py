@@ -21,6 +21,7 @@ from runwatch.alerts.rules.speed.throughput import Throughput
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Verdict
+from runwatch.core.metrics import LOSS
 
 from .columns import END, GRAD, TIME, TOKENS, Log, brief, fired, healthy
 
@@ -253,6 +254,20 @@ def test_ranks_that_agreed_and_no_longer_do():
     assert (found.severity.value, found.step) == ("critical", 104)
     assert "rank 2" in found.title
     assert judged(RankDivergence(), ranks(4, 200, norms=noise(4, 200, 0.3))) == []  # they never agreed
+
+
+def test_a_loss_that_is_finite_again_where_its_rank_printed_no_line_is_reported():
+    """Nine of ten ranks are enough for a step to count."""
+    rule, found = RankDivergence(), []
+    for step in range(80):
+        for rank in range(10):
+            if rank == 3 and step == 55:
+                continue
+            row, value = np.array([float(step)]), np.nan if rank == 3 and step == 50 else 2.0
+            part = Samples(row * 100, row + 1, row, np.array([value]))
+            found += rule.observe(Block({LOSS: part}, Samples(row * 100, row + 1, row, row), rank=rank))
+    found += rule.tick(END)
+    assert [(f.verdict.value, f.evidence["failed_rank"]) for f in found] == [("firing", 3), ("clear", 3)]
 
 
 def received(rank, at):

@@ -185,6 +185,7 @@ def test_a_deadline_is_a_time_or_a_span():
     now = datetime(2026, 1, 30, 12, 0, tzinfo=timezone.utc)
     assert _deadline("90m", now) == now.timestamp() + 5400
     assert _deadline("1.5d", now) == now.timestamp() + 129600
+    assert _deadline("1d12h", now) == now.timestamp() + 129600
     assert _deadline("18:00", now) == now.timestamp() + 6 * 3600
     assert _deadline("06:00", now) == now.timestamp() + 18 * 3600
     assert _deadline("2026-01-31T18:00+00:00", now) == now.timestamp() + 30 * 3600

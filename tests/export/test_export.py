@@ -155,6 +155,23 @@ def test_bad_outputs_are_one_line(tmp_path, arguments, says):
     assert (tmp_path / "train.log").read_text() == LOG
 
 
+def test_a_file_that_is_found_in_a_directory_is_not_replaced(tmp_path):
+    before = made(tmp_path).read_bytes()
+    done = called("export", tmp_path, "-o", tmp_path / "train.log", "--as", "csv")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "this is what is read" in done.stderr
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("train.log", before)]
+
+
+def test_runs_are_chosen_by_the_last_part_of_their_names_too(tmp_path):
+    for folder in ("exp1/lr3", "exp2/lr3", "exp2/lr4"):
+        (tmp_path / folder).mkdir(parents=True)
+        made(tmp_path / folder)
+    names = {row["run"] for row in rows_of(called("export", tmp_path, "--runs", "lr3").stdout)}
+    assert {name.rpartition("/")[2] for name in names} == {"lr3"}
+    assert len(names) == 2
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk_is_an_error_of_the_output(tmp_path):
     row = {"note": "of more than one block" * 20}

@@ -246,6 +246,16 @@ def test_the_middle_of_a_table_is_read_once_its_beginning_was_shown():
         assert table.column("line").tolist() == [90, 91]
 
 
+def test_its_beginning_may_be_in_a_containers_log():
+    def wrapped(line: str) -> bytes:
+        return b'{"log":"%s\\n","stream":"stdout","time":"2030-01-02T03:04:05Z"}\n' % line.encode()
+
+    parser = StreamParser(start=1000, first_line=90, settled="csv")
+    parser.prime(wrapped("step,loss") + wrapped("1,9.5"))
+    (table,) = parser.feed(wrapped("90,2.5") + wrapped("91,1.5")).tables
+    assert table.column("train/loss").tolist() == [2.5, 1.5]
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -35,6 +35,7 @@ NEXT = {
     "it begins in epoch 3": (printed(3, [1], 5), (11, 15, 5)),
     "it begins in epoch 0": (printed(0, [1], 5), (1, 5, 5)),
     "it begins in epoch 0, and moves on": (printed(0, [4, 5], 5) + printed(1, [1], 5), (6, 10, 5)),
+    "more epochs are planned": (printed(1, [3], 5, 4) + printed(1, [4], 5, 8), (4, 40, None)),
     "the step counts all epochs": (printed(1, range(1, 6), 5) + printed(2, [6], 5), (6, 5, None)),
     "and later falls": (printed(1, [5], 5) + printed(2, [10], 5) + printed(3, [1], 5), (1, 5, None)),
     "and goes back": (printed(1, [5], 5) + printed(2, [10], 5) + printed(1, [2], 5), (2, 5, None)),

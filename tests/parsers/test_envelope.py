@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -111,6 +113,19 @@ def test_lines_that_begin_to_have_a_time_are_read_alike_at_once(carrier):
     timed = one(Envelope("2030-01-02 03:{m:02d}:{s:02d},678 - trainer - INFO - {line}"), lines)
     text = one(Envelope("{line}"), lines) + timed
     parse(text).same_as(parse(text, bulk=False))
+
+
+def test_the_journal_writes_what_cannot_be_printed_as_bytes():
+    rows = (
+        {
+            "__REALTIME_TIMESTAMP": f"{1893553445 + n}000000",
+            "MESSAGE": list(f"\x1b[32mstep {n} loss {5 - n / 64}\x1b[0m".encode()),
+        }
+        for n in range(1, 60)
+    )
+    parsed = parse("".join(json.dumps(row) + "\n" for row in rows).encode())
+    assert parsed.column("step").tolist() == list(range(1, 60))
+    assert parsed.column("train/loss").tolist() == [5 - n / 64 for n in range(1, 60)]
 
 
 def test_a_step_that_looks_like_a_task_is_none():

@@ -110,7 +110,8 @@ def test_the_unit_of_a_value_by_its_suffix_else_by_its_name(metric, suffix, prin
     ("stem", "step", "epoch"),
     [
         ("step_100", 100, None), ("global_step100", 100, None), ("iter-5", 5, None), ("100_steps", 100, None),
-        ("epoch=3-step=200", 200, 3), ("ep3", None, 3), ("misstep_100", None, None), ("weights", None, None),
+        ("epoch=3-step=200", 200, 3), ("ep3", None, 3), ("best_lr3e-4", None, None), ("x_e4", None, 4),
+        ("misstep_100", None, None), ("weights", None, None),
     ],
 )  # fmt: skip
 def test_a_step_and_an_epoch_in_words(stem, step, epoch):

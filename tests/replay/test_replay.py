@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runwatch.cli.sentences import Sentences
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.check import check
 from runwatch.watcher.recordings.file import HEAD
@@ -103,6 +105,15 @@ def test_headless_says_the_same_at_any_speed(tmp_path):
     progress = [body["time"] for body in bodies if body["type"] == "progress"]
     assert all(NOW <= each <= NOW + 61 for each in progress)
     assert len(progress) >= 5
+
+
+def test_plain_words_have_the_time_of_the_log_and_no_signs(tmp_path):
+    done = called("replay", log_of(tmp_path, stamped(60, 30)), "--headless", "--plain", "--speed", "max")
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w", line) for line in done.stdout.splitlines())
+    assert "Critical in" in done.stdout
+    words = Sentences()
+    words.clock = lambda: "2030-01-02 03:04:05"
+    assert re.fullmatch(r"2030-01-02 03:04:05 4\.2 *[a-z]+", words.stamped("4.2 σ"))
 
 
 @pytest.mark.parametrize(

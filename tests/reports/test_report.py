@@ -123,6 +123,17 @@ def test_a_file_that_was_read_is_never_replaced(log: Path, tmp_path: Path) -> No
     assert log.read_bytes() == before
 
 
+def test_nor_is_a_log_of_a_run_that_is_not_reported(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.log").write_text(
+            "".join(f"step {n} loss {3 - n / 100}\n" for n in range(1, 100))
+        )
+    before = (tmp_path / "b.log").read_bytes()
+    done = called("report", tmp_path, "--run", "a", "-o", tmp_path / "b.log", cwd=tmp_path, env={})
+    assert (done.returncode, (tmp_path / "b.log").read_bytes()) == (2, before)
+    assert "would replace what was read" in done.stderr
+
+
 def test_the_last_evaluation_is_not_the_best_where_it_is_nan(tmp_path: Path) -> None:
     log = tmp_path / "train.log"
     lines = (f"step {n} loss {3 - n / 100}\n" for n in range(1, 100))

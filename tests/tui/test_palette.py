@@ -243,7 +243,9 @@ async def test_what_is_wrong_with_a_command_is_said(open_app):
         for text, answer in (
             ("run nobody", "no run is called nobody"),
             ("goto there", "there is no step"),
+            (f"goto {'9' * 400}", "is no step"),
             ("window few", "how many steps? a number, or all"),
+            (f"window {'9' * 400}", "how many steps? a number, or all"),
             ("theme pink", "no such theme; there are dark, light"),
             ("metric nothing", "no metric is called nothing"),
         ):

@@ -70,7 +70,7 @@ def command(
     missing: list[SourceError] = []
     try:
         with (
-            opened(output, "figures" if figures else format_of(output, fmt), paths) as writer,
+            opened(output, "figures" if figures else format_of(output, fmt)) as writer,
             busy() as say,
         ):
             engine = export(
@@ -82,6 +82,7 @@ def command(
                 own=[own.build() for own in settings.formats],
                 only=format_name(wanted, settings),
                 prefer=settings.sources.order,
+                output=output,
                 busy=say,
             )
             if unmet := selection.unmet():

@@ -59,5 +59,5 @@ def command(
             raise UsageError("no such run", text.plain(name), f"there is {', '.join(known[:8])}")
     found = mentioned(every, options)
     documents = tuple(report(run, rest.now, options, found[run.id]) for run in runs)
-    publish(documents, form, output, sources_of(runs), ascii_only=ascii_only)
+    publish(documents, form, output, sources_of(every), ascii_only=ascii_only)
     return ExitCode.UNREADABLE if any(isinstance(error.__cause__, OSError) for error in rest.missing) else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import re
@@ -181,10 +182,10 @@ def _nearby(*, shown: bool, as_json: bool) -> tuple[str, ...]:
 
 def _deadline(words: str, now: datetime) -> float:
     """Return the Unix time of a date and time, a coming time of day, or a span from now."""
-    span = re.fullmatch(r"(\d+(?:\.\d+)?)([dhms])", words.strip())
-    if span:
-        unit = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}[span[2]]
-        return now.timestamp() + float(span[1]) * unit
+    from runwatch.alerts.routing.silences import parse_duration
+
+    with contextlib.suppress(ValueError):
+        return now.timestamp() + parse_duration(words)
     try:
         if re.fullmatch(r"\d?\d:\d\d", words):
             hour, minute = map(int, words.split(":"))

@@ -19,7 +19,7 @@ _MAYBE = re.compile(r"te?mp|part|incomplete|unfinished|staging|writing")
 _ZEROS = str.maketrans("123456789", "0" * 9)
 _DIGITS = re.compile(r"\d+")
 _NUMBERED = re.compile(r"(?:^|.*[^0-9])0*(?P<step>\d{1,15})")
-_EPOCHS = re.compile(r"(?:^|.*[^a-z])(?:epoch|ep|e)[_=.-]?0*(?P<epoch>\d{1,9})", re.IGNORECASE)
+_EPOCHS = re.compile(r"(?:^|.*[^a-z])(?:epoch|ep|(?<![0-9])e)[_=.-]?0*(?P<epoch>\d{1,9})", re.IGNORECASE)
 _WORDS = re.compile(
     r"(?:.*[_.-])?(?:last|latest|best|final|checkpoint|ckpt|release)(?:[_.-].*)?|.*(?:checkpoint|ckpt)",
     re.IGNORECASE,

@@ -99,7 +99,8 @@ class Nest(msgspec.Struct):
         import numpy as np
 
         fell = places[2, 1:] < places[2, :-1]
-        other = (places[1::2, 1:] != places[1::2, :-1]).any(axis=0)
+        said = places[[1, 3, 4]]
+        other = (said[:, 1:] != said[:, :-1]).any(axis=0)
         edges = [0, *(np.flatnonzero(fell | other) + 1).tolist(), places.shape[1]]
         shift = np.empty((3, len(edges) - 1))
         for which, (begin, end) in enumerate(pairwise(edges)):

@@ -46,7 +46,8 @@ class _Docker(msgspec.Struct):
 
 
 class _Journal(msgspec.Struct):
-    text: str = msgspec.field(name="MESSAGE")
+    text: str | list[int] = msgspec.field(name="MESSAGE")
+    """Or its bytes, where one of them cannot be printed."""
     micros: str = msgspec.field(name="__REALTIME_TIMESTAMP")
 
 
@@ -86,9 +87,11 @@ def _journal(line: bytes) -> bytes | None:
     try:
         reported = _decode_journal(line)
         time = _SINCE + timedelta(microseconds=int(reported.micros))
+        text = reported.text
+        text = text if isinstance(text, str) else bytes(text).decode("utf-8", "replace")
     except (ValueError, OverflowError, RecursionError):
         return None
-    return _stamped(f"{time:%Y-%m-%dT%H:%M:%S.%f}Z", reported.text)
+    return _stamped(f"{time:%Y-%m-%dT%H:%M:%S.%f}Z", text)
 
 
 def _logged(line: bytes) -> bytes | None:

@@ -44,7 +44,7 @@ class Opening:
 
     def learn(self, head: bytes, start: int) -> None:
         """Take how the log begins, where it is read from `start` on."""
-        self._grow(head[: min(start, HEAD)] if start < HEAD else head[:HEAD])
+        self._grow(head[: min(start, HEAD)])
 
     def launches(self, text: bytes, end: int, start: int, line: int) -> Iterator[Event]:
         """Yield an event for each launch in text[:end]: whole lines from offset `start` and `line` on."""

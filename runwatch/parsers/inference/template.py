@@ -275,8 +275,7 @@ class LearnedMatcher(Matcher):
         inside = below or not (VAL | {b"evaluate"}).isdisjoint(said)
         if not inside and not any(is_val(f.name) for f in scores):
             return self._summary(line, found, ranked)
-        main = next(plan for plan in self.plans.values() if plan.main)
-        at = None
+        main, at = self._main, None
         if main.epoch is None and not (ranked and family.startswith(VAL_SECTION)):
             same = None if main.counter is None else _find(main.counter, found, ranked)
             finest = next((index for r, index in ranked if r < RATIO), None)

@@ -9,7 +9,7 @@ _STEP = re.compile(
     re.IGNORECASE,
 )
 _COUNTED = re.compile(r"(?<!\d)(\d{1,15})[_-]?(?:steps?|iters?|its?)(?![a-zA-Z])", re.IGNORECASE)
-_EPOCH = re.compile(r"(?:^|[^a-zA-Z])(?:epochs?|ep|e)[_=.-]{0,2}(\d{1,9})(?!\d)", re.IGNORECASE)
+_EPOCH = re.compile(r"(?:^|[^a-zA-Z])(?:epochs?|ep|(?<!\d)e)[_=.-]{0,2}(\d{1,9})(?!\d)", re.IGNORECASE)
 _SAVED = re.compile(
     r"(?:^|[^a-zA-Z])(?:model|checkpoint|ckpt|chkpt|weights?|snapshot|net|ema|state)[a-zA-Z]*[_=.-]{0,2}(\d{1,15})$"
     r"|^[a-zA-Z](?:[a-zA-Z_.-]*?|.*[_=.-])(\d{2,15})$|^(\d{3,15})$",

@@ -11,6 +11,7 @@ from runwatch.core.snapshot import RunRow, RunView
 from runwatch.render import cells, checkpoints, numbers, states, summary
 from runwatch.render.cells import Row
 from runwatch.render.charts.sparkline import of_columns, sparkline
+from runwatch.render.glyphs import Glyphs
 from runwatch.render.panel import Content
 from runwatch.tui import actions, choose
 from runwatch.tui.api import api
@@ -265,7 +266,7 @@ class Summary(Panel):
                 below += [([], nothing), ([(title, "dim")], nothing), *found] if found else []
         room = max(1, height // 4, height - len(below))
         shown = self._nearest(runs, room if len(runs) <= room else max(1, room - 1))
-        rows: list[Row] = [run_line(row, width, self._here(row)) for row in shown]
+        rows: list[Row] = [run_line(row, width, self._here(row), self.scene.glyphs) for row in shown]
         if len(rows) < len(runs):
             rows.append([(f"and {len(runs) - len(rows)} more", "dim")])
         self.targets = [(y, 1, width + 1, partial(self._choose, row.id)) for y, row in enumerate(shown, 1)]
@@ -303,15 +304,17 @@ class Summary(Panel):
         return self.scene.run is not None and row.id == self.scene.run.id
 
 
-def run_line(row: RunRow, width: int, here: bool) -> Row:
+def run_line(row: RunRow, width: int, here: bool, glyphs: Glyphs) -> Row:
     """Return one run in a narrow column: sign, name, percent."""
     done = "" if row.progress.fraction is None else numbers.percent(row.progress.fraction, 0)
     counts = states.counts(row.critical, row.warning, 8)
-    sign, _, role = states.phase_tag(states.phase_of(row), critical=row.critical, warning=row.warning)
+    sign, _, role = states.phase_tag(states.phase_of(row), glyphs, row.critical, row.warning)
     right: Row = [(f" {done}", "value"), (" ", ""), *counts] if counts else [(f" {done}", "value")]
     room = width - cells.row_width(right) - 2
     return cells.spread(
-        [(f"{sign} ", role), (cells.clip(row.name, room), "title" if here else "")], right, width
+        [(f"{sign} ", role), (cells.clip(row.name, room, glyphs.ellipsis), "title" if here else "")],
+        right,
+        width,
     )
 
 

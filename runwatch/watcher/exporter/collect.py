@@ -16,6 +16,7 @@ from runwatch.core.fold.run import Run
 from runwatch.core.run_order import urgency
 from runwatch.core.snapshot import GpuRow, RankRow, RunRow
 from runwatch.prometheus.table import DAEMON, GPU, RUN, ExportedRun, Metric, Own
+from runwatch.watcher.engine.evidence import sound
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.views import checkpoint_view, machine_view, rank_rows, stage_view, views
 from runwatch.watcher.engine.views.run_rows import run_row
@@ -78,7 +79,7 @@ def exported(shown: Shown, watched: WatchedRun, config: MetricsConfig, now: floa
         ranks,
         ranks if config.ranks == "all" else extreme(ranks),
         [each for each in incidents if each.state in _OPEN],
-        checkpoint_view.saving(run, row.phase, now),
+        checkpoint_view.saving(run, row.phase, now, sound(watched.incidents.rows())),
         {name: run.latest(name) for name in _VALUES if name in run.series},
         run.format or "",
         group.job,

@@ -9,7 +9,6 @@ but files, changes nothing, and runs niced.
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import gc
 import os
 import sys
@@ -35,7 +34,7 @@ from runwatch.watcher.processes.memory import give_back
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.compressed import is_packed
 from runwatch.watcher.sources.member import DIRECTORY, LOG, SCHEME, TENSORBOARD, WANDB, Member
-from runwatch.watcher.sources.patterns import excluded
+from runwatch.watcher.sources.patterns import excluded, wanted
 from runwatch.watcher.sources.rotated_history import rotated
 
 if TYPE_CHECKING:
@@ -119,7 +118,11 @@ class Reader:
             if number and number % BATCH == 0:
                 pulse()  # thousands take a while to open
             source = self._open(each, older.get(each.path, ()))
-            if each.path not in before and setup.since is not None and _below(each.path, setup.before):
+            if (
+                each.path not in before
+                and setup.since is not None
+                and wanted(os.fsencode(each.path), setup.before)
+            ):
                 source.arrived(setup.since)
             self.sources.append(source)
         runs = sorted(_by_run(self.sources).values(), key=_written, reverse=True)
@@ -142,7 +145,7 @@ class Reader:
             member = setup.members.get(key)
             if key in found or (member is not None and member.kind == DIRECTORY):
                 continue
-            if key.startswith(SCHEME) or not _below(key, setup.paths) or excluded(key, setup.exclude):
+            if key.startswith(SCHEME) or not wanted(os.fsencode(key), setup.paths, setup.exclude):
                 continue
             try:
                 os.stat(key)
@@ -216,7 +219,7 @@ class Reader:
         for key in sorted(runs, key=age.__getitem__):
             if len(runs) <= discover.MAX_RUNS and left <= most:
                 break
-            if all(_below(source.path, roots) for source in runs[key]):
+            if all(wanted(os.fsencode(source.path), roots) for source in runs[key]):
                 dropped += runs.pop(key)
                 left = len(self.sources) - len(dropped)
         gone = {source.id for source in dropped}
@@ -334,16 +337,6 @@ def _joined(found: Sequence[discover.Found], known: Mapping[str, Member]) -> Ite
                 member = msgspec.structs.replace(member, attempt=before)
             member = msgspec.structs.replace(member, group=group)
         yield each._replace(member=member)
-
-
-def _below(path: str, roots: Sequence[bytes]) -> bool:
-    """Whether one of the paths that were watched leads to this one."""
-    where = os.path.abspath(path)
-    for root in map(os.fsdecode, roots):
-        top = os.path.abspath(root)
-        if where == top or where.startswith(top + os.sep) or fnmatch.fnmatchcase(where, top):
-            return True
-    return False
 
 
 def watch(reader: Reader, send: Send, setup: wire.Setup) -> None:

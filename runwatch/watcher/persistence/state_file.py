@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 
 from runwatch.system import private_files
-from runwatch.watcher.sources.mounts import events_reliable, mount_of
+from runwatch.watcher.sources.mounts import holds_wal
 
 SCHEMA = 1
 """Raised with every change of the tables that other versions cannot ignore; MIGRATIONS leads there."""
@@ -79,7 +79,7 @@ def connect(path: Path) -> sqlite3.Connection:
             raise sqlite3.DatabaseError("damaged")
         if not version:
             db.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        db.execute(f"PRAGMA journal_mode = {'WAL' if _local(path) else 'DELETE'}")
+        db.execute(f"PRAGMA journal_mode = {'WAL' if holds_wal(str(path)) else 'DELETE'}")
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute(f"PRAGMA journal_size_limit = {16 << 20}")
         _migrate(db, version)
@@ -142,9 +142,3 @@ def _migrate(db: sqlite3.Connection, version: int) -> None:
         with contextlib.suppress(sqlite3.Error):
             db.execute("ROLLBACK")
         raise
-
-
-def _local(path: Path) -> bool:
-    """Whether it is on a disk of this machine: SQLite's write-ahead log needs shared memory."""
-    kind = mount_of(str(path)).fstype
-    return events_reliable(kind) or kind == "overlay"  # a container's own root

@@ -383,10 +383,10 @@ class Notifier:
 def open_journal(notice: Callable[[str], None]) -> Journal:
     """Open this process's journal. One that cannot be used is reported, and delivery continues in memory."""
     from runwatch.alerts.delivery.journal import Journal
-    from runwatch.watcher.sources.mounts import events_reliable, mount_of
+    from runwatch.watcher.sources.mounts import holds_wal
 
     directory = state_directory() / "outbox"
-    local = events_reliable(mount_of(str(directory)).fstype)
+    local = holds_wal(str(directory))
     if not local:  # SQLite's write-ahead log needs shared memory, which no network file system has
         notice(f"undelivered alerts are kept on a network file system: {directory}: set ${STATE_VARIABLE}")
     return Journal(directory, notice, wal=local)

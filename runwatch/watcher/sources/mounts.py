@@ -55,6 +55,12 @@ def events_reliable(fstype: str) -> bool:
     return fstype in _LOCAL
 
 
+def holds_wal(path: str) -> bool:
+    """Whether SQLite's write-ahead log works at a path: it needs memory that processes share."""
+    kind = mount_of(path).fstype
+    return events_reliable(kind) or kind == "overlay"  # a container's own root
+
+
 def parse(text: str) -> tuple[Mount, ...]:
     """Read the lines of a mountinfo file; those it cannot understand are left out."""
     found = []

@@ -28,7 +28,7 @@ from runwatch.alerts.rules.baseline import Floats, Segments, Windows, before_neg
 from runwatch.alerts.rules.common.context import Recent, newest
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import EPOCH, LOSS, label
+from runwatch.core.metrics import EPOCH, LOSS, label, of_held_out
 
 _FIRST, _WIDTH = 3, 64
 
@@ -57,7 +57,7 @@ class Memorised(RankRule):
         if self._validated:
             return ()
         self._epoch.push(block.samples.get(EPOCH))
-        held_out = [s for name, s in block.samples.items() if name.startswith("val/") and len(s)]
+        held_out = [s for name, s in block.samples.items() if of_held_out(name) and len(s)]
         first = min(held_out, key=lambda samples: float(samples.offset[0]), default=None)
         until = np.inf if first is None else float(first.offset[0])
         found: list[Finding] = []

@@ -163,12 +163,13 @@ class RankDivergence(RunRule):
         cause: str = "",
         evidence: Mapping[str, float | int | str | None] | None = None,
     ) -> Finding:
-        source = ripe[rank].source
+        source = ripe[rank].source if rank in ripe else ""  # what it was wrong about ends without its line
+        line = int(reported[rank][1]) if rank in reported else None
         return self.say(
             verdict,
             Severity.CRITICAL,
             title,
-            Place(step, int(reported[rank][1])),
+            Place(step, line),
             metric=metric,
             cause=cause,
             advice="Stop; test that GPU, and go back to a checkpoint from before this step." if cause else "",

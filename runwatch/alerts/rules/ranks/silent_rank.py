@@ -87,8 +87,10 @@ class SilentRank(RunRule):
         found: list[Finding] = []
         for (rank, voice), silence in zip(known.items(), silences.tolist(), strict=True):
             limit = max(self.seconds, self.times * voice.longest, self.times * peers)
-            others = float(np.mean(np.delete(silences, list(known).index(rank)) < silence / 2))
-            if voice.open or silence < limit or others < 0.5:
+            if voice.open or silence < limit:
+                continue
+            others = int(np.count_nonzero(silences < silence / 2))
+            if 2 * others < len(known) - 1:
                 continue
             voice.open = True
             found.append(
