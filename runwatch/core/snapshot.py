@@ -13,11 +13,6 @@ import msgspec
 
 from runwatch.core.gap import Gap
 
-_STALE = 30.0
-"""Seconds without a line before a run that steps quickly is called stale."""
-_STALE_STEPS = 10.0
-"""The same in steps, where those take longer."""
-
 
 class Progress(msgspec.Struct, frozen=True):
     """How far a run is, and when it will end."""
@@ -55,15 +50,6 @@ def finite(value: float | None) -> float | None:
 def not_finite(value: float | None) -> str:
     """Return `nan`, `inf` or `-inf` where a value is one of these, else ""."""
     return "" if value is None or math.isfinite(value) else str(value)
-
-
-def stale(progress: Progress, age: float | None) -> bool:
-    """Return whether a run that continues has been silent for longer than its own pace explains.
-
-    `age`: seconds since its newest line was written. What was estimated before holds no more.
-    """
-    patience = max(_STALE, _STALE_STEPS / progress.rate if progress.rate else 0.0)
-    return age is not None and age > patience
 
 
 class Latest(msgspec.Struct, frozen=True):

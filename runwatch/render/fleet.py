@@ -15,7 +15,8 @@ from itertools import groupby
 from runwatch.core.metrics import SAMPLES_PER_SEC, TOKENS_PER_SEC
 from runwatch.core.plural import counted
 from runwatch.core.run_order import urgency
-from runwatch.core.snapshot import RunRow, stale
+from runwatch.core.snapshot import RunRow
+from runwatch.core.stale import stale
 from runwatch.render import cells, numbers, plain, progress, states
 from runwatch.render.cells import Row, Segment
 from runwatch.render.charts.sparkline import sparkline

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 import msgspec
 
 from runwatch.core.metrics import label
-from runwatch.core.snapshot import IncidentRow, Progress, stale
+from runwatch.core.snapshot import IncidentRow, Progress
+from runwatch.core.stale import stale
 from runwatch.render import numbers, states
 from runwatch.render.glyphs import UNICODE, Glyphs
 

@@ -17,8 +17,8 @@ from runwatch.core.snapshot import (
     RunView,
     Silenced,
     Snapshot,
-    stale,
 )
+from runwatch.core.stale import stale
 from runwatch.render import fleet, numbers, plain, states
 from runwatch.render.cells import Row
 from runwatch.render.charts import xaxis

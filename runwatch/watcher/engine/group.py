@@ -27,7 +27,8 @@ from runwatch.core.metrics import label
 from runwatch.core.readability import Lost
 from runwatch.core.run_names import folder
 from runwatch.core.series import Series
-from runwatch.core.snapshot import Progress, stale
+from runwatch.core.snapshot import Progress
+from runwatch.core.stale import stale
 from runwatch.render.numbers import duration
 from runwatch.watcher.engine.agreement import Report, clocks, compare
 from runwatch.watcher.engine.provisional import Provisional, Settled
