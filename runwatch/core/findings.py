@@ -46,7 +46,6 @@ class Finding(msgspec.Struct, frozen=True):
     rank: int | None = None
     step: int | None = None
     line: int | None = None
-    time: float | None = None
     cause: str = ""
     advice: str = ""
     evidence: dict[str, float | int | str | None] = {}

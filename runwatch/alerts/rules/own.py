@@ -150,7 +150,7 @@ class Own(RunRule):
             return ()
         if not (status.now - since.clock >= self.for_seconds and self._steps >= self.for_steps):
             return ()
-        return [self._say(*self._last, time=status.now)]
+        return [self._say(*self._last)]
 
     def _look_for(self, block: Block) -> Sequence[Finding]:
         """Note what there is instead of the metric, until it comes."""
@@ -230,7 +230,7 @@ class Own(RunRule):
             at = int(turns[number])
             yield self._say(place(rows, at), float(value[at]))
 
-    def _say(self, where: Place, value: float, time: float | None = None) -> Finding:
+    def _say(self, where: Place, value: float) -> Finding:
         """Return the finding that turns its state."""
         self._firing = not self._firing
         what = label(self.metric)
@@ -246,7 +246,6 @@ class Own(RunRule):
             f"{self.message}: {said}" if self.message else said,
             where,
             metric=self.metric,
-            time=time,
             evidence={"value": value, "limit": limit},
         )
 

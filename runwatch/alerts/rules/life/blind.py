@@ -63,7 +63,6 @@ class Blind(RunRule):
                 Severity.WARNING,
                 lost.says,
                 here,
-                time=status.now if status.live else None,
                 cause="What happens in the run meanwhile is not known.",
                 advice=f"{lost.advice[:1].upper()}{lost.advice[1:]}",
                 evidence={"unseen_since": lost.since or None},

@@ -88,7 +88,6 @@ class Ended(RunRule):
                 self._firing,
                 f"the run's processes ended{at}{of}{';' if ended.exit_code is None else ''} {how}",
                 here,
-                time=ended.time,
                 advice="If it did not stop on purpose, see the scheduler's record and dmesg.",
                 evidence={
                     "ending": End.VANISHED.value,

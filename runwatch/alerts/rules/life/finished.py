@@ -58,4 +58,4 @@ class Finished(RunRule):
         early = status.stopped_early
         title = finished(status.last_step, status.total, early=early, whole=self.complete)
         where = Place(status.last_step, status.last_line)
-        return [self.say(Verdict.FIRING, Severity.INFO, title, where, time=status.now)]
+        return [self.say(Verdict.FIRING, Severity.INFO, title, where)]

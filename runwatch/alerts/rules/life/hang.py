@@ -229,7 +229,6 @@ class Hang(RunRule):
             severity,
             title,
             Place(status.last_step, status.last_line),
-            time=status.now if status.live else None,
             cause=seen.cause,
             advice=seen.advice or advice,
             evidence={

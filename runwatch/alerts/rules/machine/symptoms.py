@@ -110,7 +110,6 @@ class MachineRule(RunRule):
             symptom.title or "it is over",
             Place(status.last_step, status.last_line),
             metric=symptom.metric,
-            time=status.now,
             cause=symptom.cause,
             advice=symptom.advice,
             evidence=dict(symptom.evidence),

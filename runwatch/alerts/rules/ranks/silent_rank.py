@@ -100,7 +100,6 @@ class SilentRank(RunRule):
                     f"rank {rank} has printed nothing for {duration(silence)}, while others continue",
                     step=status.last_step,
                     line=status.last_line,
-                    time=status.now,
                     cause=f"rank {rank} hangs or died without a word",
                     advice="Look at that process (py-spy dump, dmesg) and its node.",
                     evidence={"silent_for": silence, "limit": limit, "ranks": len(known)},

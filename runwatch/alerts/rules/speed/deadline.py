@@ -76,7 +76,6 @@ class Deadline(RunRule):
                 severity,
                 f"it will end {duration(late)} after its deadline, at the present pace",
                 Place(status.last_step, status.last_line),
-                time=status.now,
                 advice="Ask for more time, plan fewer steps, or see that a checkpoint is saved before it.",
                 evidence={"late_seconds": late, "eta_seconds": status.eta, "deadline": status.deadline},
             )
