@@ -32,7 +32,7 @@ class Verdict(str, Enum):
     FIRING = "firing"
     """Certain."""
     CLEAR = "clear"
-    """The condition is over; a pending incident vanishes, a firing one resolves."""
+    """The condition is over; a pending incident vanishes, a firing one resolves. Its words are not read."""
 
 
 class Finding(msgspec.Struct, frozen=True):

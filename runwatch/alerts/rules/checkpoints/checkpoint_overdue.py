@@ -256,8 +256,8 @@ class CheckpointOverdue(RunRule):
     def _end(self, where: Place) -> list[Finding]:
         if self._firing is None:
             return []
-        severity, self._firing = self._firing, None
-        return [self.say(Verdict.CLEAR, severity, "a checkpoint was saved", where)]
+        self._firing = None
+        return [self.clear(where)]
 
 
 def _title(since: int, unit: str, usual: int) -> str:

@@ -105,5 +105,5 @@ class Ended(RunRule):
         return exit_code == 0 or step is None or self._milestone.at(step)
 
     def _clear(self, where: Place) -> Finding:
-        severity, self._firing = self._firing or Severity.INFO, None
-        return self.say(Verdict.CLEAR, severity, "it continues, or has finished", where)
+        self._firing = None
+        return self.clear(where)

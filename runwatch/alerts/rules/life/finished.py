@@ -50,8 +50,7 @@ class Finished(RunRule):
         """Say once that it has ended; rows that another file brings late do not change that."""
         if self._open and not status.finished:
             self._open = False
-            where = Place(status.last_step, status.last_line)
-            return [self.say(Verdict.CLEAR, Severity.INFO, "training continues", where)]
+            return [self.clear(Place(status.last_step, status.last_line))]
         if not status.finished or not status.live or self._open or not self._watched:
             return ()
         self._open = True

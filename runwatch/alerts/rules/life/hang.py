@@ -123,7 +123,7 @@ class Hang(RunRule):
         if self._open is None:
             return ()
         self._open = None
-        return [self.say(Verdict.CLEAR, Sev.CRITICAL, "training moves again", place(progress, 0))]
+        return [self.clear(place(progress, 0))]
 
     def timeout(self, phase: str, *, patient: bool = True) -> float:
         """Return the seconds of silence that are a hang in `phase`.
@@ -211,8 +211,7 @@ class Hang(RunRule):
         if self._open is None:
             return ()
         self._open = None
-        where = Place(status.last_step, status.last_line)
-        return [self.say(Verdict.CLEAR, Sev.CRITICAL, "the silence is over or explained", where)]
+        return [self.clear(Place(status.last_step, status.last_line))]
 
     def _finding(
         self,

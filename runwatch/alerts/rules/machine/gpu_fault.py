@@ -120,7 +120,7 @@ class GpuFault(MachineRule):
                 {"name": machine.gpu(index).name, "bus": machine.gpu(index).bus},
             )
             return
-        yield Symptom(f"gpu/{index}", None, f"GPU {index} answers again")
+        yield Symptom(f"gpu/{index}", None)
         if index in self._xids:
             at, xid, severity = self._xids[index]
             over = now - at > self.quiet
@@ -143,12 +143,10 @@ class GpuFault(MachineRule):
         if count is not None:
             first = self._ecc[index] = min(self._ecc.get(index, count), count)
             more = count - first
-            title = f"GPU {index} has {more:.0f} uncorrectable memory errors"
-            worse = Severity.CRITICAL if more > 0 else None
             yield Symptom(
                 f"{head}/ecc_uncorrected",
-                worse,
-                title,
+                Severity.CRITICAL if more > 0 else None,
+                f"GPU {index} has {more:.0f} uncorrectable memory errors",
                 "its memory is failing: results since may be wrong",
                 _REPLACE,
                 {"errors": more},

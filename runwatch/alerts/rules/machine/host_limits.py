@@ -77,4 +77,4 @@ class HostLimits(MachineRule):
             evidence: dict[str, float | int | str | None] = {"used": used, "limit": most}
             yield Symptom(name, Severity.WARNING, title, "", advice, evidence)
         elif used < _BACK * part * most:
-            yield Symptom(name, None, "there is room again")
+            yield Symptom(name, None)

@@ -83,7 +83,7 @@ class ScorePlateau(RankRule):
             if not watch.open:
                 return None
             watch.open = False
-            return self.say(Verdict.CLEAR, Severity.INFO, f"{label(name)} rises again", here, metric=name)
+            return self.clear(here, name)
         watch.since += 1
         patience = max(self.evals, self.part * watch.count)
         if watch.open or watch.since < patience or watch.best in _PERFECT:

@@ -85,6 +85,5 @@ class Deadline(RunRule):
         self._since = None
         if self._firing is None:
             return ()
-        severity, self._firing = self._firing, None
-        where = Place(status.last_step, status.last_line)
-        return [self.say(Verdict.CLEAR, severity, "it will end in time", where)]
+        self._firing = None
+        return [self.clear(Place(status.last_step, status.last_line))]

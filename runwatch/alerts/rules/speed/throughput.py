@@ -210,8 +210,7 @@ class Throughput(RankRule):
     def _end(self, metric: str, track: _Track, where: Place) -> list[Finding]:
         if track.where is None:
             return []
-        severity = track.firing or Severity.WARNING
         track.where, track.firing, track.over, track.under, track.rows = None, None, 0, 0, 0
         track.levels.merge(track.newest)
         track.newest = Levels()
-        return [self.say(Verdict.CLEAR, severity, f"{label(metric)} is usual again", where, metric=metric)]
+        return [self.clear(where, metric)]
