@@ -66,7 +66,7 @@ from runwatch.alerts.rules.common.signatures import (
 from runwatch.alerts.rules.life.death import Death, ends_program, is_seen
 from runwatch.core.batch import CRASH_KINDS, Event
 from runwatch.core.block import Block, Moment, Status
-from runwatch.core.ending import NO_END, End
+from runwatch.core.ending import COMPLETE, NO_END, End
 from runwatch.core.findings import Finding, Severity, Verdict
 
 _TOLD = ("source", "host", "exitcode")
@@ -102,7 +102,7 @@ class Crash(RunRule):
 
     settle: float = threshold(5.0, "seconds of silence after an error that make it a crash")
     survive: int = threshold(3, "training rows after an error that show it was handled")
-    complete: ClassVar[float] = 0.98
+    complete: ClassVar[float] = COMPLETE
     """Progress from which an error is no longer critical."""
 
     _death: Death | None = field(default=None, init=False, repr=False)
