@@ -11,8 +11,8 @@ import pytest
 from runwatch.core.batch import BY_EPOCH, EVAL, RANK, TRAIN, Batch, Event, Table
 from runwatch.core.block import LATE, Block, Moment, RankProgress, Samples
 from runwatch.core.checkpoint import Checkpoint, Look, State
-from runwatch.core.fold.position import Position
 from runwatch.core.ending import COMPLETE
+from runwatch.core.fold.position import Position
 from runwatch.core.fold.rank_state import MAX_RANK_METRICS, RankState, trained
 from runwatch.core.fold.rows import Rows, column_of, counts, newest_of
 from runwatch.core.fold.run import MAX_EVENTS, MAX_FACTS, MAX_RANKS, MAX_SERIES, REST, Run

@@ -308,8 +308,8 @@ class Crash(RunRule):
             "last_step": death.last_step,
             "events": death.count,
         }
-        if beside := [name for name in death.symptoms if name != signature.name]:
-            evidence["beside"] = ", ".join(beside)
+        if others := [name for name in death.symptoms if name != signature.name]:
+            evidence["also_reported"] = ", ".join(others)
         evidence |= {key: value for key, value in root.data.items() if key in _TOLD}
         if death.first is not None:
             evidence["failed_first"] = death.first.rank
