@@ -6,7 +6,6 @@ where 3.1 % is meant, nor 1158 where 19 minutes are.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from itertools import pairwise
@@ -102,8 +101,6 @@ def value(row: IncidentRow, name: str, x: Value) -> str:
 def _writer(row: IncidentRow, name: str) -> Write:
     if name in _OF_METRIC and row.metric is not None:
         metric = row.metric
-        if row.rule == "throughput" and metric != metrics.STEP_TIME:  # kept as seconds per piece of work
-            return lambda x: numbers.value(metric, 1 / x if x else math.inf)
         return lambda x: numbers.value(metric, x)
     for names, write in _BY_NAME:
         if name in names:

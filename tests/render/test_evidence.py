@@ -27,7 +27,7 @@ def row(rule="hang", metric=None, since=None, state="firing", title="", **seen):
         (row("own", metric="train/loss", limit=3), ("limit", "3.000")),
         (row("own", metric="perf/mfu", value=0.3), ("value", "30.0%")),
         (row("throughput", metric="perf/step_time", now=2.5), ("now", "2.50 s")),
-        (row("throughput", metric="perf/tokens_per_sec", now=1e-5), ("now", "100k")),
+        (row("throughput", metric="perf/tokens_per_sec", now=1e5), ("now", "100k")),
         (row("nonfinite", **{"train/learning_rate": 3e-4}), ("lr", "3e-4")),
         (row("gpu_slowed", sm_clock=1410.0), ("clock", "1,410 MHz")),
         (row("x", last_checkpoint=41000), ("last checkpoint before it", "41,000")),
