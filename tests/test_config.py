@@ -14,6 +14,7 @@ from runwatch.config.loader import (
     SlackConfig,
     check_names,
     find,
+    format_name,
     load,
     read,
 )
@@ -260,3 +261,14 @@ def test_names_that_others_know_are_checked_with_the_file_line(place):
     (place / "runwatch.toml").unlink()
     assert config.where("rules", "loss_spik") == str(place / "runwatch.toml")
     assert Config().where("rules") == "configuration"
+
+
+def test_a_file_without_errors_is_not_searched_for_their_lines(place, monkeypatch):
+    def search(*given):
+        raise AssertionError(given)
+
+    monkeypatch.setattr("runwatch.config.reader.where_is", search)
+    monkeypatch.setattr("runwatch.config.sections.where_is", search)
+    config = read(write(place, 'screen.theme = "nord"\nsources.prefer = ["log"]\ntail.format = "nanogpt"\n'))
+    assert format_name(None, config) == "nanogpt"
+    read(write(place, '[channels.team]\ntype = "webhook"\nurl = "https://here/"\n'))

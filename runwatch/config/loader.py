@@ -91,7 +91,7 @@ def load(
         report(f"everyone can read the secrets in the configuration: {where}: chmod 600 {_word(where)}")
     webhook = environ.get(WEBHOOK_VARIABLE, "")
     if webhook:
-        secret = web_address(webhook, "$" + WEBHOOK_VARIABLE)
+        secret = web_address(webhook, lambda: "$" + WEBHOOK_VARIABLE)
         slack = msgspec.structs.replace(config.slack, webhook=secret)
         config = msgspec.structs.replace(config, slack=slack)
     return config
@@ -125,7 +125,7 @@ def format_name(asked: str | None, config: Config) -> str | None:
         from runwatch.parsers.formats import catalogue
 
         known = [*(own.name for own in config.formats), *(fmt.name for fmt in catalogue())]
-        check_names([name], known, "--format" if asked else config.where("tail", "format"))
+        check_names([name], known, lambda _: "--format" if asked else config.where("tail", "format"))
     return name
 
 
