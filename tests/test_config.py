@@ -6,20 +6,14 @@ import msgspec
 import platformdirs
 import pytest
 
-from runwatch.config.loader import (
-    SOURCES,
-    Config,
-    RuleConfig,
-    Secret,
-    SlackConfig,
-    check_names,
-    find,
-    format_name,
-    load,
-    read,
-)
+from runwatch.alerts.channels.secret import Secret
+from runwatch.alerts.channels.slack import SlackConfig
+from runwatch.alerts.rules.settings import RuleConfig
+from runwatch.config.loader import Config, find, format_name, load, read
+from runwatch.config.sections import SOURCES
 from runwatch.core.errors import ConfigError, ExitCode
 from runwatch.core.findings import Severity
+from runwatch.core.known_names import check_names
 from runwatch.watcher.sources.member import ORDER
 
 HOOK = "https://hooks.slack.com/services/T0/B0/hushhush"
