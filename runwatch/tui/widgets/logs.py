@@ -355,10 +355,11 @@ class LogView(Panel):
     def search(self, pattern: Search | None) -> None:
         """Search from the newest line backward; None ends the search."""
         self.lines.pattern, self.at, self.note = pattern, None, ""
+        self.sought = pattern is not None and self.waiting > 0
         if pattern is None:
             self.lines.only = False
             self.redraw()
-        elif self.waiting:
-            self.sought, self.note = True, "searching"
+        elif self.sought:
+            self.note = "searching"
         else:
             self.find(self.lines.hits(), forward=False)
