@@ -137,7 +137,9 @@ def test_evaluations_are_one_row_of_the_events():
 
 def test_an_event_has_the_log_that_it_is_in():
     engine = Engine()
-    traceback = b'Traceback (most recent call last):\n  File "train.py", line 8, in <module>\nValueError: no\nbye\n'
+    traceback = (
+        b'Traceback (most recent call last):\n  File "train.py", line 8, in <module>\nValueError: no\nbye\n'
+    )
     texts = {"out": log(40), "err": traceback}
     for name in texts:
         engine.add_source(name, "run", f"/runs/train.{name}", Member("run"))
