@@ -184,8 +184,7 @@ class Printer:
     def _remember(self, body: dict[str, Any]) -> bool:
         """Count a finding once; return whether it is resolved."""
         row = body["incident"]
-        key = (row["rule"], row["metric"], row["rank"], row["step"])
-        self._found.setdefault(key_of(body), {})[key] = row["severity"]
+        self._found.setdefault(key_of(body), {})[protocol.finding_key(row)] = row["severity"]
         return bool(body["change"] == "resolved")
 
     def findings(self, body: Mapping[str, Any]) -> str:

@@ -31,6 +31,9 @@ class Glyphs:
     """A value beyond the top of a chart."""
     lower: str
     """One beyond its bottom."""
+    left: str
+    """The key of an arrow, as `right`."""
+    right: str
     best: str
     minor: str
     """A tick without a label on the x axis; on the y axis it is `tick`."""
@@ -78,6 +81,8 @@ UNICODE = Glyphs(
     above="▲",
     higher="↑",
     lower="↓",
+    left="←",
+    right="→",
     best="★",
     minor="┴",
     fill="░",
@@ -135,6 +140,8 @@ ASCII = Glyphs(
     above="^",
     higher="^",
     lower="_",
+    left="<",
+    right=">",
     best="*",
     minor="'",
     fill=":",

@@ -69,17 +69,15 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
     ) -> None:
         """`fleet`: begin with the list of runs where several are known within the first moments."""
         # NO_COLOR: the terminal's own two colors, instead of shades of gray that are colors too.
-        scene = Scene(glyphs(ascii), title, alone, clock=clock, received=clock())
-        super().__init__(
-            scene, driver, True if "NO_COLOR" in os.environ else None, registry or Registry(), reopen
-        )
+        scene = Scene(glyphs(ascii), title, alone, registry or Registry(), clock, received=clock())
+        super().__init__(scene, driver, True if "NO_COLOR" in os.environ else None, reopen)
         self.link = Link(sock, self)
         self.rules = rules
         self.hints = hints or Hints()
         self.failure = ""
         self.fault: Exception | None = None
         """The internal error that ended the screen."""
-        self._bindings = BindingsMap(self.registry.bindings())
+        self._bindings = BindingsMap(scene.registry.bindings())
         self.use_theme(theme)  # before anything is mounted: a theme that comes later styles everything again
         self._private = private
         self._fleet = fleet
@@ -161,8 +159,7 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
             return  # one that was given up
         self.scene.link, self.scene.lost, self.scene.reason = "lost", Scene.lost, event.reason
         if self._reopen is not None:
-            key = self.registry.by_id["retry"].shown
-            self.scene.reason += f"; {key} watches again"
+            self.scene.reason += f"; {self.scene.key('retry')} watches again"
         self.refresh_view()
 
     def _tick(self) -> None:
@@ -227,7 +224,7 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
     def do_help(self) -> None:
         """Show the keys of this view."""
         view = self.view
-        self.push_screen(Help(view.view if view else actions.OVERVIEW, self.registry))
+        self.push_screen(Help(view.view if view else actions.OVERVIEW, self.scene.registry))
 
     def do_guide(self) -> None:
         """Show what each area of this view is."""
@@ -272,9 +269,8 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
 
         view = self.view
         if view is not None:
-            known = [
-                a for a in self.registry.of_view(view.view) if a.id != "palette" and self.available(a.id)
-            ]
+            every = self.scene.registry.of_view(view.view)
+            known = [each for each in every if each.id != "palette" and self.available(each.id)]
             self.push_screen(Palette(commands.entries(api(self), view.view, known)), callback=self._chosen)
 
     def _chosen(self, chosen: tuple[commands.Entry, str] | None) -> None:
@@ -309,7 +305,7 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
         if ending not in FORMATS:
             return f"as what? {', '.join(FORMATS)}"
         if chart is None:
-            return "no chart is here: 1 and 2 have some"
+            return self.scene.worded("no chart is here: {overview} and {metrics} have some")
         if self.exports is None:
             self.exports = Exports(self)
         return self.exports.begin(chart.metrics, ending)

@@ -166,7 +166,7 @@ def elsewhere(app: AppApi, view: str) -> Iterator[Entry]:
         actions.ALERTS: not app.scene.incidents(),
         actions.RANKS: not (run and run.ranks),
     }
-    for action in app.registry.actions:
+    for action in app.scene.registry.actions:
         there = next((each for each in actions.VIEWS if each in action.views), None)
         if view not in action.views and there and not nothing_there.get(there):
             yield _action(action, there)

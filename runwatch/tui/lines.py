@@ -107,11 +107,9 @@ class Lines:
         return sorted(rank for rank in found if rank is not None)
 
     def hits(self) -> list[int]:
-        """Return the lines that match the pattern; without one, errors and warnings."""
+        """Return the lines that match the pattern."""
         pattern = self.pattern
-        return [
-            n for n in self.shown() if (pattern.finds(self._texts[n]) if pattern else role_of(self._texts[n]))
-        ]
+        return [n for n in self.shown() if pattern and pattern.finds(self._texts[n])]
 
     def errors(self) -> list[int]:
         """Return the lines that look like errors or warnings."""

@@ -24,8 +24,10 @@ from runwatch.render.cells import Row
 from runwatch.render.charts import xaxis
 from runwatch.render.charts.smooth import FACTORS
 from runwatch.render.glyphs import UNICODE, Glyphs
+from runwatch.tui.actions import Registry
 from runwatch.tui.step_range import StepRange
 
+_ACTION = re.compile(r"\{(\w+)\}")
 _CHOICE = 3.0
 """Seconds that the engine has for choosing a run; after that the screen jumps to no other by itself."""
 _READING = 60.0
@@ -40,6 +42,7 @@ class Scene(StepRange):
     title: str = ""
     alone: bool = False
     """Whether no daemon is behind it: silences end with the screen."""
+    registry: Registry = field(default_factory=Registry)
     clock: Callable[[], float] = time.monotonic
     snapshot: Snapshot | None = None
     columns: dict[str, Columns] = field(default_factory=dict)
@@ -235,6 +238,14 @@ class Scene(StepRange):
         """Return how far the run is; where it does not advance there is no ETA."""
         run = self.run
         return Progress() if run is None else plain.current(run.progress, run.phase, self.age())
+
+    def key(self, action: str) -> str:
+        """Return the key of an action as this screen writes it."""
+        return self.registry.shown(action, self.glyphs)
+
+    def worded(self, text: str) -> str:
+        """Return a text of ours with the key of each action that it has in braces."""
+        return _ACTION.sub(lambda found: self.key(found[1]), text)
 
     def axes(self) -> list[str]:
         """Return what the x axis can show in this run."""

@@ -70,7 +70,7 @@ class Memory:
         now = time.monotonic()
         self._kills.note(_HOST, now, self._proc.fields("vmstat").get("oom_kill"))
         group = self._cgroups.of(os.getpid())
-        if group is not None and group.memory is not None:
+        if group is not None:
             self._kills.note("group", now, self._cgroups.limits(group).oom_kills)
 
     def struck(self) -> bool:

@@ -54,8 +54,8 @@ class Watch:
         self.ready = False
         """Whether it has begun to watch."""
         self.step = ""
-        self.found: dict[str, str] = {}
-        """Incident id -> its severity."""
+        self.found: dict[tuple[object, ...], str] = {}
+        """`finding_key` -> severity."""
         self._start()
 
     def _start(self) -> None:
@@ -174,7 +174,7 @@ class Watch:
         elif body["type"] == "incident":
             row = body["incident"]
             severity, change = row["severity"], body["change"]
-            self.found[f"{row['rule']} {row['metric']} {row['rank']}"] = severity
+            self.found[protocol.finding_key(row)] = severity
             if change == "firing":
                 where = f" (line {row['line']})" if row["line"] else ""
                 cause = f": {row['cause']}" if row["cause"] else ""
@@ -194,12 +194,10 @@ class Watch:
 
 def has_channel(config: str | None) -> bool:
     """Whether findings are sent anywhere."""
-    from pathlib import Path
-
     from runwatch.config.loader import load
 
     try:
-        return bool(load(Path(config) if config else None, report=lambda line: None).everyone())
+        return bool(load(config, report=lambda line: None).everyone())
     except (RunwatchError, OSError):  # the engine says what is wrong with it
         return False
 

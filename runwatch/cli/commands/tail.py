@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -224,7 +223,7 @@ def _screen(
         # The screen does not wait for the engine, and shows an error if there is nothing to watch.
         if "-" in paths:
             keyboard()
-        chosen = load(Path(config) if config else None)
+        chosen = load(config)
         return show(
             engines[0].socket,
             chosen,

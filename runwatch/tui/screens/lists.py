@@ -145,7 +145,7 @@ class Checkpoints(PointedScreen, PageScreen):
         elif isinstance(panel, EventTable) and self.scene.run is not None:
             event = self.scene.run.events[entry]
             if event.line is not None:
-                self.runwatch.show_line(event.line)
+                self.runwatch.show_line(event.line, event.source)
             elif event.step is not None:
                 self.runwatch.go_to_step(event.step)
 

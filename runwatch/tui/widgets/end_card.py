@@ -37,7 +37,7 @@ class EndCard(Panel):
         alerts = outcome.alerts(run).partition(":")[0]
         title = f"{sign} {word}"
         ways: list[Row] = [
-            [(f"alerts: {said}  ", role), ("esc", "key"), (more, "dim")]
+            [(f"alerts: {said}  ", role), (self.scene.key("back"), "key"), (more, "dim")]
             for said, more in ((alerts, " closes"), (alerts, ""), (alerts.partition(",")[0], ""))
         ]
         room = width - cells.width(title) - _BETWEEN

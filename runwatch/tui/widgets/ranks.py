@@ -163,5 +163,5 @@ class RankDetail(Panel):
         return Content(
             [("rank", "title"), (f" {row.rank if row.rank < NODE else ranks.name(row)}", "value")],
             words,
-            [("esc closes", "dim")] if self.closes else [],
+            [(f"{self.scene.key('back')} closes", "dim")] if self.closes else [],
         )

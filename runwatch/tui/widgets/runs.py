@@ -104,7 +104,8 @@ class RunTable(Panel):
         self._places = fleet.layout(runs, width, glyphs, note)
         self.listed, self.targets = None, []
         if not self._lines:
-            return Content(title, [[("no run fits; esc shows all" if runs else scene.waiting_for(), "dim")]])
+            why = f"no run fits; {scene.key('back')} shows all" if runs else scene.waiting_for()
+            return Content(title, [[(why, "dim")]])
         here = self.selected()
         self._keep_shown(max(1, height - 1), self._lines.index(here) if here is not None else 0, here)
         self._names = fleet.names(runs, self._places, glyphs)

@@ -327,5 +327,5 @@ class Checkpoints(Panel):
     def content(self, width: int, height: int) -> Content:
         """Return them with the newest first."""
         lines = _saves(self.scene, width, height)
-        more: Row = [("6", "key"), (" all", "dim")] if lines else []
+        more: Row = [(self.scene.key(actions.CHECKPOINTS), "key"), (" all", "dim")] if lines else []
         return Content([("checkpoints", "title")], lines, more)

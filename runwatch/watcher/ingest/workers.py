@@ -326,9 +326,7 @@ class Sampler(Child[sample.Message]):
     @property
     def name(self) -> str:
         """What it looks at, as in `Blind.sampler`."""
-        if self._setup.kind != "space":
-            return self._setup.kind
-        return "space " + ", ".join(text.path(os.fsdecode(path)) for path in self._setup.paths)
+        return self._setup.kind
 
     def _command(self) -> tuple[str, msgspec.Struct]:
         return "runwatch.watcher.samplers.sampler", self._setup
@@ -337,11 +335,7 @@ class Sampler(Child[sample.Message]):
         return sampler.decode(body)
 
     def _title(self) -> str:
-        return {
-            "gpu": "the GPU sampler",
-            "machine": "the process and host sampler",
-            "space": f"the sampler of the room at {self.name.removeprefix('space ')}",
-        }[self._setup.kind]
+        return "the GPU sampler" if self._setup.kind == "gpu" else "the process and host sampler"
 
     def _ended(self) -> str:
         self._cause = "crashed"
@@ -350,12 +344,8 @@ class Sampler(Child[sample.Message]):
 
     def _silent(self) -> str:
         self._cause = "silent"
-        hint = {
-            "gpu": "is the NVIDIA driver stuck?",
-            "machine": "check the machine's memory",
-            "space": "check that its file system responds",
-        }
-        return f"{super()._silent()} ({hint[self._setup.kind]})"
+        hint = "is the NVIDIA driver stuck?" if self._setup.kind == "gpu" else "check the machine's memory"
+        return f"{super()._silent()} ({hint})"
 
     def _take(self, message: sample.Message) -> None:
         """Pass on what was found; a mere sign of life has done its work by coming."""

@@ -61,7 +61,7 @@ class Store:
         """
         self.path = directory / FILE
         self._notice, self._now, self._ours = notice, now, ours
-        self._keep, self._most = keep_days * DAY, int(max_mb * (1 << 20))
+        self.limit(keep_days, max_mb)
         self._db: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
         self.epoch = os.urandom(4).hex()
@@ -169,6 +169,10 @@ class Store:
         if known:
             self.commit()
         return known
+
+    def limit(self, keep_days: float, max_mb: float) -> None:
+        """Keep incidents so long, and all of it below so much, from the next sweep on."""
+        self._keep, self._most = keep_days * DAY, int(max_mb * (1 << 20))
 
     def sweep(self) -> None:
         """Forget what is too old, and the oldest of what is too much. Cheap unless there is something.

@@ -34,7 +34,7 @@ class Setup(msgspec.Struct, frozen=True):
 
     kind: Kind
     paths: tuple[bytes, ...] = ()
-    """machine: the logs, or b"pipe:[N]"; space: where room is wanted, all on one mount."""
+    """machine: the logs, or b"pipe:[N]"; space, for the doctor: where room is wanted."""
     pids: tuple[int, ...] = ()
     """machine: processes a user named; then no log is looked for."""
     interval: float = EVERY
@@ -42,7 +42,7 @@ class Setup(msgspec.Struct, frozen=True):
     slow: float = 10.0
     """gpu: seconds between looks at what costs more: temperatures, clocks, errors, activity."""
     rare: float = 30.0
-    """gpu: seconds between looks at what costs most: processes, links."""
+    """gpu: seconds between looks at what costs most: links."""
     rooms: tuple[bytes, ...] = ()
     """machine: where room is wanted, one path per mount; asked from threads of the same process."""
 
@@ -51,8 +51,8 @@ ROOM_EVERY = 30.0
 """Seconds between looks at the room on a file system."""
 
 
-def setups(paths: Sequence[bytes], pids: Sequence[int] = (), *, interval: float = EVERY) -> list[Setup]:
-    """Return what to sample for some logs: one machine, its GPUs, and each mount the logs are on.
+def machine_setup(paths: Sequence[bytes], pids: Sequence[int] = (), interval: float = EVERY) -> Setup:
+    """Return what to sample for some logs: their processes, the host, and room on each mount they are on.
 
     Standard input ("-") means its pipe, if it is one. Nothing of the
     paths is touched.
@@ -69,11 +69,7 @@ def setups(paths: Sequence[bytes], pids: Sequence[int] = (), *, interval: float 
         full = os.path.abspath(path)
         logs.append(full)
         rooms.setdefault(mount_of(os.fsdecode(full)).point, os.path.dirname(full))
-    return [
-        Setup("machine", tuple(logs), tuple(pids), interval),
-        Setup("gpu", interval=interval),
-        *(Setup("space", (room,), interval=ROOM_EVERY) for room in rooms.values()),
-    ]
+    return Setup("machine", tuple(logs), tuple(pids), interval, rooms=tuple(rooms.values()))
 
 
 class Sampler(Protocol):

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from runwatch.alerts.routing.notification import digest
 from runwatch.core.ending import ENDED
+from runwatch.core.errors import ExitCode
 from runwatch.system.children import give_up
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import pipeline_of
@@ -79,6 +80,15 @@ def _end(group: Group, now: float) -> str:
     if not over or not records or not CALM < silent < RECENT:
         return ""
     return f"{records}.{phase}"
+
+
+def _version(file: Path) -> tuple[int, int]:
+    """Return what differs once a file was written again; zeros if there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return 0, 0
+    return found.st_ino, found.st_mtime_ns
 
 
 class RunReports:
@@ -167,6 +177,7 @@ class RunReports:
         for option in ("price_per_gpu_hour", "gpus"):
             if (value := getattr(self._config, option)) is not None:
                 command += [f"--{option.replace('_', '-')}", f"{value:g}"]
+        before = _version(place)
         child = await asyncio.create_subprocess_exec(
             *command, "--", *paths,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
@@ -179,7 +190,7 @@ class RunReports:
             done, _ = await asyncio.wait({saying}, timeout=PATIENCE)
             if not done:
                 return f"it took longer than {PATIENCE:.0f} s"
-            if os.path.exists(place) and child.returncode in (0, 3):
+            if _version(place) != before and child.returncode in (ExitCode.OK, ExitCode.UNREADABLE):
                 return ""
             said = saying.result()[1].decode("utf-8", "replace").strip().splitlines()
             return said[-1].removeprefix("runwatch: ") if said else f"exit code {child.returncode}"
