@@ -54,7 +54,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, last_place, place, threshold
 from runwatch.alerts.rules.common.pace import Pace
 from runwatch.alerts.rules.common.purpose import shows_training
 from runwatch.alerts.rules.common.signatures import (
@@ -256,7 +256,7 @@ class Crash(RunRule):
         death = self._death
         if death is not None and death.rows >= self.survive and _others_live(death, status):
             self._death = None
-            return [self._survived(Place(status.last_step, status.last_line))]
+            return [self._survived(last_place(status))]
         if death is None or death.firing:
             return ()
         if status.live and status.log_silent_for < max(self.settle, 2 * self._pace.median):

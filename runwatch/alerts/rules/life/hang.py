@@ -41,7 +41,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.base import Place, RunRule, last_place, place, threshold
 from runwatch.alerts.rules.common.lastwords import LastWords
 from runwatch.alerts.rules.common.pace import Pace
 from runwatch.alerts.rules.common.saving import saving_since_training
@@ -191,7 +191,7 @@ class Hang(RunRule):
         """Judge a log that nobody writes any more, and that shows no end."""
         if status.silent_for <= limit or self._open is Verdict.FIRING:
             return ()
-        last = Place(status.last_step, status.last_line)
+        last = last_place(status)
         if status.fraction is not None and status.fraction < self.complete:
             title = f"log ends at {last} of {numbers.step(status.total)} without an error or a finish line"
         elif self._within(status):
@@ -211,7 +211,7 @@ class Hang(RunRule):
         if self._open is None:
             return ()
         self._open = None
-        return [self.clear(Place(status.last_step, status.last_line))]
+        return [self.clear(last_place(status))]
 
     def _finding(
         self,
@@ -227,7 +227,7 @@ class Hang(RunRule):
             verdict,
             severity,
             title,
-            Place(status.last_step, status.last_line),
+            last_place(status),
             cause=seen.cause,
             advice=seen.advice or advice,
             evidence={

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
-from runwatch.alerts.rules.base import Place, RunRule
+from runwatch.alerts.rules.base import RunRule, last_place
 from runwatch.core.block import Block, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.machine import Machine
@@ -98,7 +98,7 @@ class MachineRule(RunRule):
         before, now = self._open.get(symptom.metric), symptom.severity
         if now is before:
             return None
-        here = Place(status.last_step, status.last_line)
+        here = last_place(status)
         if now is None:
             del self._open[symptom.metric]
             return self.clear(here, symptom.metric, evidence=dict(symptom.evidence))

@@ -40,7 +40,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.base import Place, RankRule, in_stream_order, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, spread
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.fading import falls
@@ -134,7 +134,7 @@ class StepTime(RankRule):
                     found.append((float(whole.offset[0]), self._clear(metric, track, place(whole, 0))))
                 self._tracks[metric] = track = _Track(recent=track.recent)
             found += self._walk(metric, track, rows, slowness)
-        return [finding for _, finding in sorted(found, key=lambda entry: entry[0])]
+        return in_stream_order(found)
 
     def _walk(
         self, metric: str, track: _Track, rows: Samples, slowness: Floats
