@@ -37,6 +37,7 @@ from runwatch.alerts.rules.baseline import (
     before_negative,
     grow,
     jitter,
+    median_error,
     positive,
     take,
     went_on,
@@ -126,7 +127,7 @@ class Resume(RankRule):
             same = np.arange(len(steps)) >= len(steps) - 64
         usual = float(np.median(before[same]))
         noise = float(jitter(before[None, :])[0])
-        error = 1.2533 * noise * (1 / self.rows + 1 / float(same.sum())) ** 0.5
+        error = median_error(noise, self.rows, float(same.sum()))
         margin = max(log1p(self.rise), self.z * error)
         rise = grow(level - usual) - 1
         if overlap and usual - level > margin:
