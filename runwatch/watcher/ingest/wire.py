@@ -97,7 +97,6 @@ class Preview(msgspec.Struct, frozen=True, tag="preview"):
     source: str
     batch: Batch
     written: float | None
-    left: int
 
 
 class Looked(msgspec.Struct, frozen=True, tag="looked"):

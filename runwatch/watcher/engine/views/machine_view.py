@@ -11,7 +11,7 @@ MAX_GPUS = 64
 MAX_TREND = 60
 _WORSE = ("ok", "denied", "lost")
 HOST = (
-    "cpu", "load", "memory_available", "memory_total", "swap_used", "cgroup_memory_used",
+    "cpu", "memory_available", "memory_total", "swap_used", "cgroup_memory_used",
     "cgroup_memory_limit", "io_pressure", "memory_pressure", "cpu_pressure", "shm_used", "shm_total",
     "net_receive", "net_send", "disk_read", "disk_write",
 )  # fmt: skip

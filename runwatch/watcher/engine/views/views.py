@@ -248,7 +248,7 @@ def entries(shown: Sequence[Shown]) -> Iterator[tuple[Shown, WatchedRun | None, 
         if not entries:  # its lines are worth seeing before a run is recognized
             entries = [(None, Run(item.group.id, item.group.name))]
         if item.preview is not None:
-            entries = [*entries[:-1], (entries[-1][0] if entries else None, item.preview)]
+            entries = [*entries[:-1], (entries[-1][0], item.preview)]
         for watched, run in entries:
             yield item, watched, run
 
