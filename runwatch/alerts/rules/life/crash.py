@@ -66,7 +66,7 @@ from runwatch.alerts.rules.common.signatures import (
 from runwatch.alerts.rules.life.death import Death, ends_program, is_seen
 from runwatch.core.batch import CRASH_KINDS, Event
 from runwatch.core.block import Block, Moment, Status
-from runwatch.core.ending import NO_END, End
+from runwatch.core.ending import COMPLETE, NO_END, End
 from runwatch.core.findings import Finding, Severity, Verdict
 
 _TOLD = ("source", "host", "exitcode")
@@ -102,7 +102,7 @@ class Crash(RunRule):
 
     settle: float = threshold(5.0, "seconds of silence after an error that make it a crash")
     survive: int = threshold(3, "training rows after an error that show it was handled")
-    complete: ClassVar[float] = 0.98
+    complete: ClassVar[float] = COMPLETE
     """Progress from which an error is no longer critical."""
 
     _death: Death | None = field(default=None, init=False, repr=False)
@@ -308,8 +308,8 @@ class Crash(RunRule):
             "last_step": death.last_step,
             "events": death.count,
         }
-        if beside := [name for name in death.symptoms if name != signature.name]:
-            evidence["beside"] = ", ".join(beside)
+        if others := [name for name in death.symptoms if name != signature.name]:
+            evidence["also_reported"] = ", ".join(others)
         evidence |= {key: value for key, value in root.data.items() if key in _TOLD}
         if death.first is not None:
             evidence["failed_first"] = death.first.rank

@@ -31,7 +31,7 @@ from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.alerts.rules.common.lastwords import LastWords
 from runwatch.alerts.rules.life.milestone import Milestone
 from runwatch.core.block import Block, Status
-from runwatch.core.ending import End
+from runwatch.core.ending import COMPLETE, End
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.render import numbers
 
@@ -44,7 +44,7 @@ class Ended(RunRule):
     summary: ClassVar[str] = "The run's processes ended though it was neither finished nor crashed."
 
     settle: float = threshold(10.0, "seconds without a process of the run")
-    complete: ClassVar[float] = 0.98
+    complete: ClassVar[float] = COMPLETE
     """Progress from which it has finished."""
 
     behind: ClassVar[float] = 2.0

@@ -34,9 +34,6 @@ class Finished(RunRule):
     name: ClassVar[str] = "finished"
     summary: ClassVar[str] = "The run has ended (a note)."
 
-    complete: ClassVar[float] = 0.98
-    """Progress from which it ended as planned."""
-
     _open: bool = field(default=False, init=False, repr=False)
     _watched: bool = field(default=False, init=False, repr=False)
     """Whether training was seen to move, live."""
@@ -55,6 +52,6 @@ class Finished(RunRule):
             return ()
         self._open = True
         early = status.stopped_early
-        title = finished(status.last_step, status.total, early=early, whole=self.complete)
+        title = finished(status.last_step, status.total, early=early)
         where = Place(status.last_step, status.last_line)
         return [self.say(Verdict.FIRING, Severity.INFO, title, where)]

@@ -102,7 +102,7 @@ class SilentRank(RunRule):
                     rank=rank,
                     cause=f"rank {rank} hangs or died without a word",
                     advice="Look at that process (py-spy dump, dmesg) and its node.",
-                    evidence={"silent_for": silence, "limit": limit, "ranks": len(known)},
+                    evidence={"silent_for": silence, "timeout": limit, "ranks": len(known)},
                 )
             )
         return found
