@@ -260,7 +260,7 @@ def _run(
     speaker = group.speaker()
     unseen = [(source.id, lost.reason) for source in group.sources.values() if (lost := source.unseen)]
     return RunEvidence(
-        id=pipeline.stages[0].run.id,
+        id=pipeline.id,
         name=newest.run.name,
         format=newest.run.format,
         sources=group.paths,
