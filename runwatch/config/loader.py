@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,8 +22,7 @@ from runwatch.config.reader import parsed, web_address
 from runwatch.config.sections import Config, contents
 from runwatch.core.errors import ConfigError
 from runwatch.core.known_names import check_names
-from runwatch.core.text import path as safe_path
-from runwatch.core.text import plain
+from runwatch.core.text import plain, shell_word
 from runwatch.system import file_trust
 
 if sys.version_info >= (3, 11):
@@ -65,7 +63,7 @@ def load(
     config = Config() if source is None else _parsed(source)
     if source is not None and source.open_to_all and any(secret.inline for secret in config.secrets()):
         where = os.path.abspath(source.path)
-        report(f"everyone can read the secrets in the configuration: {where}: chmod 600 {_word(where)}")
+        report(f"everyone can read the secrets in the configuration: {where}: chmod 600 {shell_word(where)}")
     webhook = environ.get(WEBHOOK_VARIABLE, "")
     if webhook:
         secret = web_address(webhook, lambda: "$" + WEBHOOK_VARIABLE)
@@ -165,9 +163,9 @@ def _opened(path: Path, *, judged: bool = False) -> _Source:
 
 def _distrusted(path: Path, objection: file_trust.Objection) -> _Distrusted:
     where = os.path.abspath(path)
-    advice = f"to use it anyway: --config {_word(where)}, or set ${PATH_VARIABLE}"
+    advice = f"to use it anyway: --config {shell_word(where)}, or set ${PATH_VARIABLE}"
     if objection.writable:
-        advice = f"chmod go-w {_word(os.path.abspath(objection.writable))}; or {advice}"
+        advice = f"chmod go-w {shell_word(os.path.abspath(objection.writable))}; or {advice}"
     return _Distrusted(f"configuration not read, {objection.why}", where, advice)
 
 
@@ -180,8 +178,3 @@ def _parsed(source: _Source) -> Config:
         where = f"{path}:{line[1]}" if line else str(path)
         raise ConfigError("not valid TOML", where, what[: line.start()].strip() if line else what) from None
     return parsed(tables, path, text)
-
-
-def _word(path: str) -> str:
-    """Return a path as one safe word of a command line."""
-    return shlex.quote(safe_path(path))

@@ -65,9 +65,9 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
         driver: type[Driver] | None = None,
         rules: Rules = tuple,
         hints: Hints | None = None,
-        fleet: bool = False,
+        list_first: bool = False,
     ) -> None:
-        """`fleet`: begin with the list of runs where several are known within the first moments."""
+        """`list_first`: begin with the list of runs where several are known within the first moments."""
         # NO_COLOR: the terminal's own two colors, instead of shades of gray that are colors too.
         scene = Scene(glyphs(ascii), title, alone, registry or Registry(), clock, received=clock())
         super().__init__(scene, driver, True if "NO_COLOR" in os.environ else None, reopen)
@@ -80,7 +80,7 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
         self._bindings = BindingsMap(scene.registry.bindings())
         self.use_theme(theme)  # before anything is mounted: a theme that comes later styles everything again
         self._private = private
-        self._fleet = fleet
+        self._list_first = list_first
         self.exports: Exports | None = None
         self.animation_level = "none"
 
@@ -121,10 +121,10 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
         """Show the newest picture."""
         if self.link.snapshot is not None:
             self.scene.accept(self.link.snapshot)
-            if self._fleet and self.scene.several():
-                self._fleet = False
+            if self._list_first and self.scene.several():
+                self._list_first = False
                 self.open_view(actions.RUNS)
-            self._fleet = self._fleet and (self.scene.settling() or self.scene.began_within(_FIRST))
+            self._list_first = self._list_first and (self.scene.settling() or self.scene.began_within(_FIRST))
             self.refresh_view()
             self._come_up()
 
@@ -180,7 +180,7 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
 
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry: on the screen if it knows it, else here."""
-        self.scene.said, self._fleet = "", False
+        self.scene.said, self._list_first = "", False
         self.hints.use(action)
         if not self.scene.asked:
             self.scene.asked = True  # what a person acts on stays, whichever becomes more urgent

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from runwatch.core import metrics
-from runwatch.render import fleet, states
+from runwatch.render import run_table, states
 from runwatch.render.charts.smooth import FACTORS
 from runwatch.tui import actions, choose, silencing, themes
 from runwatch.tui.actions import Action
@@ -188,9 +188,9 @@ def things(app: AppApi) -> Iterator[Entry]:
     for row in scene.runs:
         if scene.run is not None and row.id != scene.run.id:
             yield Entry(f"compare {row.name}", f"lay it over the charts of {scene.run.name}", _laid(row.id))
-    for column in fleet.sortable(scene.runs) if len(scene.runs) > 1 else ():
+    for column in run_table.sortable(scene.runs) if len(scene.runs) > 1 else ():
         what = f"the list of runs, by {column or 'what needs attention'}"
-        yield Entry(f"sort {column or fleet.WORST}", what, _sorted(column))
+        yield Entry(f"sort {column or run_table.WORST}", what, _sorted(column))
     for name in choose.of_run(scene.run):
         yield Entry(f"metric {metrics.label(name)}", f"chart of {name}", _shown(name))
     for incident in scene.incidents():
@@ -257,7 +257,7 @@ def _laid(run: str) -> Act:
 
 def _sorted(column: str) -> Act:
     def act(app: AppApi, word: str) -> str:
-        app.scene.order = fleet.Order(column)
+        app.scene.order = run_table.Order(column)
         app.open_view(actions.RUNS)
         app.refresh_view()
         return ""

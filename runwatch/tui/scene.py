@@ -19,7 +19,7 @@ from runwatch.core.snapshot import (
     Snapshot,
 )
 from runwatch.core.stale import stale
-from runwatch.render import fleet, numbers, plain, states
+from runwatch.render import numbers, plain, run_table, states
 from runwatch.render.cells import Row
 from runwatch.render.charts import xaxis
 from runwatch.render.charts.smooth import FACTORS
@@ -64,7 +64,7 @@ class Scene(StepRange):
     """Pictures that are taken though paused."""
     run_id: str | None = None
     """The run that a person asked for."""
-    order: fleet.Order = field(default_factory=fleet.Order)
+    order: run_table.Order = field(default_factory=run_table.Order)
     """How the runs are sorted."""
     began: float | None = None
     """When the first snapshot came, by `clock`."""
@@ -104,7 +104,7 @@ class Scene(StepRange):
     @property
     def ordered_runs(self) -> list[RunRow]:
         """All runs, in the order of their table."""
-        return fleet.ordered(self.runs, self.order)
+        return run_table.ordered(self.runs, self.order)
 
     @property
     def replay(self) -> Replay | None:

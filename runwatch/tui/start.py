@@ -34,14 +34,14 @@ def run(
     keys: Mapping[str, tuple[str, ...] | str] | None = None,
     where: Callable[..., str] = lambda *names: ".".join(names),
     reopen: Callable[[], socket.socket] | None = None,
-    fleet: bool = False,
+    list_first: bool = False,
     kept: bool = True,
     rules: Callable[[], Iterable[tuple[str, str]]] = tuple,
 ) -> int:
     """Show the engine at the other end of `sock` until the person leaves; return the exit code.
 
     A private engine is stopped; a daemon keeps running. `alone`: there is none, so silences end too.
-    `reopen` starts another engine when this one is lost, and returns the socket to it. With `fleet`,
+    `reopen` starts another engine when this one is lost, and returns the socket to it. With `list_first`,
     several runs begin with their list. `rules` returns names and summaries for the palette. `theme` and
     `keys` are as configured, `named` is a theme that goes before that; raises ConfigError if keys are
     invalid, with the place that `where` returns, as Config.where does. Raises ScreenError after an internal
@@ -70,7 +70,7 @@ def run(
         reopen=reopen,
         rules=rules,
         hints=hints.load(state_directory()),
-        fleet=fleet,
+        list_first=list_first,
         driver=None if "TEXTUAL_DRIVER" in os.environ else HeldDriver,
     )
     if named is not None:

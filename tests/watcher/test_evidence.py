@@ -52,7 +52,7 @@ class Fold:
 
     def see(self, *checkpoints: Checkpoint, free: int | None = None) -> None:
         self.engine.add_source("dir", "run", "ckpt", Member("g", kind="directory"))
-        self.engine.look("dir", Look("ckpt", checkpoints, len(checkpoints), free=free), SidecarFacts("ckpt"))
+        self.engine.look("dir", Look("ckpt", checkpoints, len(checkpoints), free=free), SidecarFacts())
 
     def found(self, rule: str) -> dict:
         (run,) = document(self.engine, NOW)["runs"]

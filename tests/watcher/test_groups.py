@@ -242,9 +242,7 @@ def test_a_log_that_takes_the_lead_drops_nothing_that_others_reported():
     fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"), top=Member("g", kind="directory"))
     saved = Checkpoint("a", "/run/a.pt", "torch", state=State.COMPLETE, step=10)
     fold.read("csv", "step,loss,val_loss\n" + "".join(f"{n},5.0,{n}.5\n" for n in range(10)))
-    fold.engine.look(
-        "top", Look("/run", (saved,), present=1), SidecarFacts("/run", facts={"a.json": {"depth": "4"}})
-    )
+    fold.engine.look("top", Look("/run", (saved,), present=1), SidecarFacts(facts={"a.json": {"depth": "4"}}))
     fold.read("log", steps(0, 4))
     fold.read("csv", "10,5.0,10.5\n")
     ((_, watched),) = fold.engine.runs()

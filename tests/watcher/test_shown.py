@@ -7,7 +7,7 @@ import pytest
 from runwatch.core.machine import Process, Processes
 from runwatch.core.snapshot import EventRow
 from runwatch.parsers.log import LogParser
-from runwatch.render import fleet
+from runwatch.render import run_table
 from runwatch.watcher import protocol
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.views import event_rows, views
@@ -116,7 +116,7 @@ def test_the_most_urgent_of_twenty_runs_is_shown_first_whatever_is_read_first():
             engine.fold(name, LogParser().feed(log(40) + bad), written=NOW - 3600)
         shown = [views.Shown(group) for group in engine.groups.values()]
         taken = views.snapshot(shown, protocol.View(), NOW)
-        return taken.run.name, [row.name for row in fleet.ordered(taken.runs, fleet.Order())]
+        return taken.run.name, [row.name for row in run_table.ordered(taken.runs, run_table.Order())]
 
     orders = [random.Random(seed).sample(range(20), 20) for seed in range(4)]
     found = [first(order) for order in orders]

@@ -101,8 +101,13 @@ def command(
         from runwatch.cli.commands.web import serve
 
         flags = [name for name, on in (("--wait", wait), ("--poll", poll), ("--ascii", ascii_only)) if on]
-        named = {"--format": format_name, "--theme": theme, "--deadline": deadline, "--config": config}
-        named["--record"] = record
+        named = {
+            "--format": format_name,
+            "--theme": theme,
+            "--deadline": deadline,
+            "--config": config,
+            "--record": record,
+        }
         flags += [f"{name}={given}" for name, given in named.items() if given is not None]
         return serve(["tail", *flags, *(f"--pid={pid}" for pid in pids), "--", *paths], port)
     wait = wait or (screen and absent.worth_waiting(paths))
@@ -231,7 +236,7 @@ def _screen(
             theme=theme,
             ascii_only=ascii_only,
             reopen=None if "-" in paths else again,
-            fleet=True,
+            list_first=True,
             alone=True,
         )
     finally:

@@ -466,22 +466,22 @@ class Run:
         not after `line`: what was saved again after a restart is no place to go back to from before it.
         """
         if len(self.checkpoints):
-            good = self.last_good(None if step is None else step + 1)
+            good = self.last_good(step)
             return None if good is None else good.at
         reported = self.saves.newest(line) or self.saves.newest()
         steps = (save.at for save in reported if save.at is not None)
         return next((at for at in steps if step is None or at <= step), None)
 
-    def last_good(self, before: int | None = None) -> Checkpoint | None:
-        """Return the newest complete checkpoint that was seen, of those made before a step if that is given.
+    def last_good(self, until: int | None = None) -> Checkpoint | None:
+        """Return the newest complete checkpoint that was seen, of those not after a step if that is given.
 
         Where its name has no step, logs may.
         """
         steps = self.reconciled().steps
         if not steps:
-            return self.checkpoints.last_good(before)
+            return self.checkpoints.last_good(until)
         placed = (replace(c, step=steps[c.id]) if c.id in steps else c for c in self.checkpoints)
-        return last_good(placed, before)
+        return last_good(placed, until)
 
     def reconciled(self) -> Reconciled:
         """Return what logs report of checkpoints, laid over what was seen of them."""

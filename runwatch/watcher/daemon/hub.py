@@ -24,7 +24,7 @@ from runwatch.render import numbers
 from runwatch.watcher import protocol
 from runwatch.watcher.daemon import joined
 from runwatch.watcher.daemon.joined import APART, Node
-from runwatch.watcher.daemon.remote import HERE, Host
+from runwatch.watcher.daemon.remote import HERE, NOTHING, SLOW, Host
 from runwatch.watcher.processes.handover import taken
 from runwatch.watcher.processes.waiting import wait
 from runwatch.watcher.service.clock import Clock
@@ -32,10 +32,6 @@ from runwatch.watcher.service.launch import Attachment
 from runwatch.watcher.service.requests import take_requests
 
 TICK = 1.0
-NOTHING = "\x1f"
-"""Id that no run has: asks for the list of runs alone."""
-SLOW = 2.0
-"""Seconds between pictures of hosts whose runs are only listed."""
 PACE = 0.2
 """Seconds between two looks for news, for a client that shows nothing."""
 _OF_HOST = ("id", "run", "former")

@@ -393,6 +393,10 @@ class Engine:
             for watched in group.runs:
                 yield group, watched
 
+    def find(self, run_id: str) -> tuple[Group, WatchedRun] | None:
+        """Return the run of an id; None if there is none."""
+        return next(((group, watched) for group, watched in self.runs() if watched.run.id == run_id), None)
+
     def pipelines(self) -> Iterator[Pipeline]:
         """Yield every run as people see it, the stages of a pipeline together."""
         for group in self.groups.values():

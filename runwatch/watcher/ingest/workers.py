@@ -16,6 +16,7 @@ from runwatch.core import sample, text
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.prewarmed_worker import WORKER, PrewarmedWorker
 from runwatch.watcher.processes.handover import handed
+from runwatch.watcher.processes.pipe import HEADER
 from runwatch.watcher.processes.process_adapter import Adopted
 from runwatch.watcher.processes.starved import Starved
 from runwatch.watcher.samplers import sampler
@@ -172,8 +173,8 @@ class Child(Generic[_M]):
         turn = time.monotonic() + TURN
         with contextlib.suppress(asyncio.IncompleteReadError):
             while True:
-                head = await reader.readexactly(wire.HEADER.size)
-                body = await reader.readexactly(wire.HEADER.unpack(head)[0])
+                head = await reader.readexactly(HEADER.size)
+                body = await reader.readexactly(HEADER.unpack(head)[0])
                 self._received = time.monotonic()
                 self._take(self._decode(body))
                 if time.monotonic() > turn:  # what is there already is read without waiting

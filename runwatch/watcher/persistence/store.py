@@ -253,8 +253,7 @@ class Store:
             private_files.directory(self.path.parent, most)
             self._db = state_file.connect(self.path)
             self.epoch = self._name()
-            status = os.stat(self.path)
-            self._inode = status.st_dev, status.st_ino
+            self._inode = private_files.identity(self.path)
         except state_file.NewerError as error:
             self._foreign = True
             self._say(
@@ -274,10 +273,7 @@ class Store:
 
     def _moved(self) -> bool:
         """Whether the file that is open is not the one at the path."""
-        status = None
-        with contextlib.suppress(OSError):
-            status = os.stat(self.path)
-        if status is not None and (status.st_dev, status.st_ino) == self._inode:
+        if private_files.identity(self.path) == self._inode:
             return False
         self.lost = True
         again = f"the state was removed while it was in use: it is written again: {self._where()}"

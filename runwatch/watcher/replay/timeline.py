@@ -119,14 +119,6 @@ class Survey:
         return Timeline(offset[order], time, self._size, basis, silence)
 
 
-def timeline(path: str, parser: StreamParser) -> Timeline:
-    """Read a log to its end and return its timeline. Raises SourceError."""
-    survey = Survey(path, parser)
-    while survey.share < 1.0:
-        survey.advance()
-    return survey.timeline()
-
-
 def _rows(tables: Sequence[Table]) -> Floats:
     """Return offset, time, step and step time of records, an array of shape (4, n)."""
     return np.stack([column_of(tables, name) for name in ("offset", "time", "step", STEP_TIME)])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import struct
 import sys
 import time
 from collections.abc import Sequence
@@ -19,8 +18,8 @@ import msgspec
 
 from runwatch.core.sample import Alive, Kind, Message, SamplerNote
 from runwatch.watcher.processes.handover import taken
+from runwatch.watcher.processes.pipe import Pipe
 
-HEADER = struct.Struct("<I")
 BEAT = 5.0
 """Seconds between signs of life."""
 EVERY = 2.0
@@ -82,7 +81,7 @@ class Sampler(Protocol):
         """Wait for the next look, at most `seconds`."""
 
 
-_encoder = msgspec.msgpack.Encoder()
+_encode = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 
 
@@ -91,25 +90,7 @@ def decode(body: bytes) -> Message:
     return _decoder.decode(body)
 
 
-class Pipe:
-    """Writes messages to the engine, whole ones from any thread; the pipe's fullness is our brake."""
-
-    def __init__(self, descriptor: int) -> None:
-        import threading
-
-        self._descriptor = descriptor
-        self._lock = threading.Lock()
-
-    def __call__(self, message: Message) -> None:
-        """Send a message. Raises BrokenPipeError once the engine is gone."""
-        body = _encoder.encode(message)
-        data = memoryview(HEADER.pack(len(body)) + body)
-        with self._lock:
-            while data:
-                data = data[os.write(self._descriptor, data) :]
-
-
-def make(setup: Setup, send: Pipe) -> Sampler:
+def make(setup: Setup, send: Pipe[Message]) -> Sampler:
     """Return the sampler of a kind."""
     if setup.kind == "gpu":
         from runwatch.watcher.samplers.gpu import GpuSampler
@@ -132,7 +113,7 @@ def make(setup: Setup, send: Pipe) -> Sampler:
     return Together(machine, Rooms([os.fsdecode(path) for path in setup.rooms], send, ROOM_EVERY))
 
 
-def watch(sampler: Sampler, send: Pipe, interval: float) -> None:
+def watch(sampler: Sampler, send: Pipe[Message], interval: float) -> None:
     """Sample forever; what cannot be looked at is reported once, and the rest continues."""
     reported = ""
     while not getattr(sampler, "hopeless", False):
@@ -156,7 +137,7 @@ def main() -> None:
     with contextlib.suppress(OSError, AttributeError):
         os.nice(10)
     setup = taken(sys.argv[1], Setup)
-    send = Pipe(os.dup(1))
+    send = Pipe(os.dup(1), _encode)
     os.dup2(2, 1)  # a stray print must not break the stream
     with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):  # the engine is gone: no reason to be
         send(Alive())

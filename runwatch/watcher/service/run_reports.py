@@ -140,7 +140,7 @@ class RunReports:
                 continue
             newest = group.runs[-1]
             key = _end(group, now)
-            run_id = pipeline_of(group, newest.run.id).stages[0].run.id
+            run_id = pipeline_of(group, newest.run.id).id
             if key and self._ends.get(run_id) != key:
                 self._ends[run_id] = key
                 name = newest.run.name
