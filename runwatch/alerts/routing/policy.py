@@ -153,7 +153,7 @@ class Policy(msgspec.Struct, frozen=True):
         """Return where an alert goes: (number of the route or -1, route, channel), no channel twice."""
         taken: list[tuple[int, Route]] = []
         for number, route in enumerate(self.routes):
-            if all(matcher.holds(labels) for matcher in route.matchers):
+            if matches(route.matchers, labels):
                 taken.append((number, route))
                 if not route.goes_on:
                     break

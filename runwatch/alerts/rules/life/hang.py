@@ -48,8 +48,7 @@ from runwatch.alerts.rules.common.saving import saving_since_training
 from runwatch.alerts.rules.common.witness import witness
 from runwatch.core.block import Block, Status
 from runwatch.core.ending import COMPLETE, End
-from runwatch.core.findings import Finding, Verdict
-from runwatch.core.findings import Severity as Sev
+from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.sample import process_key
 from runwatch.render import numbers
 
@@ -170,7 +169,7 @@ class Hang(RunRule):
         if self._open in {verdict, Verdict.FIRING} and not certain:
             return ()
         self._open, self._doubted = verdict, over
-        severity = Sev.CRITICAL if firing and not over else Sev.WARNING
+        severity = Severity.CRITICAL if firing and not over else Severity.WARNING
         what = "stopped by a signal" if halted else "no progress"  # for how long is its age, which grows
         title = f"{what} {phase if phase == _BEHIND else f'while {phase}'}"
         title += f", since {Place(status.last_step, None)}" if status.last_step is not None else ""
@@ -201,7 +200,7 @@ class Hang(RunRule):
         else:
             return ()
         self._open = Verdict.FIRING
-        return [self._finding(Verdict.FIRING, Sev.INFO, title, status, limit, _ENDED)]
+        return [self._finding(Verdict.FIRING, Severity.INFO, title, status, limit, _ENDED)]
 
     def _within(self, status: Status) -> bool:
         """Whether it is within an epoch, where a run does not end by itself."""
@@ -216,7 +215,7 @@ class Hang(RunRule):
     def _finding(
         self,
         verdict: Verdict,
-        severity: Sev,
+        severity: Severity,
         title: str,
         status: Status,
         limit: float,

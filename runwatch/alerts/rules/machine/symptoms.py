@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
 from runwatch.alerts.rules.base import RunRule, last_place
-from runwatch.core.block import Block, Status
+from runwatch.core.block import Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.machine import Machine
 
@@ -78,10 +78,6 @@ class MachineRule(RunRule):
 
     needs_log: ClassVar[bool] = False
     _open: dict[str | None, Severity] = field(default_factory=dict, init=False, repr=False)
-
-    def judge(self, block: Block) -> Sequence[Finding]:
-        """Nothing: the log does not contain it."""
-        return ()
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Look at the machine as it is now."""

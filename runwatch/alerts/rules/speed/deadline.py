@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import RunRule, last_place, threshold
-from runwatch.core.block import Block, Status
+from runwatch.core.block import Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.render.numbers import duration
 
@@ -47,10 +47,6 @@ class Deadline(RunRule):
     _since: tuple[float, float] | None = field(default=None, init=False, repr=False)
     """Since when it is late, and how late it was then."""
     _firing: Severity | None = field(default=None, init=False, repr=False)
-
-    def judge(self, block: Block) -> Sequence[Finding]:
-        """Nothing: what matters is the passing of time."""
-        return ()
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Compare the estimated end with the deadline."""
