@@ -217,7 +217,7 @@ def _route(index: int, given: RouteConfig, base: Route, channels: dict[str, Chan
         base,
         matchers=tuple(_matcher(text, (*at, "match")) for text in given.match),
         channels=given.channels,
-        goes_on=given.continue_,
+        continues=given.continue_,
         **own,
     )
 

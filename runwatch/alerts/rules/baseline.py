@@ -58,14 +58,6 @@ def before_negative(samples: Samples) -> tuple[Samples, bool]:
     return take(samples, slice(0, int(np.argmax(negative)))), True
 
 
-def went_on(step: float, begin: float, highest: float) -> bool:
-    """Return whether a restart at `step` continues a run of steps `begin` to `highest`.
-
-    What goes back to the first twentieth is another run, or the same from the start.
-    """
-    return step > begin + 0.05 * (highest - begin)
-
-
 class Segments:
     """Cuts the samples of one metric where the run restarted."""
 

@@ -44,8 +44,8 @@ from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, in_stream_order
 from runwatch.alerts.rules.baseline import Floats
 from runwatch.alerts.rules.common.beginning import is_among_first
 from runwatch.alerts.rules.common.context import Recent, newest, surge
-from runwatch.alerts.rules.common.falling import falls
 from runwatch.alerts.rules.common.roles import over_episodes
+from runwatch.alerts.rules.common.trend import falls
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict

@@ -62,8 +62,8 @@ from runwatch.alerts.rules.common.chance import guessing, is_telling, least_like
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.epochs import Epochs
 from runwatch.alerts.rules.common.evaluations import Scores
-from runwatch.alerts.rules.common.falling import falls
 from runwatch.alerts.rules.common.players import Players
+from runwatch.alerts.rules.common.trend import falls
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label

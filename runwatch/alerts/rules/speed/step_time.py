@@ -43,10 +43,10 @@ from numpy.typing import NDArray
 from runwatch.alerts.rules.base import Place, RankRule, in_stream_order, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, spread
 from runwatch.alerts.rules.common.context import Recent
-from runwatch.alerts.rules.common.fading import falls
 from runwatch.alerts.rules.common.levels import Levels
 from runwatch.alerts.rules.common.players import Players
 from runwatch.alerts.rules.common.speed import BETWEEN, TIMES, Speed
+from runwatch.alerts.rules.common.trend import fades
 from runwatch.alerts.rules.common.wording import longer
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -290,7 +290,7 @@ def _over(
     newest = windows[..., -_NOW:]
     high = newest > np.asarray(level + shift / 2)[..., None]
     slow: NDArray[np.bool_] = (np.asarray(now) - level >= shift) & (high.mean(axis=-1) >= 0.7)
-    return slow & ~falls(newest)
+    return slow & ~fades(newest)
 
 
 def _search(track: _Track, windows: Floats, middle: Floats, shift: Floats, now: Floats) -> int | None:
