@@ -24,7 +24,6 @@ class Glyphs:
     bottom_right: str
     tick: str
     origin: str
-    cursor: str
     above: str
     """Sorted so that values grow upwards."""
     higher: str
@@ -77,7 +76,6 @@ UNICODE = Glyphs(
     bottom_right="╯",
     tick="┤",
     origin="└",
-    cursor="│",
     above="▲",
     higher="↑",
     lower="↓",
@@ -136,7 +134,6 @@ ASCII = Glyphs(
     bottom_right="+",
     tick="+",
     origin="+",
-    cursor="|",
     above="^",
     higher="^",
     lower="_",

@@ -61,7 +61,7 @@ def best(run: RunView) -> tuple[str, str] | None:
     ) + where
 
 
-def following(run: RunView) -> str:
+def next_step(run: RunView) -> str:
     """Return what to do next; "" where nothing is known to be."""
     advice = next((plain.advice(row) for row in states.firing(run) if row.advice), "")
     if advice or run.phase == "finished":
@@ -94,7 +94,7 @@ def farewell(run: RunView, width: int, glyphs: Glyphs = UNICODE, log: bool = Tru
     shown = [("", f"{sign} {word}  {run.name}: {story(run)}")]
     shown += facts(run)
     shown.append(("alerts", alerts(run)))
-    if next_one := following(run):
+    if next_one := next_step(run):
         shown.append(("next", next_one))
     shown += [("log", path) for path in run.sources[:1] if log and path != "-"]
     widest = max(len(label) for label, _ in shown) + 2

@@ -21,7 +21,7 @@ from runwatch.core.fold.rank_state import RankState
 from runwatch.core.fold.run import Run
 from runwatch.core.fold.saves import Save
 from runwatch.core.metrics import EPOCH, STEP_TIME
-from runwatch.core.series import Points, Series, Summary
+from runwatch.core.series import Floats, Points, Series, Summary
 from runwatch.core.snapshot import IncidentRow
 from runwatch.reports import printed
 from runwatch.reports.facts import Facts, sort_facts
@@ -31,8 +31,6 @@ from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import Pipeline
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.sources.member import LOG
-
-Floats = NDArray[np.float64]
 
 COUNTED = ("total time", "train_time", "time/elapsed", "time/time_elapsed", "time_total_s", "wall")
 """Metrics with the seconds of training so far, as programs print them."""

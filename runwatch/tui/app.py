@@ -19,6 +19,7 @@ from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from runwatch.core.errors import ExitCode, RunwatchError
+from runwatch.core.theme_names import DARK
 from runwatch.render.glyphs import FLAT, UNICODE, glyphs
 from runwatch.tui import actions, capture, deferred, paint, silencing, themes
 from runwatch.tui.acting import ActingApp
@@ -56,9 +57,8 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
         *,
         ascii: bool = False,  # noqa: A002  the name of the option
         title: str = "",
-        private: bool = True,
         alone: bool = False,
-        theme: str = themes.DARK,
+        theme: str = DARK,
         registry: Registry | None = None,
         reopen: Callable[[], socket.socket] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -79,7 +79,6 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
         """The internal error that ended the screen."""
         self._bindings = BindingsMap(scene.registry.bindings())
         self.use_theme(theme)  # before anything is mounted: a theme that comes later styles everything again
-        self._private = private
         self._list_first = list_first
         self.exports: Exports | None = None
         self.animation_level = "none"
@@ -93,7 +92,7 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
 
     def _come_up(self) -> None:
         """Let the terminal have what was drawn."""
-        if isinstance(self._driver, deferred.HeldDriver):
+        if isinstance(self._driver, deferred.DeferredDriver):
             self._driver.release()
 
     @work(exclusive=True, group="link")
@@ -102,9 +101,8 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
         await self.link.run()
 
     async def on_unmount(self) -> None:
-        """Stop a private engine, and hang up."""
-        if self._private:
-            self.link.send(protocol.Shutdown())
+        """Say goodbye: an engine that is there for this screen stops, a daemon keeps running."""
+        self.link.send(protocol.Shutdown())
         await self.link.close()
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
@@ -112,7 +110,7 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
         if isinstance(renderable, ChopsUpdate):
             renderable = paint.Update(renderable)
         driver = self._driver
-        with driver.together() if isinstance(driver, deferred.HeldDriver) else contextlib.nullcontext():
+        with driver.together() if isinstance(driver, deferred.DeferredDriver) else contextlib.nullcontext():
             super()._display(screen, renderable)
 
     # What comes from the engine
@@ -363,9 +361,3 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
             self.scene.link = "connecting"
             self.listen()
         self.refresh_view()
-
-    def do_acknowledge(self) -> None:
-        """Inform the engine that a person has seen the selected alert."""
-        row = self.scene.selected()
-        if row is not None:
-            self.link.send(protocol.Acknowledge(row.id))

@@ -184,7 +184,7 @@ def things(app: AppApi) -> Iterator[Entry]:
     """Yield what there is by name: runs, metrics, alerts, checkpoints, rules, themes and settings."""
     scene = app.scene
     for row in scene.runs:
-        yield Entry(f"run {row.name}", states.phase_word(row.phase).lower(), _chosen(row.id))
+        yield Entry(f"run {row.name}", states.phase_word(states.phase_of(row)).lower(), _chosen(row.id))
     for row in scene.runs:
         if scene.run is not None and row.id != scene.run.id:
             yield Entry(f"compare {row.name}", f"lay it over the charts of {scene.run.name}", _laid(row.id))

@@ -2,11 +2,11 @@
 
 import msgspec
 import pytest
-from runwatch.render.fleet import Heading, Order
 
 from runwatch.core.snapshot import Progress, RunRow
 from runwatch.render import cells, run_table
 from runwatch.render.glyphs import ASCII
+from runwatch.render.run_table import Heading, Order
 
 NAN = RunRow(
     "1", "lr1e-3/seed7", "training", Progress(458, 1000, 0.458, 135.0, rate=4.0), critical=1, warning=1,

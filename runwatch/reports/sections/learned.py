@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from runwatch.core.metrics import is_bookkeeping, label
-from runwatch.core.plural import counted
+from runwatch.core.plural import counted, listed
 from runwatch.reports.analysis import Analysis, Rival
 from runwatch.reports.document import CRITICAL, NOTE, Sentence
 from runwatch.reports.evidence import Curve
@@ -60,8 +60,7 @@ def learned(analysis: Analysis) -> list[Sentence]:
 def _without_loss(analysis: Analysis) -> str:
     """Return that nothing says how much was learned, and what was read instead."""
     names = [label(name) for name in analysis.stage.curves if not is_bookkeeping(name)]
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    others = f" Other metrics are {', '.join(names[:_NAMED])}{more}." if names else ""
+    others = f" Other metrics are {listed(names, _NAMED)}." if names else ""
     return f"No training loss, reward or validation was recognized.{others}"
 
 

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from runwatch.core.metrics import LR_MULTIPLIER, goal, is_bookkeeping, is_of_machine, label, of_held_out
-from runwatch.core.plural import counted
+from runwatch.core.metrics import (
+    LR_MULTIPLIER,
+    VAL_LOSS,
+    goal,
+    is_bookkeeping,
+    is_of_machine,
+    label,
+    of_held_out,
+)
+from runwatch.core.plural import counted, listed
 from runwatch.render import numbers
 from runwatch.reports.analysis import Analysis, Validation, evaluations
 from runwatch.reports.document import (
@@ -87,7 +95,7 @@ def _other_losses(analysis: Analysis) -> str:
         if "loss" in metric.lower() and not of_held_out(metric)
         if main is not None and metric != main.metric
     ]
-    return ", ".join(named[:_FEW]) + (f" and {len(named) - _FEW} more" if len(named) > _FEW else "")
+    return listed(named, _FEW)
 
 
 def _shape(curve: Curve, shape: Shape) -> list[str]:
@@ -161,7 +169,7 @@ def _figure(analysis: Analysis, curve: Curve) -> Figure:
     lines = [words.line(curve)]
     validation = analysis.validation
     placed = validation is not None and curve.placed and validation.curve.placed
-    if validation is not None and placed and validation.curve.metric == "val/loss":
+    if validation is not None and placed and validation.curve.metric == VAL_LOSS:
         lines.append(words.line(validation.curve))
     positive = curve.summary.minimum > 0
     wide = positive and curve.summary.maximum > 20 * curve.summary.minimum
@@ -195,7 +203,7 @@ def validation(analysis: Analysis) -> Section | None:
     table = Table(columns, tuple(rows), max(0, len(found) - _MOST), right=(1, 2, 3, 4, 5))
     main = analysis.validation
     figure = None
-    if main is not None and main.curve.metric != "val/loss" and main.curve.summary.count > 2:
+    if main is not None and main.curve.metric != VAL_LOSS and main.curve.summary.count > 2:
         figure = Figure(label(main.curve.metric), main.curve.metric, (words.line(main.curve),))
     said = _validated(analysis, main) if main is not None else []
     return section("validation", "Validation", paragraph(*said), table, figure)

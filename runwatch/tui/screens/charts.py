@@ -162,12 +162,12 @@ class ChartScreen(PointedScreen, ZoomScreen):
         """Move the cursor one column to later steps."""
         self._move_cursor(1)
 
-    def on_chart_mouse_opened(self, event: ChartMouse.Opened) -> None:
+    def open_chart(self, panel: ChartMouse) -> None:
         """Enlarge the chart, or go back."""
         if self.zoomed is not None:
             self.unzoom()
         else:
-            self.zoom(event.panel)
+            self.zoom(panel)
 
     def current_chart(self) -> ChartPanel | None:
         """Return the chart with the focus, else the first one."""

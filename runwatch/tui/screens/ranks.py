@@ -13,7 +13,6 @@ from runwatch.tui import actions
 from runwatch.tui.cycle import following
 from runwatch.tui.screens.lists import LEAST_CHART, ListScreen
 from runwatch.tui.screens.pointed import PointedScreen
-from runwatch.tui.widgets.chart_mouse import ChartMouse
 from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.machine import MachinePanel
 from runwatch.tui.widgets.ranks import RankDetail, RankGrid, RankTable, measure_of
@@ -130,10 +129,6 @@ class Ranks(PointedScreen, ListScreen):
     def log_wanted(self) -> tuple[int, int | None]:
         """Return how many lines are looked at for the newest one of the selected rank."""
         return (_LOOKED_AT if self.detail or self.spare else 0), None
-
-    def on_chart_mouse_opened(self, event: ChartMouse.Opened) -> None:
-        """Show the chart large."""
-        self.runwatch.show_metric(event.panel.metrics[0])
 
     def move(self, by: int) -> None:
         """Select another rank."""

@@ -155,7 +155,7 @@ class Runs(FilterScreen, ListScreen):
 
     def do_back(self) -> None:
         """Take away the marks, else the filter, else leave."""
-        if self.table.marked and not self.field.has_class("-open"):
+        if self.table.marked and not self.typing:
             self.table.marked.clear()
             self.show()
         else:

@@ -57,7 +57,7 @@ class EndCard(Panel):
         if run is None:
             return []
         *_, role = outcome.tag(run, glyphs)
-        said, following = outcome.story(run), outcome.following(run)
+        said, todo = outcome.story(run), outcome.next_step(run)
         barred = next(iter(self.scene.firing()), None)  # what the bar above says is not said again
         out: list[Row] = []
         if barred is not None and plain.title(barred) in said:
@@ -77,7 +77,7 @@ class EndCard(Panel):
                 out += [line, *([indent, (text, "value")] for text in rest)]
                 line = []
         out += [line] if line else []
-        if following and (barred is None or following != plain.advice(barred)):
-            pieces = cells.wrapped(f"next: {following}", width, _MOST, glyphs.ellipsis)
+        if todo and (barred is None or todo != plain.advice(barred)):
+            pieces = cells.wrapped(f"next: {todo}", width, _MOST, glyphs.ellipsis)
             out += [[(piece, "")] for piece in pieces]
         return out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from runwatch.core.metrics import MFU
 from runwatch.core.snapshot import RunView
 from runwatch.render import cells, numbers, plain, states
 from runwatch.render.cells import Row, Segment
@@ -126,8 +127,8 @@ def _eta(scene: Scene, run: RunView) -> str:
 
 def _facts(scene: Scene, run: RunView) -> list[Segment]:
     out: list[Segment] = []
-    if (mfu := scene.latest("perf/mfu")) is not None:
-        out.append((f"MFU {numbers.latest('perf/mfu', mfu.value, mfu.text)}", "dim"))
+    if (mfu := scene.latest(MFU)) is not None:
+        out.append((f"MFU {numbers.latest(MFU, mfu.value, mfu.text)}", "dim"))
     if run.elapsed is not None:
         out.append((f"elapsed {numbers.duration(run.elapsed)}", "dim"))
     return out

@@ -148,15 +148,10 @@ class RunTable(Panel):
 
     def _headings(self) -> list[Target]:
         """Return where the names of the columns sort."""
+        sortable = [place for place in self._places if place.column.name != "trend"]
         return [
-            (
-                1,
-                place.x + 1,
-                place.x + 1 + place.width + run_table.GAP,
-                partial(self.sort_by, place.column.name),
-            )
-            for place in self._places
-            if place.column.name != "trend"
+            (1, x, x + place.width + run_table.GAP, partial(self.sort_by, place.column.name))
+            for x, place in ((place.x + 1, place) for place in sortable)
         ]
 
     def run_of(self, entry: int) -> RunRow | None:
