@@ -60,6 +60,21 @@ TRAIN = frozenset(b"train training trn trainset".split())
 _PASSES = frozenset(b"predict predicting prediction infer inference".split())
 """Words for passes over data that are no training, where a column or key says what its row is of."""
 _SPLITS = VAL | TRAIN
+MODES = (
+    "split",
+    "mode",
+    "phase",
+    "stage",
+    "set",
+    "subset",
+    "dataset",
+    "dset",
+    "type",
+    "_type",
+    "part",
+    "kind",
+)
+"""Keys whose word may say which part of the data a record is about."""
 RUNS = frozenset(
     b"fold run trial seed split experiment exp client model agent task subject stage attempt repeat "
     b"config".split()
@@ -175,7 +190,7 @@ def is_loss(name: bytes) -> bool:
         return True
     if b"error" in parts and not _MEASURED.isdisjoint(parts):
         return True
-    return b"cost" in parts and _COSTS.isdisjoint(parts)
+    return any(word.endswith(b"cost") for word in parts) and _COSTS.isdisjoint(parts)
 
 
 @lru_cache(_NAMES)
