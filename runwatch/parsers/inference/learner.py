@@ -140,7 +140,8 @@ class Learner:
             self._head(None)
         reading = reading_of(line) if len(line) <= 4096 and (line[:1] == b"|" or relevant(line)) else None
         if reading is None or not reading.found:
-            if reading is None and self._sections.pass_by(line):
+            titled = self._lines == 1 and header(line, first=True) is not None
+            if reading is None and not titled and self._sections.pass_by(line):
                 self._keep(Kept(line, offset, number, SECTION, [], []))
                 return False
             above, at = self._above

@@ -44,7 +44,7 @@ _AMOUNT = re.compile(
 _BATCHES = re.compile(rb"(?i) batch(?:es)?\b(?! ?[=:#\[(]? ?\d| ?[=:])")
 _SAID = re.compile(
     rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of|over)(?: \S+)?"
-    rb" (step|iter|iteration|epoch|episode|batch|round)\Z"
+    rb" (step|iter\w*|epoch|episode|batch|round)\Z"
 )
 _OF = re.compile(rb"(?i)((?:\S+ )?\S*(?:loss|cost|error)) (step|iter|iteration|epoch|episode|batch|round)\Z")
 """The same without a word between: `Loss epoch 3: 0.5`."""
@@ -55,7 +55,7 @@ _ASIDE = re.compile(rb" \([A-Za-z][A-Za-z ]{0,30}\)(?= (?:at|after) )")
 _SENTENCE = re.compile(rb"[A-Za-z]{6,}\. +(?=[A-Za-z_#])")
 """Ends a sentence, which names nothing behind it: `Epoch 1 completed. Loss: 9.98`; but not `Valid. loss`."""
 _NUMBER_NEXT = re.compile(rb" +[+-]?\d[\d.,]*(?:e[+-]?\d+)?[kKMB]?(?=\s|$|[,;|])")
-_PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)\Z")
+_PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)s?\Z")
 """What precedes a number that is printed without a name: `epoch 0, batch 12: 4.98`."""
 _OF_TRAIN = re.compile(rb"(?:\A| )(?:train|valid|val|test)\Z")
 """What may be the name of a place: `train 050 2.57`."""
@@ -258,7 +258,7 @@ def _value(
 ) -> Field | None:
     """Return a number that is no place with its unit; it may be named behind it."""
     start, end = token.span("value")
-    if line[end - 1 : end] == b"." and (line[end : end + 1] == b"." or _PLACE.search(name)):
+    if line[end - 1 : end] == b"." and (line[end : end + 1] in (b".", b"") or _PLACE.search(name)):
         end -= 1  # `epoch 12...` and `Finished epoch 12. Loss: 0.5`
     suffix = token["unit"] or (named["unit"] if named else None) or b""
     suffix = _SPELLED.get(suffix, suffix)

@@ -18,7 +18,7 @@ from runwatch.parsers.inference.losses import aliases, losses_by_split
 from runwatch.parsers.inference.places import ENOUGH
 from runwatch.parsers.inference.roles import is_boxed
 from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED
-from runwatch.parsers.inference.unnamed import falls
+from runwatch.parsers.inference.unnamed import falls, is_unbounded_error
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import unit_of
 from runwatch.parsers.lexicon.records import columns as columns_of
@@ -270,11 +270,14 @@ class TableMatcher(Matcher):
         return TableMatcher(self.head)
 
     def settled(self, rows: list[bytes]) -> TableMatcher:
-        """Return what reads rows like these: the value of a series without a name is the loss if it falls."""
-        if not _UNNAMED.fullmatch(b",".join(self.head.columns)):
+        """Return what reads rows like these: the only column, or a series without a name, may be the loss."""
+        name = self.head.columns[-1]
+        series = _UNNAMED.fullmatch(b",".join(self.head.columns))
+        if not series and not self.bare:
             return self
         values = [number(row[slice(*found.spans[-1])]) for row in rows if (found := self.match(row))]
-        return TableMatcher(self.head._replace(loss=self.head.columns[-1])) if falls(values) else self
+        loss = falls(values) and (series or is_unbounded_error(name, values))
+        return TableMatcher(self.head._replace(loss=name)) if loss else self
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a row; other cells are absent."""
@@ -315,7 +318,8 @@ class TableMatcher(Matcher):
 
     def _layout(self, part: str, names: tuple[str, ...]) -> Layout:
         """Return the layout of rows of a part of the data."""
-        layout = self._layouts.get((part, *names))
+        known = (part, *names)
+        layout = self._layouts.get(known)
         if layout is None:
             if len(self._layouts) > 256:
                 self._layouts.clear()
@@ -324,7 +328,7 @@ class TableMatcher(Matcher):
             if part in ("val", "test"):
                 kind, metrics = EVAL, tuple(name if name in _PLACES else _HELD_OUT[name] for name in names)
                 printed = {m: printed.get(n, n) for m, n in zip(metrics, names, strict=True) if m != n}
-            layout = self._layouts[(part, *names)] = Layout(kind, "table", metrics, units, printed)
+            layout = self._layouts[known] = Layout(kind, "table", metrics, units, printed)
         return layout
 
     def _part_of(self, cells: list[re.Match[bytes] | None], words: Sequence[re.Match[bytes]]) -> str | None:

@@ -10,7 +10,15 @@ from itertools import pairwise
 from runwatch.parsers.inference.places import Kept
 from runwatch.parsers.inference.roles import is_time
 from runwatch.parsers.inference.tokens import VALUE_OF_PLACE
-from runwatch.parsers.lexicon.words import is_loss, is_meaningful, is_quality, is_split, is_val, words
+from runwatch.parsers.lexicon.words import (
+    TRAIN,
+    is_loss,
+    is_meaningful,
+    is_quality,
+    is_split,
+    is_val,
+    words,
+)
 
 _NOT_LOSS = frozenset(b"ppl perplexity acc accuracy bpb bpc".split())
 """Words of scores next to which `train` and `val` mean losses: they would be those scores otherwise."""
@@ -79,6 +87,11 @@ def _error(lines: list[Kept]) -> bytes | None:
     shares = any(f.suffix for k in lines for f in k.found if f.name == name)
     values = [kept.value(i) for kept in lines for i, f in enumerate(kept.found) if f.name == name]
     return name if minimized and not shares and falls(values, 1.0) else None
+
+
+def is_unbounded_error(name: bytes, values: list[float]) -> bool:
+    """Whether a name is that of an error, and its values are no shares in per cent."""
+    return (parts := set(words(name)) - TRAIN) <= _ERROR and not parts <= _MEANS and max(values) > 100.0
 
 
 def _next_to(names: Collection[bytes], lines: list[Kept]) -> set[bytes]:
