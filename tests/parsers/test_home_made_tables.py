@@ -301,3 +301,12 @@ def test_a_header_may_be_a_comment_as_numpy_writes_it():
     parsed = parse(f"# Exploration %,Timestep,Rewards\n{rows}".encode())
     assert parsed.column("step").tolist() == [n * 1000 for n in range(1, N)]
     assert parsed.column("Rewards").tolist() == list(range(1, N))
+
+
+def test_a_launch_of_one_row_may_precede_the_next_one():
+    row = "0.0001   {n}.0   {n}.0   {x}   0.5\n"
+    head = "lr       iter    epoch   loss    top-1\n"
+    launches = [[0], [0, 1], range(20)]
+    text = "".join(head + "".join(row.format(n=n, x=LOSSES[n]) for n in rows) for rows in launches)
+    parsed = parse(text.encode())
+    assert parsed.column("train/loss").tolist() == [LOSSES[n] for rows in launches for n in rows]

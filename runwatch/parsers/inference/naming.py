@@ -25,7 +25,7 @@ _NAME = re.compile(
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
     rb"(?P<mark>(?::? ?['\"],?)?\s*"
     rb"(?:(?:[:=]>?|==|->|\.{3,}:?|-{3,}>?|(?:(?<=oss)|(?<=cc)|(?<=acy)) -(?= ))"
-    rb"\s*(?:[A-Za-z][\w.]{0,20}[(\[])?)?)['\"\[({]*\s*$"
+    rb"\s*(?:[A-Za-z][\w.]{0,20}[(\[])?)?)['\"\[({<]*\s*$"
 )
 _FOLLOWS = re.compile(
     rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b"
@@ -52,6 +52,10 @@ _AFTER = re.compile(rb"(?i)(.+) after\Z")
 """A name that says what of: `Cost after iteration 100: 0.69`, `Score at iteration 100 is 0.69`."""
 _ASIDE = re.compile(rb" \([A-Za-z][A-Za-z ]{0,30}\)(?= (?:at|after) )")
 """Appears between a name and its place: `Loss (one batch) at step 100: 0.69`."""
+_IN_PARENTHESES = re.compile(
+    rb"([A-Za-z][A-Za-z_ ./-]{0,40}) ?\((?:(?:at|after) )?(?:step|iter\w*|epoch|episode|batch|round)[ :=#]*\Z"
+)
+"""Before a place that is between a name and its value: `Loss (epoch 3): 0.5`."""
 _SENTENCE = re.compile(rb"[A-Za-z]{6,}\. +(?=[A-Za-z_#])")
 """Ends a sentence, which names nothing behind it: `Epoch 1 completed. Loss: 9.98`; but not `Valid. loss`."""
 _NUMBER_NEXT = re.compile(rb" +[+-]?\d[\d.,]*(?:e[+-]?\d+)?[kKMB]?(?=\s|$|[,;|])")
@@ -156,6 +160,10 @@ def ahead(line: bytes, field: Field) -> tuple[Field, bytes]:
     of = _SAID.match(field.name) or _OF.match(field.name)
     if of:
         return field._replace(name=of[2]), of[1]
+    if line[field.total[1] if field.total else field.end :][:1] == b")":
+        inside = _IN_PARENTHESES.search(line, max(0, field.start - MAX_NAME), field.start)
+        if inside:
+            return field, inside[1].strip()
     after = _AFTER.match(field.name)
     counted = _COUNTED_AT.match(line, field.end) if after else None
     return (field._replace(name=counted["name"]), after[1]) if after and counted else (field, b"")

@@ -402,5 +402,5 @@ def _is_index(line: bytes, word: re.Match[bytes], indent: int) -> bool:
 
 
 def _distinct(steps: list[tuple[float, float]]) -> bool:
-    """Whether no number is printed twice in a row."""
-    return all(b != a for a, b in pairwise(steps))
+    """Whether no number is printed twice in a row, but for the first one, as launches begin again."""
+    return all(b != a or b == steps[0] for a, b in pairwise(steps))

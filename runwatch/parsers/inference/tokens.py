@@ -31,7 +31,7 @@ _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=
 _GLUED = (
     rb"(?:(?<=[hprE])(?:(?<=\b[Ee]poch)|(?<=\b[Bb]atch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
     rb"|(?<=[hpr][-.])(?:(?<=\b[Ee]poch[-.])|(?<=\b[Ss]tep[-.])|(?<=\b[Ii]ter[-.]))"
-    rb"|(?<=[a-zB\] ][#B])(?:(?<=[a-z\]] #)|(?<= B))|(?<=^#)|(?<=\b[Ee]p\.))"
+    rb"|(?<=[a-zB\] ][#B])(?:(?<=[a-z\]] #)|(?<= B))|(?<=^[#B])|(?<=\b[Ee]p\.))"
 )
 """What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`, `Epoch.7`,
 `Round #3`."""

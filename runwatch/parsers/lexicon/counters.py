@@ -56,7 +56,7 @@ ITERATION, EPOCH, TRAINED = 2, 7, 8
 _RANKED = {
     1: "step steps updates timesteps",
     ITERATION: "iteration iterations iter iters it itr",
-    3: "update batch minibatch tick round episode episodes generation count",
+    3: "update batch minibatch tick round episode episodes generation gen count",
     EPOCH: "epoch epochs ep eps",
     TRAINED: "train training trained",
 }

@@ -13,8 +13,8 @@ from itertools import pairwise
 from runwatch.parsers.lexicon import languages
 
 _WORDS = re.compile(rb"[A-Za-z]+")
-_HUMP = re.compile(rb"(?<=[a-z0-9])(?=[A-Z][a-z])")
-"""Where a word begins in `valLoss` and `LearningRate`."""
+_HUMP = re.compile(rb"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=oss)(?=[A-Z])")
+"""Where a word begins in `valLoss`, `LearningRate` and `lossD`."""
 _DIMENSION = re.compile(rb"(?<![A-Za-z\d])[1-4][dD](?![A-Za-z])")
 """How many dimensions something has, `2d_loss`: no discriminator."""
 _HELD_OUT = re.compile(rb"(?i)(?<![a-z])h[eo]ld[ _-]?out(?![a-z])")
@@ -38,8 +38,8 @@ _SCORED = frozenset(b"loss losses acc accuracy auc err error mse mae f ppl".spli
 _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
     b"error err accuracy auc reward rewards rew return returns bleu rouge wer cer miou iou dice elbo fid "
-    b"xent crossentropy score fitness psnr ssim lpips map ap ndcg prec precision recall mrr mcc kappa "
-    b"hitrate auroc auprc jaccard dsc sensitivity specificity meteor cider chrf pesq stoi mpjpe".split()
+    b"xent crossentropy ctc infonce score fitness psnr ssim lpips map ap ndcg prec precision recall mrr mcc "
+    b"kappa hitrate auroc auprc jaccard dsc sensitivity specificity meteor cider chrf pesq stoi mpjpe".split()
 )
 """Words of names that say how well training goes."""
 _F_SCORE = re.compile(rb"(?i)(?<![a-z\d])(?:micro|macro|weighted)?f[12](?![a-z\d.])")
