@@ -310,3 +310,27 @@ def test_a_launch_of_one_row_may_precede_the_next_one():
     text = "".join(head + "".join(row.format(n=n, x=LOSSES[n]) for n in rows) for rows in launches)
     parsed = parse(text.encode())
     assert parsed.column("train/loss").tolist() == [LOSSES[n] for rows in launches for n in rows]
+
+
+@pytest.mark.parametrize("bar", ["|", "│", "┃", "║"])
+@pytest.mark.parametrize("headed", [True, False])
+def test_a_box_of_an_epoch_may_be_drawn(bar, headed):
+    rows = [
+        f"{bar} {name:<10} {bar} {value:<8} {bar}\n"
+        for n in range(N)
+        for name, value in (
+            ("epoch", n + 1),
+            ("train_loss", LOSSES[n]),
+            ("odd", 0.5),
+            ("val_loss", VALS[n]),
+        )
+    ]
+    if headed:
+        rows = [f"Epoch {n // 4 + 1}/{N}\n" if n % 4 == 0 else row for n, row in enumerate(rows)]
+    text = ("layer (linear)  some shape\n" * 40 + "".join(rows)).encode()
+    parsed = parse(text)
+    parse(text, range(90, len(text), 611)).same_as(parsed)
+    parse(text, bulk=False).same_as(parsed)
+    assert parsed.column("step").tolist() == [n + 1 for n in range(N)]
+    assert parsed.column("train/loss", "").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS

@@ -41,7 +41,7 @@ from runwatch.parsers.inference.learning_rate import rates
 from runwatch.parsers.inference.losses import tests_of
 from runwatch.parsers.inference.places import ENOUGH, Kept
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import relevant
+from runwatch.parsers.inference.roles import barred, relevant
 from runwatch.parsers.inference.scoring import judge
 from runwatch.parsers.inference.sections import SECTION, VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import reading_of
@@ -138,7 +138,8 @@ class Learner:
             return True
         if self._table is not None and self._table.bare and line.strip():
             self._head(None)
-        reading = reading_of(line) if len(line) <= 4096 and (line[:1] == b"|" or relevant(line)) else None
+        plain = barred(line)
+        reading = reading_of(plain) if len(line) <= 4096 and (plain[:1] == b"|" or relevant(line)) else None
         if reading is None or not reading.found:
             titled = self._lines == 1 and header(line, first=True) is not None
             if reading is None and not titled and self._sections.pass_by(line):
@@ -152,6 +153,7 @@ class Learner:
                 self._head(TableMatcher(head))
             return False
         family, found, ranked = reading
+        line = plain
         if family is None:
             return False
         if ranked and not self.saw_loss:

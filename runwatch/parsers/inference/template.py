@@ -20,7 +20,7 @@ from runwatch.parsers.api import Layout, Match, Matcher, Shared
 from runwatch.parsers.counters.nesting import CLOSES, HEADING, PER, PLANNED, WITHIN
 from runwatch.parsers.inference.losses import SCORE, aliases, tests_of
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, is_boxed, named_by, place, relevant
+from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, barred, is_boxed, named_by, place, relevant
 from runwatch.parsers.inference.sections import VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import plain_shape, reading_of
 from runwatch.parsers.inference.tokens import Field
@@ -136,6 +136,7 @@ class LearnedMatcher(Matcher):
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of a learned family; `start` is 0, as it sees messages alone."""
+        line = barred(line)
         key = plain_shape(line), self._section(line)
         if key[0] is None:
             return self._match_in(line, key[1])
