@@ -81,6 +81,14 @@ def test_an_error_is_the_loss_where_it_is_all_that_falls(name):
         assert not any("train/loss" in names for _, _, names in parse(_text(other)).tables)
 
 
+def test_an_l_next_to_its_parts_is_the_loss():
+    line = "[ep 0 step {i:5} t= 6s vram= 7181MB] L={x}  D=0.1029  PSNR= 9.88"
+    parsed = parse(_text(line))
+    assert parsed.column("step").tolist() == [*range(40)]
+    assert parsed.column("train/loss").tolist() == CURVE
+    assert parse(_text(line + " D_loss={y}")).column("train/loss").tolist() == OTHER
+
+
 @pytest.mark.parametrize("place", ["loss of iteraction {i}:", "train loss in iteratn {i}: "])
 def test_an_iteration_may_be_misspelled(place):
     parsed = parse(_text(f"{place}{{x}}"))
