@@ -21,7 +21,7 @@ from runwatch.parsers.formats.generic.documents import (
 )
 from runwatch.parsers.lexicon.records import objective
 from runwatch.parsers.structured.arrays import side_by_side
-from runwatch.parsers.structured.keyed_records import MAX_DEPTH, flatten
+from runwatch.parsers.structured.keyed_records import MAX_DEPTH, flatten, numeric
 
 _MAX_ENTRIES = 2_000_000
 
@@ -114,7 +114,7 @@ def _lists(value: dict[str, Any], depth: int) -> Iterator[tuple[str, list[Any]]]
 
     So are objects whose keys count, as items that show these; they have no key.
     """
-    if _counts(value):
+    if _counts(value) and not any(map(_is_text, value.values())):
         yield "", [{"epoch": at, **item} for at, item in value.items() if isinstance(item, dict)]
     for key, item in value.items():
         if isinstance(item, list):
@@ -127,6 +127,11 @@ def _lists(value: dict[str, Any], depth: int) -> Iterator[tuple[str, list[Any]]]
 def _counts(value: dict[str, Any]) -> bool:
     """Whether the keys of an object count: `{"0": ..., "1": ...}`."""
     return len(value) > 1 and all(key.isdecimal() for key in value)
+
+
+def _is_text(item: object) -> bool:
+    """Whether an item holds words, as results of single questions do."""
+    return isinstance(item, dict) and any(isinstance(v, str) and numeric(v) is None for v in item.values())
 
 
 def _numbered(items: list[Any]) -> list[Entry]:

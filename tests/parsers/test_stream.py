@@ -170,8 +170,15 @@ def test_records_may_be_anywhere_in_a_document(document, indent):
     assert sum(table[0].size for (kind, _, _), table in parsed.tables.items() if kind == "train") == 3
 
 
-@pytest.mark.parametrize("document", [{"results": [{"id": 1, "loss": 0.5}]}, {"1": {"loss": 0.5}}])
-def test_one_result_in_a_document_is_no_record(document):
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"results": [{"id": 1, "loss": 0.5}]},
+        {"1": {"loss": 0.5}},
+        {"1": {"text": "why", "loss": 0.5}, "2": {"text": "how", "loss": 0.25}},
+    ],
+)
+def test_results_in_a_document_are_no_records(document):
     assert read(json.dumps(document).encode()).column("train/loss").size == 0
 
 

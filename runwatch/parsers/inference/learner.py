@@ -275,10 +275,11 @@ class Learner:
             if self._table.counts(rows, few=few and alone):
                 self._table = self._table.settled(rows)
                 return self._believe(self._table, self._table, rows[-1], self._table.trust)
+        program = self._redrawn or any(kept.header is not None for kept in self.kept)
         judged = [
             judgement
             for lines in families.values()
-            if (len(lines) >= ENOUGH or (few and few_are_enough(lines, self._lines, program=self._redrawn)))
+            if (len(lines) >= ENOUGH or (few and few_are_enough(lines, self._lines, program=program)))
             and (judgement := judge(lines, last=last)) is not None
         ]
         if any(is_loss(f.name) for kept in self.kept for f in kept.found):

@@ -92,9 +92,13 @@ CHANGED = frozenset(b"best decrease decreased increase increased improve improve
 SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loaded loading".split())
 """Words of lines that show what was done then, not that a record begins."""
 OTHER_WORK = _PASSES | frozenset(
-    b"predictions inferring download downloading tokenizing preprocessing".split()
+    b"predictions inferring inferred download downloading tokenizing preprocessing".split()
 )
 """Words of the heads of lines that count something else than training."""
+_ITEMS = frozenset(
+    b"sample image img example file video question query sentence item patient document doc row case".split()
+)
+"""What is scored one by one."""
 _EPOCHS = tuple([word] for word in b"epoch episode round ep e".split())
 _MEASURED = frozenset(b"ms squared square batch minibatch reconstruction recon".split())
 """What an error is of, or how it is taken, that is a loss; others are shares of what was guessed wrong."""
@@ -250,6 +254,11 @@ def of_episodes(names: Iterable[bytes]) -> bool:
 def distinguishes_runs(name: bytes) -> bool:
     """Whether a name is that of a run, a fold, or what else is trained one after the other."""
     return not name[-1:].isdigit() and not RUNS.isdisjoint(words(name)[-1:])
+
+
+def is_item(name: bytes) -> bool:
+    """Whether a name is that of one of the things that are scored: `sample 3: score 0.5`."""
+    return not _ITEMS.isdisjoint(words(name)[-1:])
 
 
 def is_population(columns: Sequence[bytes]) -> bool:
