@@ -25,10 +25,7 @@ from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOT
 from runwatch.parsers.lexicon.names import canonical, of_validation, own, unit_of
 from runwatch.parsers.lexicon.records import looseness, measured, promoted
 from runwatch.parsers.lexicon.validation_names import is_score
-from runwatch.parsers.lexicon.words import is_setting, is_val
-
-MODES = ("split", "mode", "phase", "stage", "set", "subset", "dataset", "type", "_type", "part", "kind")
-"""Keys whose word may say which part of the data a record is about."""
+from runwatch.parsers.lexicon.words import MODES, is_setting, is_val
 
 BESIDE = "beside"
 """The mode of rows that are between those of training, with values of the same names."""

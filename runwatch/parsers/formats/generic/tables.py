@@ -6,7 +6,7 @@ import re
 
 from runwatch.core.metrics import LEARNING_RATE, LOSS, STEP_TIME, VAL_LOSS
 from runwatch.parsers.api import Format
-from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS
+from runwatch.parsers.lexicon.counters import ANY
 from runwatch.parsers.structured.keyed_records import Schema
 from runwatch.parsers.tables.delimited import Columns
 
@@ -140,19 +140,13 @@ CATBOOST = _format(
     b"\t",
 )
 
-_STEPS = (
-    *(name for name in STEPS if name not in EPOCHS),
-    *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "round", "generation", "ep", "i"),
-    *(*EPOCHS, EPISODE, "episodes", "num episodes", "num_episodes"),
-)
-
 GENERIC = Format(
     name="csv",
     title="CSV or TSV with a step and a training loss or reward",
     example="step,loss,lr,grad_norm",
     matchers=(
-        Columns(Schema("csv", steps=_STEPS, train=_LOSS, guesses=True, nested=True, mixed=True)),
-        Columns(Schema("tsv", steps=_STEPS, train=_LOSS, guesses=True, nested=True, mixed=True), b"\t"),
+        Columns(Schema("csv", steps=ANY, train=_LOSS, guesses=True, nested=True, mixed=True)),
+        Columns(Schema("tsv", steps=ANY, train=_LOSS, guesses=True, nested=True, mixed=True), b"\t"),
     ),
 )
 
