@@ -106,8 +106,7 @@ def of_names() -> Iterator[str]:
     for name in dict.fromkeys(printed()):
         yield f"{name}: {shown(names.meaning(name))} | {said(name)}"
     for suffix in map(plain, UNITS.split()):
-        found = [shown(names.meaning(name, suffix)) for name in ("", "speed", "step_time", "loss")]
-        yield f"[{suffix}]: {' ; '.join(found)} ; {how(units.of_suffix(suffix))}"
+        yield f"[{suffix}]: {how(units.of_suffix(suffix))}"
         for metric, name in (
             ("perf/step_time", "t_ms"),
             ("perf/step_time", "time"),

@@ -35,7 +35,7 @@ def catalogue() -> tuple[Format, ...]:
     from runwatch.parsers.formats import plugins
 
     ours = builtin()
-    return (*plugins.load((fmt.name for fmt in ours), _troubles.append), *ours)
+    return (*plugins.load((fmt.name for fmt in ours), report), *ours)
 
 
 FAMILIES = ("llm", "rl", "vision", "language", "classic", "generic")

@@ -38,7 +38,7 @@ from runwatch.parsers.api import Format, Known, Layout, Match, Matcher
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.formats import report
 from runwatch.parsers.lexicon.names import canonical, unit_of
-from runwatch.parsers.lexicon.units import SCALES
+from runwatch.parsers.lexicon.units import SUCH_AS, of_suffix
 from runwatch.system.cpu_limit import Allowance, SlowError
 
 MAX_LENGTH = 2048
@@ -55,8 +55,6 @@ _PLACE = re.compile(r"\{([A-Za-z_][\w./ -]*)\}")
 _OURS = frozenset({"offset", "line", "time"})
 """Columns that no field of a line is."""
 _PLACES = META_COLUMNS - _OURS
-_UNITS = ("s", "ms", "us", "m", "min", "h", "%", "it/s", "KiB", "MiB", "GiB", "k", "M", "B")
-
 
 _TOKEN = re.compile(
     r"\\(?P<back>[1-9])|\\x[0-9A-Fa-f]{2}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<refer>\(\?P=)"
@@ -199,8 +197,8 @@ def build(
     for field, unit in units.items():
         if _column(field, names) in _PLACES:
             raise PatternError("units", f"{field!r} is a plain number, without a unit", "leave its unit out")
-        if unit not in _UNITS:
-            raise PatternError("units", f"unknown unit {unit!r}", f"known: {', '.join(_UNITS)}")
+        if of_suffix(unit) is None:
+            raise PatternError("units", f"unknown unit {unit!r}", SUCH_AS)
     return Format(name, "described in runwatch.toml", train or regex, tuple(matchers), own=True)
 
 
@@ -357,12 +355,7 @@ def _column(field: str, names: Mapping[str, str]) -> str:
 
 
 def _unit(metric: str, suffix: str) -> Unit:
-    if metric in META_COLUMNS:
-        return Unit()
-    if suffix == "it/s":
-        return Unit(invert=True)
-    scale = SCALES.get(suffix.encode())
-    return Unit(multiply=scale) if scale is not None else unit_of(metric, suffix)
+    return Unit() if metric in META_COLUMNS else of_suffix(suffix) or unit_of(metric, "")
 
 
 def _is_number(text: bytes) -> bool:

@@ -70,11 +70,7 @@ def _parts() -> Iterable[str]:
     yield from ("", "## Parts of the data", "", "| part | words |", "|---|---|")
     for part, found in _PARTS:
         yield f"| {part} | {_listed(sorted(word.decode() for word in found))} |"
-    yield from (
-        "",
-        "The column or key with the part of a row is called `split`, `mode`, `phase`, `stage`, `set`,",
-    )
-    yield "`subset`, `dataset`, `type`, `_type`, `part` or `kind`."
+    yield from ("", f"The column or key with the part of a row is called one of {_listed(words.SPLIT_KEYS)}.")
 
 
 def _units() -> Iterable[str]:

@@ -25,10 +25,7 @@ from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOT
 from runwatch.parsers.lexicon.names import canonical, of_validation, own, unit_of
 from runwatch.parsers.lexicon.records import looseness, measured, promoted
 from runwatch.parsers.lexicon.validation_names import is_score
-from runwatch.parsers.lexicon.words import is_setting, is_val
-
-MODES = ("split", "mode", "phase", "stage", "set", "subset", "dataset", "type", "_type", "part", "kind")
-"""Keys whose word may say which part of the data a record is about."""
+from runwatch.parsers.lexicon.words import SPLIT_KEYS, is_setting, is_val
 
 BESIDE = "beside"
 """The mode of rows that are between those of training, with values of the same names."""
@@ -73,7 +70,7 @@ class Schema(Shared):
     otherwise: str | None = None
     """Kind of a record that holds neither, nor anything that speaks of training in other formats."""
     totals: tuple[str, ...] = TOTALS
-    modes: tuple[str, ...] = MODES
+    modes: tuple[str, ...] = SPLIT_KEYS
     aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
     eval_aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Names for keys that only records next to the training ones have."""

@@ -21,10 +21,18 @@ from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.inference.losses import aliases, is_part, loss_of_parts, losses_by_split
 from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.records import measured, objective
-from runwatch.parsers.lexicon.words import is_indexed, is_loss, is_population, is_split, is_val, split_of
+from runwatch.parsers.lexicon.words import (
+    SPLIT_KEYS,
+    is_indexed,
+    is_loss,
+    is_population,
+    is_split,
+    is_val,
+    split_of,
+)
 from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.resume_state import row as known_by
-from runwatch.parsers.structured.keyed_records import ANYTHING, BESIDE, MODES, Reader, Schema, Shape
+from runwatch.parsers.structured.keyed_records import ANYTHING, BESIDE, Reader, Schema, Shape
 from runwatch.parsers.tables.one_metric import OneMetric
 
 HEADER_WITHIN = 8
@@ -54,7 +62,7 @@ def _is_float(cell: bytes) -> bool:
 def _mode_at(names: Sequence[str]) -> int | None:
     """Return the column that says which part of the data a row is of."""
     lower = [name.lower() for name in names]
-    return next((lower.index(name) for name in (*MODES, *sorted(_TRAINS)) if name in lower), None)
+    return next((lower.index(name) for name in (*SPLIT_KEYS, *sorted(_TRAINS)) if name in lower), None)
 
 
 def _mode(name: str, cell: bytes) -> str | None:
