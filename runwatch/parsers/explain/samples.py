@@ -12,6 +12,7 @@ from runwatch.core.text import decode, plain
 from runwatch.parsers.body.matchers import values
 from runwatch.parsers.explain.spans import Token, tokens, trace
 from runwatch.parsers.formats.user import PatternError, build
+from runwatch.parsers.framing.ansi import UP, bare
 from runwatch.parsers.lexicon.names import canonical, meaning
 
 _UNITS = {
@@ -31,7 +32,6 @@ _NEAR = 40
 """Lines before or behind that of a record which may hold numbers of it."""
 _SHOWN = 240
 _MAX_LINES = 12
-_ESCAPES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Sample:
 
 def drawn(line: bytes) -> list[bytes]:
     """Return what a line showed one after the other, the last first, without colors."""
-    parts = [_ESCAPES.sub(b"", part) for part in line.split(b"\r") if part.strip()]
+    parts = [bare(part).replace(UP, b"") for part in line.split(b"\r") if part.strip()]
     return parts[::-1] or [b""]
 
 

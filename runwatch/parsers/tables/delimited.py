@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from runwatch.core.metrics import LOSS
+from runwatch.core.metrics import LOSS, Unit
 from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.inference.losses import aliases, is_part, loss_of_parts, losses_by_split
 from runwatch.parsers.lexicon.names import meaning
@@ -126,20 +126,23 @@ class _Plan:
     """Cells that hold no number: a row where one does has another layout."""
     counter: int
     """Where the step is among the values, where rows are counted."""
+    units: tuple[tuple[int, Unit], ...]
+    """The values that are not stored as they are printed, and how."""
 
     @classmethod
     def of(
         cls, shape: Shape, names: tuple[str, ...], numbers: list[int], words: list[int], *, counts: bool
     ) -> _Plan | None:
-        """Return the plan of a shape, or None if its values are not stored as printed."""
-        if not shape.plain or shape.layout.event:
+        """Return the plan of a shape, or None if it is that of an event."""
+        if shape.layout.event:
             return None
         at = {name: i for i, name in enumerate(names)}
         counter = shape.keys.index("step") if counts and "step" in shape.keys else -1
         if counts and counter < 0:
             return None
         cells = [at[key] for i, key in enumerate(shape.keys) if i != counter]
-        return cls(shape.layout, cells, [i for i in numbers if i not in cells], words, counter)
+        ignored = [i for i in numbers if i not in cells]
+        return cls(shape.layout, cells, ignored, words, counter, shape.units)
 
 
 class Columns(Matcher):
@@ -240,6 +243,8 @@ class Columns(Matcher):
         self._rows += len(lines)
         if plan.counter >= 0:
             values.insert(plan.counter, [float(row) for row in range(begin, self._rows + 1)])
+        for column, unit in plan.units:
+            values[column] = [*map(unit.apply, values[column])]
         return [(plan.layout, list(zip(*values, strict=True)))]
 
     def _one_by_one(self, lines: list[bytes]) -> Rows:
@@ -261,6 +266,8 @@ class Columns(Matcher):
             self._rows += 1
             if plan.counter >= 0:
                 values.insert(plan.counter, float(self._rows))
+            for column, unit in plan.units:
+                values[column] = unit.apply(values[column])
             rows.append((plan.layout, [values]))
         return rows
 

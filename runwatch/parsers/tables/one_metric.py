@@ -11,8 +11,6 @@ from runwatch.parsers.structured.keyed_records import BESIDE, Schema
 _NAMES = frozenset(("metric", "metric_name", "name", "tag", "key", "variable"))
 _VALUES = frozenset(("value", "metric_value"))
 _OTHER = "other"
-_MILLISECONDS = 1e11
-"""A time that is later than this in seconds is in milliseconds."""
 
 
 class OneMetric:
@@ -40,10 +38,8 @@ class OneMetric:
             return {}, None
         step = self._schema.step_key(numbers)
         places = {key: n for key, n in numbers.items() if key == step}
-        for key, n in numbers.items():
-            if key.lower() in TIMES:
-                places[key.lower()] = n / 1e3 if n > _MILLISECONDS else n
-        return {metric: value, **places}, part
+        times = {key.lower(): n for key, n in numbers.items() if key.lower() in TIMES}
+        return {metric: value, **places, **times}, part
 
     def _part(self, metric: str) -> str | None:
         """Return what rows of a metric are of: the records (None), what is next to them, or no training."""
