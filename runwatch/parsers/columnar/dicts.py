@@ -19,11 +19,12 @@ from runwatch.parsers.api import Layout
 from runwatch.parsers.body.decoded import Decoded, Floats
 from runwatch.parsers.body.enveloped import Enveloped
 from runwatch.parsers.body.matchers import ITEMS, DictPattern
-from runwatch.parsers.columnar.skeleton import ALIKE, Number, fold, number_shape
+from runwatch.parsers.columnar.skeleton import Number, fold, number_shape
 from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.framing.ansi import bare
 from runwatch.parsers.framing.lines import PAD, Bytes, Ints, Lines
 from runwatch.parsers.structured.json_bulk import GroupDecoder, decoded, left_over
+from runwatch.parsers.words import ALIKE
 
 _NUMBERS = b"+-.0123456789"
 """What numbers are made of, except an exponent's e: without these, dicts of one shape are the same."""

@@ -115,8 +115,8 @@ class Tally:
 class EventScanner:
     """Turns lines into events. Its state is bounded: open tracebacks, tables and counts."""
 
-    def __init__(self, markers: tuple[tuple[bytes, str], ...] = ()) -> None:
-        self.use(markers)
+    def __init__(self) -> None:
+        self.use(())
         self._tracebacks = Tracebacks()
         self._failures = FailureTables()
         self._continued = Continued()

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 
 from runwatch.core.text import decode
+from runwatch.parsers.words import ALIKE
 
 WORD = b"Traceback"
 """What the first line of each holds, however it is folded."""
@@ -206,7 +207,7 @@ class Tracebacks:
             return False
         before = b"" if head["before"][:1] >= b"\x80" else head["before"]
         barred = bool(head["group"]) or before == b"| "
-        before = b"" if barred else _shape(before)
+        before = b"" if barred else before.translate(ALIKE)
         chained = tag in self._because
         self._because.discard(tag)
         handling = tag in self._handling
@@ -328,14 +329,10 @@ class Tracebacks:
         return Ended(tag, offset or open_.offset, line or open_.line, raised, data)
 
 
-def _shape(text: bytes) -> bytes:
-    return re.sub(rb"\d", b"0", text)
-
-
 def _inner(body: bytes, open_: _Open) -> bytes:
     """Return the line without what precedes every line of its traceback."""
     size = len(open_.before)
-    if size and _shape(body[:size]) == open_.before:
+    if size and body[:size].translate(ALIKE) == open_.before:
         return body[size:]
     spaces = len(body) - len(body.lstrip(b" \t"))
     body = body[min(spaces, open_.indent) :]

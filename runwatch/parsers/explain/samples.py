@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from runwatch.core.batch import META_COLUMNS
+from runwatch.core.batch import META_COLUMNS, OUR_COLUMNS
 from runwatch.core.metrics import MFU, SAMPLES_PER_SEC, STEP_TIME, TFLOPS, TOKENS_PER_SEC
 from runwatch.core.text import decode, plain
 from runwatch.parsers.body.matchers import values
@@ -77,7 +77,7 @@ def shown(line: bytes, at: int = 0) -> str:
 def sample(lines: Sequence[bytes], row: Mapping[str, float], printed: Mapping[str, str]) -> Sample:
     """Return the record of a row, whose numbers are looked for in its line, then in those near it."""
     number = int(row["line"])
-    columns = {name: value for name, value in row.items() if name not in ("offset", "line", "time")}
+    columns = {name: value for name, value in row.items() if name not in OUR_COLUMNS}
     best: tuple[bytes, list[Token | None]] = (b"", [None] * len(columns))
     first = number
     spans = ((number, number), (max(1, number - _NEAR), number), (number, number + _NEAR))
