@@ -76,7 +76,7 @@ SCALES = {
 """Units behind a value that multiply it: thousands, and bytes."""
 SUCH_AS = "such as ms, s, %, it/s, tok/s, MB, k"
 """Advice where a unit is unknown."""
-_SUFFIXES = {
+SUFFIXES = {
     "ms": Unit(divide=1e3),
     "us": Unit(divide=1e6),
     "%": Unit(divide=1e2),
@@ -123,7 +123,7 @@ def rate_suffix(suffix: str) -> tuple[str, Unit] | None:
 def of_suffix(suffix: str) -> Unit | None:
     """Return the unit of a value printed with `suffix`; None if it is unknown."""
     reported = rate_suffix(suffix)
-    return reported[1] if reported else _SUFFIXES.get(suffix)
+    return reported[1] if reported else SUFFIXES.get(suffix)
 
 
 def is_per(before: list[str], behind: str) -> bool:
