@@ -123,7 +123,7 @@ class _Place(NamedTuple):
     """What follows it, as a color's end."""
 
 
-class DictDecoder(GroupDecoder):
+class DictDecoder(GroupDecoder[_Shape]):
     """Learns the shapes of a matcher's dicts and decodes through them. Bounded memory."""
 
     def __init__(self, matcher: DictPattern) -> None:
@@ -142,8 +142,8 @@ class DictDecoder(GroupDecoder):
             found = super().decode(lines, candidates[:_FIRST])
             candidates = candidates[_FIRST:]
         shape = self._shapes[0] if self._shapes else None
-        place = self._place(lines, candidates, shape) if isinstance(shape, _Shape) else None
-        if place is None or not isinstance(shape, _Shape):
+        place = None if shape is None else self._place(lines, candidates, shape)
+        if place is None or shape is None:
             return found + super().decode(lines, candidates)
         fitting, heads = _fitting(lines, candidates, shape, place)
         chosen = candidates[fitting]
