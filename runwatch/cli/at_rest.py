@@ -42,16 +42,15 @@ def read(
     series is kept. What cannot be read gets a line on standard error.
     Raises SourceError if nothing can be read, ConfigError.
     """
-    from runwatch.config.formats import meanings
+    from runwatch.config.formats import use_names
     from runwatch.config.loader import format_name, load
     from runwatch.core.series import FULL
     from runwatch.parsers.formats import troubles
-    from runwatch.parsers.lexicon.names import use
     from runwatch.watcher.engine.check import check
 
     now = time.time()
     settings = load(Path(config) if config else None)
-    use(meanings(settings.names))
+    use_names(settings.names)
     missing: list[SourceError] = []
     try:
         with busy() as say:

@@ -57,15 +57,14 @@ def command(
       runwatch export train.log --as tensorboard -o tb/
       runwatch export train.log --figures -o report/
     """
-    from runwatch.config.formats import meanings
+    from runwatch.config.formats import use_names
     from runwatch.config.loader import format_name, load
     from runwatch.export.export import STDOUT, Selection, export, format_of, opened
-    from runwatch.parsers.lexicon.names import use
 
     if figures and fmt:
         raise UsageError("--figures and --as exclude each other")
     settings = load(Path(config) if config else None)
-    use(meanings(settings.names))
+    use_names(settings.names)
     selection = Selection(_split(metrics), _split(runs))
     missing: list[SourceError] = []
     try:

@@ -44,14 +44,13 @@ def command(path: str | None, as_json: bool, config: str | None) -> int:
       runwatch formats train.log
       runwatch formats
     """
-    from runwatch.config.formats import meanings
+    from runwatch.config.formats import use_names
     from runwatch.config.loader import load
-    from runwatch.parsers.formats import catalogue, troubles
-    from runwatch.parsers.lexicon.names import use
+    from runwatch.parsers.formats import in_use, troubles
 
     settings = load(Path(config) if config else None)
-    use(meanings(settings.names))
-    formats = (*(own.build() for own in settings.formats), *catalogue())
+    use_names(settings.names)
+    formats = in_use(own.build() for own in settings.formats)
     try:
         return _list(formats, as_json) if path is None else _explain(path, formats, as_json)
     finally:

@@ -51,13 +51,12 @@ def command(
     if on_screen(lines=headless or plain or as_json):
         return _screen(path, pace_of_play, only, ascii_only, theme, config)
     from runwatch.cli.replaying import follow
-    from runwatch.config.formats import meanings
+    from runwatch.config.formats import use_names
     from runwatch.config.loader import format_name, load
-    from runwatch.parsers.lexicon.names import use
     from runwatch.watcher.replay.opening import opened
 
     settings = load(Path(config) if config else None)
-    use(meanings(settings.names))
+    use_names(settings.names)
     session = opened(path, settings, format_name(only, settings))
     return follow(session, settings, pace_of_play, interval, every, as_json, plain, ascii_only)
 

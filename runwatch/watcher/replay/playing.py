@@ -9,10 +9,9 @@ import signal
 import socket
 from pathlib import Path
 
-from runwatch.config.formats import meanings
+from runwatch.config.formats import use_names
 from runwatch.config.loader import Config, format_name, load
 from runwatch.core.errors import RunwatchError
-from runwatch.parsers.lexicon.names import use
 from runwatch.watcher import protocol
 from runwatch.watcher.processes.handover import taken
 from runwatch.watcher.replay.launch import Assignment
@@ -28,7 +27,7 @@ def run(argument: str) -> None:
     sock = socket.socket(fileno=assignment.socket)
     try:
         config = load(Path(os.fsdecode(assignment.config)) if assignment.config else None)
-        use(meanings(config.names))
+        use_names(config.names)
         only = format_name(assignment.format, config)
         session = opened(os.fsdecode(assignment.path), config, only, whole=False)
         asyncio.run(_serve(session, config, assignment, sock))
