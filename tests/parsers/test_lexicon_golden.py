@@ -62,10 +62,10 @@ def printed() -> Iterator[str]:
     rows = [(kind, core) for kind in KINDS for core in kind.cores]
     for number, (kind, core) in enumerate(rows):
         name = core.replace(" ", "_")
-        beside = sorted(kind.beside) or ["x"]
+        fillers = sorted(kind.fillers) or ["x"]
         yield from (name, core.title(), f"avg {core}", f"{name}/0", f"{name}_7")
         yield HEADS[number % len(HEADS)] + name
-        yield f"{beside[number % len(beside)]}_{name}"
+        yield f"{fillers[number % len(fillers)]}_{name}"
         yield f"{name}{('_ms', '_s', '_min', ' (us)', '_total')[number % 5]}"
         if number % 8 == 0:
             yield from (head + name for head in HEADS)

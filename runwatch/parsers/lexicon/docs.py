@@ -49,7 +49,7 @@ def _metrics() -> Iterable[str]:
     yield from ("", "## Metrics", "")
     yield from ("| metric | role | words | additional words that change nothing |", "|---|---|---|---|")
     for kind in kinds.KINDS:
-        yield f"| `{kind.metric}` | {kind.role} | {_listed(kind.cores)} | {_listed(sorted(kind.beside))} |"
+        yield f"| `{kind.metric}` | {kind.role} | {_listed(kind.cores)} | {_listed(sorted(kind.fillers))} |"
     yield from ("", f"In any name, these also change nothing: {_listed(sorted(kinds.ANY))}.", "")
     yield f"A loss of a kind ({_listed(sorted(kinds.SORTS))}) is the loss if its record has no other."
     errors = _listed(sorted(kinds.ERRORS))

@@ -27,11 +27,11 @@ from runwatch.parsers.lexicon.kinds import (
     BARE,
     ERRORS,
     EXACT,
+    EXTREMES,
     HOLDERS,
     KINDS,
     OWN,
     PERCENT,
-    REPEATED,
     SORTS,
     WHOLE,
     Kind,
@@ -298,7 +298,7 @@ def _extra(kind: Kind, words: tuple[str, ...]) -> tuple[int | None, Unit]:
     elif kind.metric == MFU:
         said = [said[0] - PERCENT]
     nearby = (name - core for name in said for core in map(word_set, kind.cores) if core <= name)
-    fits = [len(rest) for rest in nearby if rest <= kind.beside | ANY]
+    fits = [len(rest) for rest in nearby if rest <= kind.fillers | ANY]
     return min(fits, default=None), unit
 
 
@@ -332,6 +332,6 @@ def _loss_of_a_sort(split: str, words: tuple[str, ...]) -> Meaning | None:
 
 def _role(name: str) -> str:
     raw = name.encode(errors="replace")
-    if not REPEATED.isdisjoint(tokens_of(name)[0]):
+    if not EXTREMES.isdisjoint(tokens_of(name)[0]):
         return ""
     return "loss" if is_loss(raw) else "score" if is_quality(raw) else ""

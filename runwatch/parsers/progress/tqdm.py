@@ -196,7 +196,7 @@ class TqdmReader(BarReader):
         if layout.held_out:
             return self._report(*bars.take(frame)) if alone else []
         reported = alone and (bars.waits or LOSS in self._bar.columns(layout).train.names)
-        if not reported or bars.goes_on(frame):
+        if not reported or bars.continues(frame):
             return self._trained(frame)
         return self._report(*bars.take(frame))
 

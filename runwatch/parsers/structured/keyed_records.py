@@ -27,7 +27,7 @@ from runwatch.parsers.lexicon.records import looseness, measured, promoted
 from runwatch.parsers.lexicon.validation_names import is_score
 from runwatch.parsers.lexicon.words import SPLIT_KEYS, is_setting, is_val
 
-BESIDE = "beside"
+NEARBY = "nearby"
 """The mode of rows that are between those of training, with values of the same names."""
 
 ANYTHING = re.compile("")
@@ -250,7 +250,7 @@ class Reader:
         ended = "finished" if schema.ends & keys else None
         pattern = schema.name + BY_EPOCH * of_epochs  # one process writes those
         layout = Layout(
-            EVAL if mode == BESIDE else kind, pattern, tuple(columns), tuple(units), printed, ended
+            EVAL if mode == NEARBY else kind, pattern, tuple(columns), tuple(units), printed, ended
         )
         layout = self._layouts[layout, tuple(printed.items())]
         scaled = tuple((at, unit) for at, unit in enumerate(units) if unit != Unit())

@@ -32,7 +32,7 @@ from runwatch.parsers.lexicon.words import (
 )
 from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.resume_state import row as known_by
-from runwatch.parsers.structured.keyed_records import ANYTHING, BESIDE, Reader, Schema, Shape
+from runwatch.parsers.structured.keyed_records import ANYTHING, NEARBY, Reader, Schema, Shape
 from runwatch.parsers.tables.one_metric import OneMetric
 
 HEADER_WITHIN = 8
@@ -382,7 +382,7 @@ class Columns(Matcher):
         """Return which part of the data a row is of, or that it is next to those of training."""
         if self._mode_at is not None:
             return _mode(self._keys[self._mode_at], cells[self._mode_at])
-        return BESIDE if self._trained and not any(cells[i] for i in self._trained) else None
+        return NEARBY if self._trained and not any(cells[i] for i in self._trained) else None
 
     def _cells(self, line: bytes) -> list[bytes]:
         if self._separator == b"," and b"\t" in line:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from runwatch.parsers.lexicon.counters import TIMES
 from runwatch.parsers.lexicon.words import is_val
-from runwatch.parsers.structured.keyed_records import BESIDE, Schema
+from runwatch.parsers.structured.keyed_records import NEARBY, Schema
 
 _NAMES = frozenset(("metric", "metric_name", "name", "tag", "key", "variable"))
 _VALUES = frozenset(("value", "metric_value"))
@@ -47,4 +47,4 @@ class OneMetric:
             return "val"
         if self._schema.is_training(metric):
             self._first = self._first or metric
-        return None if metric and metric == self._first else BESIDE if metric and self._first else _OTHER
+        return None if metric and metric == self._first else NEARBY if metric and self._first else _OTHER
