@@ -18,6 +18,7 @@ from runwatch.parsers.lexicon.units import RATES
 from runwatch.parsers.lexicon.words import (
     REPEATED,
     RUNS,
+    SPLIT_KEYS,
     is_loss,
     is_meaningful,
     is_quality,
@@ -84,7 +85,7 @@ _TURN = re.compile(rb"(?i)(?:/ ?\d+)? (begin|start|end|done|finish|complete)(?:s
 """Says whether a record begins or ends there: `epoch 3 begins`."""
 _OBJECT = re.compile(rb"\{\s?['\"]")
 _TYPE_VAL = re.compile(
-    rb"['\"]_?(?:type|mode|split|phase|stage|set|subset)['\"]: ?['\"](?:val|test|eval|dev|held)"
+    rb"['\"]_?(?:" + "|".join(SPLIT_KEYS).encode() + rb")['\"]: ?['\"](?:val|test|eval|dev|held)"
 )
 """An object that says of itself that it is about validation."""
 _LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)

@@ -24,7 +24,7 @@ from runwatch.parsers.lexicon.names import unit_of
 from runwatch.parsers.lexicon.records import columns as columns_of
 from runwatch.parsers.lexicon.validation_names import HeldOut
 from runwatch.parsers.lexicon.words import (
-    MODES,
+    SPLIT_KEYS,
     is_epoch,
     is_indexed,
     is_loss,
@@ -237,7 +237,11 @@ class TableMatcher(Matcher):
         self._printed: dict[str, str] = {}
         at = _counter(columns)
         self._part = next(
-            (i for i, column in enumerate(columns) if column.lower().decode("utf-8", "replace") in MODES),
+            (
+                i
+                for i, column in enumerate(columns)
+                if column.lower().decode("utf-8", "replace") in SPLIT_KEYS
+            ),
             None,
         )
         """The column whose words say which part of the data a row is of."""

@@ -26,7 +26,7 @@ BARE = re.compile(
 """A line of nothing but numbers: a value, maybe behind its place and before others."""
 TIMES = (b"s", b"ms", b"us", b"m", b"min", b"h")
 """Units of times."""
-_PLAIN = (b"f0", b"%", *TIMES, b"KiB", b"MiB", b"GiB", b"sec", b"secs")
+_PLAIN = (b"f0", b"%", *TIMES, b"sec", b"secs")
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
 _GLUED = (
     rb"(?:(?<=[hprE])(?:(?<=\b[Ee]poch)|(?<=\b[Bb]atch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
@@ -79,8 +79,6 @@ class Field(NamedTuple):
 
     def unit(self, metric: str) -> Unit:
         """Return how the number becomes the stored one if it is `metric`."""
-        if self.suffix in SCALES:
-            return Unit(multiply=SCALES[self.suffix])
         return unit_of(metric, self.suffix.decode("ascii", "replace"), languages.spelled(self.name))
 
 

@@ -37,7 +37,7 @@ class Kind(NamedTuple):
     role: str
     cores: tuple[str, ...]
     """What the words of a name are without those that change nothing."""
-    beside: frozenset[str] = frozenset()
+    fillers: frozenset[str] = frozenset()
     """Words that change nothing: of two names in a record, the one with fewer of them is the metric."""
     numbered: bool = False
     """Whether a number in the name is one of a list, as in `lr/group0`, of which the first counts."""
@@ -138,5 +138,5 @@ HOLDERS = word_set(
     "info learner learners learner_stats default default_policy __all_modules__"
 )
 """What holds a metric and says no more, before a slash."""
-REPEATED = word_set("best min lowest max highest")
+EXTREMES = word_set("best min lowest max highest")
 """Words of names that say again what others said."""

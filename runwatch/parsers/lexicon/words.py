@@ -13,8 +13,8 @@ from itertools import pairwise
 from runwatch.parsers.lexicon import languages
 
 _WORDS = re.compile(rb"[A-Za-z]+")
-_HUMP = re.compile(rb"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=oss)(?=[A-Z])")
-"""Where a word begins in `valLoss`, `LearningRate` and `lossD`."""
+_HUMP = re.compile(rb"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z]{2})(?=[A-Z]{2})|(?<=oss)(?=[A-Z])")
+"""Where a word begins in `valLoss`, `valPSNR`, `LearningRate` and `lossD`, but not in `mAP` and `mIoU`."""
 _DIMENSION = re.compile(rb"(?<![A-Za-z\d])[1-4][dD](?![A-Za-z])")
 """How many dimensions something has, `2d_loss`: no discriminator."""
 _HELD_OUT = re.compile(rb"(?i)(?<![a-z])h[eo]ld[ _-]?out(?![a-z])")
@@ -60,21 +60,11 @@ TRAIN = frozenset(b"train training trn trainset".split())
 _PASSES = frozenset(b"predict predicting prediction infer inference".split())
 """Words for passes over data that are no training, where a column or key says what its row is of."""
 _SPLITS = VAL | TRAIN
-MODES = (
-    "split",
-    "mode",
-    "phase",
-    "stage",
-    "set",
-    "subset",
-    "dataset",
-    "dset",
-    "type",
-    "_type",
-    "part",
-    "kind",
+SPLIT_KEYS = (
+    *("split", "mode", "phase", "stage", "set", "subset"),
+    *("dataset", "dset", "type", "_type", "part", "kind"),
 )
-"""Keys whose word may say which part of the data a record is about."""
+"""Keys and columns whose word may say which part of the data a record is about."""
 RUNS = frozenset(
     b"fold run trial seed split experiment exp client model agent task subject stage attempt repeat "
     b"config".split()

@@ -16,14 +16,14 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from runwatch.core.metrics import LOSS
+from runwatch.core.metrics import LOSS, Unit
 from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.inference.losses import aliases, is_part, loss_of_parts, losses_by_split
 from runwatch.parsers.lexicon.counters import EPOCHS, counter_of
 from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.records import measured, objective
 from runwatch.parsers.lexicon.words import (
-    MODES,
+    SPLIT_KEYS,
     is_indexed,
     is_loss,
     is_population,
@@ -34,7 +34,7 @@ from runwatch.parsers.lexicon.words import (
 )
 from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.resume_state import row as known_by
-from runwatch.parsers.structured.keyed_records import ANYTHING, BESIDE, Reader, Schema, Shape
+from runwatch.parsers.structured.keyed_records import ANYTHING, NEARBY, Reader, Schema, Shape
 from runwatch.parsers.tables.one_metric import OneMetric
 
 HEADER_WITHIN = 8
@@ -66,7 +66,7 @@ def _is_float(cell: bytes) -> bool:
 def _mode_at(names: Sequence[str]) -> int | None:
     """Return the column that says which part of the data a row is of."""
     lower = [name.lower() for name in names]
-    return next((lower.index(name) for name in (*MODES, *sorted(_TRAINS)) if name in lower), None)
+    return next((lower.index(name) for name in (*SPLIT_KEYS, *sorted(_TRAINS)) if name in lower), None)
 
 
 def _mode(name: str, cell: bytes) -> str | None:
@@ -138,20 +138,23 @@ class _Plan:
     """Cells that hold no number: a row where one does has another layout."""
     counter: int
     """Where the step is among the values, where rows are counted."""
+    units: tuple[tuple[int, Unit], ...]
+    """The values that are not stored as they are printed, and how."""
 
     @classmethod
     def of(
         cls, shape: Shape, names: tuple[str, ...], numbers: list[int], words: list[int], *, counts: bool
     ) -> _Plan | None:
-        """Return the plan of a shape, or None if its values are not stored as printed."""
-        if not shape.plain or shape.layout.event:
+        """Return the plan of a shape, or None if it is that of an event."""
+        if shape.layout.event:
             return None
         at = {name: i for i, name in enumerate(names)}
         counter = shape.keys.index("step") if counts and "step" in shape.keys else -1
         if counts and counter < 0:
             return None
         cells = [at[key] for i, key in enumerate(shape.keys) if i != counter]
-        return cls(shape.layout, cells, [i for i in numbers if i not in cells], words, counter)
+        ignored = [i for i in numbers if i not in cells]
+        return cls(shape.layout, cells, ignored, words, counter, shape.units)
 
 
 class Columns(Matcher):
@@ -254,6 +257,8 @@ class Columns(Matcher):
         self._rows += len(lines)
         if plan.counter >= 0:
             values.insert(plan.counter, [float(row) for row in range(begin, self._rows + 1)])
+        for column, unit in plan.units:
+            values[column] = [*map(unit.apply, values[column])]
         return [(plan.layout, list(zip(*values, strict=True)))]
 
     def _one_by_one(self, lines: list[bytes]) -> Rows:
@@ -275,6 +280,8 @@ class Columns(Matcher):
             self._rows += 1
             if plan.counter >= 0:
                 values.insert(plan.counter, float(self._rows))
+            for column, unit in plan.units:
+                values[column] = unit.apply(values[column])
             rows.append((plan.layout, [values]))
         return rows
 
@@ -395,7 +402,7 @@ class Columns(Matcher):
         """Return which part of the data a row is of, or that it is next to those of training."""
         if self._mode_at is not None:
             return _mode(self._keys[self._mode_at], cells[self._mode_at])
-        return BESIDE if self._trained and not any(cells[i] for i in self._trained) else None
+        return NEARBY if self._trained and not any(cells[i] for i in self._trained) else None
 
     def _cells(self, line: bytes) -> list[bytes]:
         if self._separator == b"," and b"\t" in line:

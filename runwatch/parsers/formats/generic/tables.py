@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from runwatch.core.metrics import LEARNING_RATE, LOSS, STEP_TIME, VAL_LOSS
+from runwatch.core.metrics import LEARNING_RATE, LOSS, STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.lexicon.counters import ANY
 from runwatch.parsers.structured.keyed_records import Schema
@@ -111,20 +111,6 @@ YOLO = _format(
     ),
 )
 
-FLAIR = _format(
-    "flair-loss-tsv",
-    "Flair's loss.tsv",
-    "EPOCH\tTIMESTAMP\tBADEPOCHS\tLEARNING_RATE\tTRAIN_LOSS\tDEV_LOSS",
-    Schema(
-        "flair",
-        steps=("EPOCH",),
-        needs=frozenset({"EPOCH", "TRAIN_LOSS"}),
-        train=re.compile("^TRAIN_"),
-        aliases={"DEV_LOSS": VAL_LOSS},
-    ),
-    b"\t",
-)
-
 CATBOOST = _format(
     "catboost-tsv",
     "CatBoost's learn_error.tsv and test_error.tsv",
@@ -150,4 +136,4 @@ GENERIC = Format(
     ),
 )
 
-FORMATS = (HF_HISTORY, LIGHTNING, SB3_PROGRESS, RLLIB, SB3_MONITOR, YOLO, FLAIR, CATBOOST, GENERIC)
+FORMATS = (HF_HISTORY, LIGHTNING, SB3_PROGRESS, RLLIB, SB3_MONITOR, YOLO, CATBOOST, GENERIC)
