@@ -69,7 +69,7 @@ def printed() -> Iterator[str]:
         yield f"{name}{('_ms', '_s', '_min', ' (us)', '_total')[number % 5]}"
         if number % 8 == 0:
             yield from (head + name for head in HEADS)
-            yield from (f"{word} {core}" for word in beside)
+            yield from (f"{word} {core}" for word in fillers)
     yield from map(plain, OTHERS.split())
 
 
@@ -77,7 +77,7 @@ def how(unit: Unit | None) -> str:
     """Return what is done to a number."""
     if unit is None:
         return "?"
-    return f"*{unit.multiply:g} /{unit.divide:g}{' inverse' * unit.invert}{' share' * unit.share}"
+    return f"*{unit.multiply:g} /{unit.divide:g}{' inverse' * unit.invert}{' share' * (unit.above == 1.0)}"
 
 
 def shown(found: names.Meaning) -> str:
