@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from runwatch.core.metrics import EPOCH
 from runwatch.parsers.api import Format
@@ -12,11 +12,13 @@ from runwatch.parsers.structured.keyed_records import TRAINED, Schema
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentFormat(Format):
-    """A kind of document: no line of it means anything by itself."""
+class DocumentFormat:
+    """A kind of document and the meaning of its entries' keys."""
 
-    schema: Schema = field(kw_only=True)
-    """What the keys of its entries mean."""
+    name: str
+    title: str
+    example: str
+    schema: Schema
 
 
 _TRAINED = re.compile(TRAINED.pattern + r"|^(?:(?:mean|avg|episode)_)*(?:reward|return)s?$", re.IGNORECASE)
@@ -63,4 +65,5 @@ ENTRIES = DocumentFormat(
     schema=Schema("json", steps=ANY),
 )
 
-FORMATS = (TRAINER_STATE, CATBOOST, ARRAYS, ENTRIES)
+FORMATS = tuple(Format(f.name, f.title, f.example) for f in (TRAINER_STATE, CATBOOST, ARRAYS, ENTRIES))
+"""For lists of formats; no line of theirs means anything by itself."""
