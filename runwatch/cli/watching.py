@@ -88,7 +88,7 @@ def show(
     theme: str | None,
     ascii_only: bool,
     reopen: Callable[[], socket.socket] | None = None,
-    fleet: bool = False,
+    list_first: bool = False,
     kept: bool = True,
     alone: bool = False,
 ) -> int:
@@ -105,7 +105,7 @@ def show(
         keys=config.keys,
         where=config.where,
         reopen=reopen,
-        fleet=fleet,
+        list_first=list_first,
         kept=kept,
         alone=alone,
     )

@@ -236,6 +236,8 @@ class EventRow(msgspec.Struct, frozen=True):
     step: int | None = None
     line: int | None = None
     rank: int | None = None
+    source: str = ""
+    """Path of the log that `line` is in."""
 
 
 class ProcessRow(msgspec.Struct, frozen=True):

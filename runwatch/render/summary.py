@@ -68,14 +68,13 @@ def lines(run: RunView, single: Sequence[str]) -> list[Line]:
         role = "bad" if value is None else "value"
         out.append(Line(what if what.startswith("final") else f"final {what}", text, role))
         said.add(name)
+    out += [Line("checkpoints", _checkpoints(run))] if run.checkpoints else []
     out += [Line(name, run.facts[name]) for name in SIZES if name in run.facts]
     out += [Line("duration", numbers.duration(run.elapsed))] if run.elapsed is not None else []
     for name in single:
         what = _counts(name)
         out += [Line(what, numbers.si(known[name].value))] if what and what not in run.facts else []
         said |= {name} if what or not _is_worth_a_line(name) else set()
-    if run.checkpoints:
-        out.append(Line("checkpoints", _checkpoints(run)))
     return out + [last(known[name]) for name in single if name not in said and not _is_setting(known[name])]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from runwatch.core import metrics
-from runwatch.render import fleet, states
+from runwatch.render import run_table, states
 from runwatch.render.charts.smooth import FACTORS
 from runwatch.tui import actions, choose, silencing, themes
 from runwatch.tui.actions import Action
@@ -166,7 +166,7 @@ def elsewhere(app: AppApi, view: str) -> Iterator[Entry]:
         actions.ALERTS: not app.scene.incidents(),
         actions.RANKS: not (run and run.ranks),
     }
-    for action in app.registry.actions:
+    for action in app.scene.registry.actions:
         there = next((each for each in actions.VIEWS if each in action.views), None)
         if view not in action.views and there and not nothing_there.get(there):
             yield _action(action, there)
@@ -184,13 +184,13 @@ def things(app: AppApi) -> Iterator[Entry]:
     """Yield what there is by name: runs, metrics, alerts, checkpoints, rules, themes and settings."""
     scene = app.scene
     for row in scene.runs:
-        yield Entry(f"run {row.name}", states.phase_word(row.phase).lower(), _chosen(row.id))
+        yield Entry(f"run {row.name}", states.phase_word(states.phase_of(row)).lower(), _chosen(row.id))
     for row in scene.runs:
         if scene.run is not None and row.id != scene.run.id:
             yield Entry(f"compare {row.name}", f"lay it over the charts of {scene.run.name}", _laid(row.id))
-    for column in fleet.sortable(scene.runs) if len(scene.runs) > 1 else ():
+    for column in run_table.sortable(scene.runs) if len(scene.runs) > 1 else ():
         what = f"the list of runs, by {column or 'what needs attention'}"
-        yield Entry(f"sort {column or fleet.WORST}", what, _sorted(column))
+        yield Entry(f"sort {column or run_table.WORST}", what, _sorted(column))
     for name in choose.of_run(scene.run):
         yield Entry(f"metric {metrics.label(name)}", f"chart of {name}", _shown(name))
     for incident in scene.incidents():
@@ -257,7 +257,7 @@ def _laid(run: str) -> Act:
 
 def _sorted(column: str) -> Act:
     def act(app: AppApi, word: str) -> str:
-        app.scene.order = fleet.Order(column)
+        app.scene.order = run_table.Order(column)
         app.open_view(actions.RUNS)
         app.refresh_view()
         return ""

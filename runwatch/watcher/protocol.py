@@ -244,11 +244,6 @@ def key_of(body: Mapping[str, object]) -> str:
     return str(body.get("id", body["run"]))
 
 
-def finding_key(incident: Mapping[str, object]) -> tuple[object, ...]:
-    """Return what all changes of one finding have in common."""
-    return tuple(incident[name] for name in ("rule", "metric", "rank", "step"))
-
-
 class Notice(msgspec.Struct, frozen=True, tag="notice"):
     """Engine, to one who follows: something about runwatch itself, one line for people."""
 

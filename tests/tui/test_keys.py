@@ -43,18 +43,12 @@ async def test_digits_open_views(open_app):
         assert s.view.view == actions.OVERVIEW
 
 
-async def test_quit_stops_a_private_engine(open_app):
+async def test_quit_says_goodbye_to_the_engine(open_app):
     async with open_app() as s:
         await s.pilot.press("q")
         await s.until(lambda: s.app.return_value is not None)
         assert s.app.return_value == 0
     assert Shutdown() in s.engine.requests
-
-
-async def test_quit_leaves_a_daemon_alone(open_app):
-    async with open_app(private=False) as s:
-        await s.press("q")
-    assert Shutdown() not in s.engine.requests
 
 
 async def test_q_closes_the_help_first(open_app):

@@ -1,5 +1,7 @@
 """What the screens look like, as text, at the sizes people have."""
 
+import re
+
 import msgspec
 import pytest
 
@@ -61,6 +63,11 @@ async def test_every_view_without_colour(open_app, golden, monkeypatch, size):
         golden(f"plain-{size[0]}x{size[1]}", "\n\n".join(pages))
 
 
+def replaced(text: str) -> str:
+    """Return an ASCII screen without the `?` that are meant: others are written for what is not ASCII."""
+    return re.sub(r"\? (Help|f1)|model/name +\?\?-\?\?", "", text)
+
+
 @pytest.mark.parametrize("size", EVERY_SIZE)
 @pytest.mark.deep
 async def test_every_view_in_ascii(open_app, golden, size):
@@ -70,8 +77,7 @@ async def test_every_view_in_ascii(open_app, golden, size):
         for key in "01234567":
             await s.press(key)
             pages.append(s.text())
-            assert "?" not in s.drawn("#head")
-        assert all(page.replace("模型-训练", "").isascii() for page in pages)
+        assert [line for page in pages for line in page.splitlines() if "?" in replaced(line)] == []
         golden(f"ascii-{size[0]}x{size[1]}", "\n\n".join(pages))
 
 

@@ -79,7 +79,7 @@ def command(
             from runwatch.config.loader import load
 
             title = "daemon" if names == (HERE,) else ", ".join(names)
-            code = show(hub.socket, load(), title=title, theme=theme, ascii_only=ascii_only, fleet=True)
+            code = show(hub.socket, load(), title=title, theme=theme, ascii_only=ascii_only, list_first=True)
             if code == ExitCode.OK:
                 click.echo("runwatch: the screen is closed; the daemon keeps watching", err=True)
             return code

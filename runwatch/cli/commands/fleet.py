@@ -76,7 +76,7 @@ def command(
     try:
         greet(engine.socket, 60.0)
         chosen = load()
-        return show(engine.socket, chosen, title="fleet", theme=theme, ascii_only=ascii_only, fleet=True)
+        return show(engine.socket, chosen, title="fleet", theme=theme, ascii_only=ascii_only, list_first=True)
     finally:
         engine.close()
 

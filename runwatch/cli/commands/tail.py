@@ -233,7 +233,7 @@ def _screen(
             theme=theme,
             ascii_only=ascii_only,
             reopen=None if "-" in paths else again,
-            fleet=True,
+            list_first=True,
             alone=True,
         )
     finally:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from runwatch.core.metrics import LOSS, STEP_TIME
 from runwatch.core.snapshot import RankRow
 from runwatch.render import cells, numbers
 from runwatch.render.cells import Row
@@ -387,8 +386,8 @@ def _scale(drawing: _Drawing, each: int) -> Row:
         first, last = {
             "age": ("0s", numbers.brief(high)),
             "gpu": ("0%", "100%"),
-            "step time": (numbers.value(STEP_TIME, low), numbers.value(STEP_TIME, high)),
-            "loss": (numbers.value(LOSS, low), numbers.value(LOSS, high)),
+            "step time": (numbers.duration(low), numbers.duration(high)),
+            "loss": (numbers.loss(low), numbers.loss(high)),
         }[measure]
     row: Row = [(f"{signs[0]} {first}  {signs[-1]} {last}", "dim")]
     if drawing.unknown:

@@ -88,7 +88,9 @@ class HelpPanel(PagePanel):
             lines = [
                 line for line in lines if all(word in cells.row_text(line[0]).lower() for word in wanted)
             ]
-            lines = lines or [([("no line has these words; esc shows all", "dim")], None)]
+            lines = lines or [
+                ([(f"no line has these words; {self.scene.key('back')} shows all", "dim")], None)
+            ]
         self._acts = [action for _, action in lines]
         page = self.part([row for row, _ in lines], height * across)
         self.targets = []
@@ -170,9 +172,9 @@ class Help(Moves, Dialog[None], inherit_bindings=False):
     def compose(self) -> ComposeResult:
         """Lay out the panel."""
         yield HelpPanel(self._below, self._registry)
-        press, known = api(self.app).action_do, self._registry.by_id
+        press, scene = api(self.app).action_do, api(self.app).scene
         shown = (("back", "Close"), ("filter", "Filter"), ("page_down", "Page"), ("guide", "Guide"))
-        yield DialogKeys((known[name].shown, label, partial(press, name)) for name, label in shown)
+        yield DialogKeys((scene.key(name), label, partial(press, name)) for name, label in shown)
 
     @property
     def panel(self) -> HelpPanel:

@@ -10,7 +10,6 @@ from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.filtering import FilterScreen
 from runwatch.tui.screens.moves import MOVES, Moves
 from runwatch.tui.screens.pointed import PointedScreen
-from runwatch.tui.widgets.chart_mouse import ChartMouse
 from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.logs import LEAST_LOG, LogPanel
 from runwatch.tui.widgets.paged import PagePanel
@@ -145,13 +144,9 @@ class Checkpoints(PointedScreen, PageScreen):
         elif isinstance(panel, EventTable) and self.scene.run is not None:
             event = self.scene.run.events[entry]
             if event.line is not None:
-                self.runwatch.show_line(event.line)
+                self.runwatch.show_line(event.line, event.source)
             elif event.step is not None:
                 self.runwatch.go_to_step(event.step)
-
-    def on_chart_mouse_opened(self, event: ChartMouse.Opened) -> None:
-        """Show the chart large."""
-        self.runwatch.show_metric(event.panel.metrics[0])
 
     def can(self, action: str) -> bool:
         """Return whether an action would do something now."""

@@ -13,7 +13,6 @@ from runwatch.tui import actions
 from runwatch.tui.cycle import following
 from runwatch.tui.screens.lists import LEAST_CHART, ListScreen
 from runwatch.tui.screens.pointed import PointedScreen
-from runwatch.tui.widgets.chart_mouse import ChartMouse
 from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.machine import MachinePanel
 from runwatch.tui.widgets.ranks import RankDetail, RankGrid, RankTable, measure_of
@@ -23,8 +22,6 @@ MACHINE_FROM = 36
 """Rows of a screen from which the machine is shown beneath the ranks."""
 _WHOLE_LINE = 72
 """Columns in which 64 ranks and the number of the first are a line of cells."""
-_DETAIL = 10
-"""Rows of what is known of one rank."""
 _LEAST = 4
 """Rows of cells, and of a table, that show something."""
 _BARS = 6
@@ -77,6 +74,7 @@ class Ranks(PointedScreen, ListScreen):
         panel.styles.height = "1fr" if alone else min(panel.needed(), self.free // 3)
         grid, table = self.query_one("#rank-grid"), self.query_one(RankTable)
         detail = self.query_one(RankDetail)
+        detail.row = table.selected()
         detail.display = self.detail and count > 0
         cells, lines = self.shown != 1 and not detail.display, self.shown != 2 or detail.display
         body = self.free - 4
@@ -87,14 +85,13 @@ class Ranks(PointedScreen, ListScreen):
         needed = _BARS if count <= 32 else 3 + -(-count // a_line) + bool(self.scene.grouping)
         rows = min(half, needed)
         machine = int(panel.styles.height.value) if panel.display and panel.styles.height else 0
-        others = (0 if alone else machine) + _DETAIL * detail.display
+        others = (0 if alone else machine) + detail.needed(self.size.width) * detail.display
         rest = body - count - 3 - others - rows * grid.display
         table.styles.height = count + 3 if rest >= LEAST_CHART else "3fr"
         higher = self._fill(rest)
         grid.styles.height = rows + higher if table.display else "1fr"
         detail.display, detail.closes = detail.display or self.spare, self.detail
-        detail.row = table.selected() if detail.display else None
-        detail.styles.height = "1fr" if self.spare else _DETAIL
+        detail.styles.height = "1fr" if self.spare else detail.needed(self.size.width)
 
     def _fill(self, rest: int) -> int:
         """Show a curve, else other bars and the detail, in the rows that the table leaves.
@@ -112,8 +109,9 @@ class Ranks(PointedScreen, ListScreen):
         other.display = room and bars and not curve and not self.scene.grouping
         other.measure = following(ranks.measures(known), measure_of(self.scene))
         rest -= _BARS * other.display
-        self.spare = room and not self.detail and not curve and rest >= _DETAIL + _LEAST
-        rest -= _DETAIL * self.spare
+        detail = self.query_one(RankDetail).needed(self.size.width)
+        self.spare = room and not self.detail and not curve and rest >= detail + _LEAST
+        rest -= detail * self.spare
         if self.scene.grouping or not bars:
             return 0
         # Bars that are all alike say no more where they are higher.
@@ -131,10 +129,6 @@ class Ranks(PointedScreen, ListScreen):
     def log_wanted(self) -> tuple[int, int | None]:
         """Return how many lines are looked at for the newest one of the selected rank."""
         return (_LOOKED_AT if self.detail or self.spare else 0), None
-
-    def on_chart_mouse_opened(self, event: ChartMouse.Opened) -> None:
-        """Show the chart large."""
-        self.runwatch.show_metric(event.panel.metrics[0])
 
     def move(self, by: int) -> None:
         """Select another rank."""

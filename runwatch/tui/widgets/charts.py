@@ -237,7 +237,7 @@ class ChartPanel(ChartMouse):
                 if item.metric.startswith("val/")
             ]
             known = max(counts, default=0)
-            if known > count and (scene.window is not None or scene.right is not None):
+            if known > count and scene.is_part:
                 return f"many {name}s"
             count = max(count, known)
         return f"{count:,} {name}s"

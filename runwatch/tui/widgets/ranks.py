@@ -151,17 +151,24 @@ class RankDetail(Panel):
     closes = True
     """Whether it was asked for, and not only shown because there is room."""
 
+    def needed(self, width: int) -> int:
+        """Return how many rows show all of it at this outer width, with the frame."""
+        return 2 + len(self._words(width - 2))
+
     def content(self, width: int, height: int) -> Content:
         """Return it as far as it fits."""
+        row = self.row
+        title: Row = [("rank", "title")]
+        if row is not None:
+            title.append((f" {row.rank if row.rank < NODE else ranks.name(row)}", "value"))
+        closes = f"{self.scene.key('back')} closes" if self.closes else ""
+        return Content(title, self._words(width), [(closes, "dim")] if closes else [])
+
+    def _words(self, width: int) -> list[Row]:
         run, row = self.scene.run, self.row
         if run is None or row is None:
-            return Content([("rank", "title")])
+            return []
         processes = run.machine.processes if run.machine else ()
         process = next((p for p in processes if row.place and p.pid == row.place.pid), None)
         line = next((text for _, text in reversed(run.log) if rank_of(text) == row.rank), "")
-        words = rank_table.words(row, run.ranks, width, process, line, self.scene.glyphs)
-        return Content(
-            [("rank", "title"), (f" {row.rank if row.rank < NODE else ranks.name(row)}", "value")],
-            words,
-            [("esc closes", "dim")] if self.closes else [],
-        )
+        return rank_table.words(row, run.ranks, width, process, line, self.scene.glyphs)

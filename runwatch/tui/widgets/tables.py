@@ -104,9 +104,10 @@ class Stats(Rows):
             rows.append([(f" {name} ", ""), (value, role), (f" {line}", "smooth")])
             if spaced:
                 rows.append([])
-        if said and height - len(rows) > 1:
-            rows += [[]] if names and not spaced and len(rows) + 2 + len(said) <= height else []
-            rows += [[(" summary", "dim")]] if names else []
+        if said and height > len(rows):
+            left = height - len(rows) - len(said)  # where lines would be lost, there is no heading
+            rows += [[]] if names and not spaced and left >= 2 else []
+            rows += [[(" summary", "dim")]] if names and left >= 1 else []
             for row, about in said[: height - len(rows)]:
                 self.targets += _leading(self, about, len(rows), 0, width)
                 rows.append([(" ", ""), *row])
@@ -327,5 +328,5 @@ class Checkpoints(Panel):
     def content(self, width: int, height: int) -> Content:
         """Return them with the newest first."""
         lines = _saves(self.scene, width, height)
-        more: Row = [("6", "key"), (" all", "dim")] if lines else []
+        more: Row = [(self.scene.key(actions.CHECKPOINTS), "key"), (" all", "dim")] if lines else []
         return Content([("checkpoints", "title")], lines, more)
