@@ -60,7 +60,7 @@ def command(
     names = tuple(dict.fromkeys(hosts)) or (HERE,)
     lines = headless or plain or as_json
     if web or port is not None:
-        from runwatch.cli.commands.web import serve
+        from runwatch.cli.web import serve
 
         if lines or not web:
             raise UsageError("--web shows the screen, --port is for --web")

@@ -95,7 +95,7 @@ def command(
     if web:
         if lines or "-" in paths:
             raise UsageError("--web shows the screen", "", "leave out --headless, --plain, --json and -")
-        from runwatch.cli.commands.web import serve
+        from runwatch.cli.web import serve
 
         flags = [name for name, on in (("--wait", wait), ("--poll", poll), ("--ascii", ascii_only)) if on]
         named = {
