@@ -90,6 +90,13 @@ def find(
     return None if source is None else source.path
 
 
+def user_directory() -> Path:
+    """Return the user's own configuration directory."""
+    import platformdirs
+
+    return platformdirs.user_config_path("runwatch")
+
+
 def is_judged(path: Path, explicit: Path | None = None, environ: Mapping[str, str] = os.environ) -> bool:
     """Return whether a path that `find` returned is read only while no one else can write it."""
     return path == Path(FILE_NAME) and explicit is None and not environ.get(PATH_VARIABLE)
@@ -142,9 +149,7 @@ def _locate(explicit: str | Path | None, environ: Mapping[str, str], report: Rep
             return _opened(here, judged=True)
         except _Distrusted as error:
             report(str(error))
-    import platformdirs
-
-    own = platformdirs.user_config_path("runwatch") / FILE_NAME
+    own = user_directory() / FILE_NAME
     return _opened(own) if own.is_file() else None
 
 
