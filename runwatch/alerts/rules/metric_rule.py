@@ -58,15 +58,20 @@ class SeriesRule(RunRule):
     def judge_each(self, series: Mapping[str, Samples], block: Block) -> list[Finding]:
         """Judge these metrics of a block; findings about different ones are put in stream order."""
         found: list[tuple[float, Finding]] = []
+        cuts = self.cuts(block)
         for metric in sorted({*series, *self._segments}):
             if not is_among_first(metric, self._segments, self.most):
                 continue
             segments = self._segments.setdefault(metric, Segments())
-            for restarted, piece in segments.split(series.get(metric), block.restarts):
+            for restarted, piece in segments.split(series.get(metric), cuts):
                 if restarted:
                     found += [(float(piece.offset[0]), finding) for finding in self.restart(metric, piece)]
                 found += self.walk(metric, piece)
         return in_stream_order(found)
+
+    def cuts(self, block: Block) -> Sequence[int]:
+        """Return the offsets in a block at which all of them begin again."""
+        return block.restarts
 
     def restart(self, metric: str, rows: Samples) -> Sequence[Finding]:
         """Begin again with a metric: these are the first rows of a restarted run."""
