@@ -91,7 +91,7 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
 
     def warm(measure: str) -> Callable[[RankRow], str]:
         judge = ranks.heats(peers, measure)
-        return lambda row: ranks.plain(judge(ranks.level(row, measure, top)))
+        return lambda row: ranks.text_role(judge(ranks.level(row, measure, top)))
 
     def deviation(row: RankRow) -> str:
         apart = _apart(row, usual)
@@ -115,7 +115,7 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
         _Column("GPU memory", 13, 8, _placed(_memory)),
         _Column(
             "temp", 5, 7, _placed(lambda place: _known(_degrees, place.temperature)),
-            _placed(lambda place: ranks.plain(heat.temperature(place.temperature))),
+            _placed(lambda place: ranks.text_role(heat.temperature(place.temperature))),
         ),
         _Column("power", 7, 9, _placed(lambda place: _known(numbers.watts, place.power))),
     ]  # fmt: skip
@@ -168,7 +168,7 @@ def words(
     known = [("progress", _progress(row, others), "")]
     if row.step_time is not None:
         slow = ranks.heats(others, "step time")(row.step_time)
-        known.append(("pace", _pace(row, others), ranks.plain(slow)))
+        known.append(("pace", _pace(row, others), ranks.text_role(slow)))
     if loss := ranks.loss(row):
         known.append(("loss", loss, "crit" if row.loss_text else ""))
     known.append(("last seen", _seen(row) or "not since the log is watched", ""))
