@@ -114,7 +114,7 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
         _Column(busy, 5, 4, _placed(_busy), warm("gpu")),
         _Column("GPU memory", 13, 8, _placed(_memory)),
         _Column(
-            "temp", 5, 7, _placed(lambda place: _known(_degrees, place.temperature)),
+            "temp", 5, 7, _placed(lambda place: _known(numbers.celsius, place.temperature)),
             _placed(lambda place: ranks.text_role(heat.temperature(place.temperature))),
         ),
         _Column("power", 7, 9, _placed(lambda place: _known(numbers.watts, place.power))),
@@ -230,7 +230,7 @@ def _gpu(place: RankPlace) -> str:
     )
     parts += [f"memory {text}"] if (text := _memory(place)) else []
     parts += [numbers.watts(place.power)] if place.power is not None else []
-    parts += [_degrees(place.temperature)] if place.temperature is not None else []
+    parts += [numbers.celsius(place.temperature)] if place.temperature is not None else []
     return ", ".join(parts) or "nothing measured"
 
 
@@ -270,7 +270,3 @@ def _known(write: Callable[[float], str], x: float | None) -> str:
 
 def _whole(x: float) -> str:
     return numbers.percent(x, 0)
-
-
-def _degrees(x: float) -> str:
-    return f"{numbers.si(x)}C"
