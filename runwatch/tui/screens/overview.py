@@ -42,7 +42,7 @@ _FOR_LOG = 22
 """Rows from which there is a log below the ranks: curves say more."""
 _SAVES = 3
 """Checkpoints that have rows of their own."""
-_TELLING = 3
+_WORTH_A_CARD = 3
 """Lines of the summary that are worth the place of a chart."""
 
 
@@ -111,7 +111,7 @@ class Overview(ChartScreen):
         runs = wide and self.query_one(Summary).worth()
         summary, stats = self.query_one(SummaryCard), self.query_one(Stats)
         summary.said = stats.said = frozenset(dict(outcome.facts(run)) if run and ending else ())
-        says = len(summary.lines) >= _TELLING and tall and not narrow and not runs
+        says = len(summary.lines) >= _WORTH_A_CARD and tall and not narrow and not runs
         card_width = self._card_width() if says else 0
         fitting = min(_MINOR, (width - card_width) // _CHART)
         minor = wanted[_MAIN:][:fitting] if tall and not narrow else []
