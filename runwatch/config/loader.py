@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from runwatch.config.formats import meanings
+from runwatch.config.formats import use_names
 from runwatch.config.reader import parsed, web_address
 from runwatch.config.sections import Config, contents
 from runwatch.core.errors import ConfigError
@@ -77,10 +77,8 @@ def load_to_read(explicit: str | Path | None, asked: str | None = None) -> tuple
 
     Raises ConfigError.
     """
-    from runwatch.parsers.lexicon.names import use
-
     config = load(explicit)
-    use(meanings(config.names))
+    use_names(config.names)
     return config, format_name(asked, config)
 
 
