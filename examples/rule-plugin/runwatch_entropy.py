@@ -46,8 +46,10 @@ class EntropyCollapse(RunRule):
 
     def _finding(self, collapsed: bool, now: float, where: Place):
         self._firing = collapsed
+        if not collapsed:
+            return self.clear(where, "policy/entropy")
         return self.say(
-            Verdict.FIRING if collapsed else Verdict.CLEAR,
+            Verdict.FIRING,
             Severity.WARNING,
             f"the entropy fell to {now:.3g} at {where}, from {self._first:.3g}",
             where,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.core.errors import RunwatchError
 from runwatch.core.text import path as safe_path
+from runwatch.core.text import shell_word
 
 if TYPE_CHECKING:
     from runwatch.watcher.daemon.nearby import Nearby
@@ -37,7 +37,7 @@ def lines(logs: Sequence[Nearby]) -> str:
 
 def _steps(logs: Sequence[Nearby]) -> Iterator[tuple[str, str]]:
     for log in logs[:_NAMED]:
-        path = shlex.quote(safe_path(os.path.relpath(log.path)))
+        path = shell_word(os.path.relpath(log.path))
         yield f"runwatch tail {path}", "watch this run on a live screen"
     if not logs:
         yield "runwatch tail train.log", "watch a log on a live screen"

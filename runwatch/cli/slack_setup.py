@@ -31,12 +31,12 @@ def ask() -> Secret:
     """Return the address: from the environment, from standard input, or from a person. Raises ConfigError."""
     if given := os.environ.get(WEBHOOK_VARIABLE, ""):
         print(f"the address is that of ${WEBHOOK_VARIABLE}")
-        return web_address(given, "$" + WEBHOOK_VARIABLE)
+        return web_address(given, lambda: "$" + WEBHOOK_VARIABLE)
     if not sys.stdin.isatty():
-        return web_address(sys.stdin.readline().strip(), "standard input")
+        return web_address(sys.stdin.readline().strip(), lambda: "standard input")
     print(GUIDE)
     typed = click.prompt("Paste the address (it is not shown)", hide_input=True)
-    return web_address(typed.strip(), "the address")
+    return web_address(typed.strip(), lambda: "the address")
 
 
 def place() -> Path:

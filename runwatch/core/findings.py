@@ -32,7 +32,7 @@ class Verdict(str, Enum):
     FIRING = "firing"
     """Certain."""
     CLEAR = "clear"
-    """The condition is over; a pending incident vanishes, a firing one resolves."""
+    """The condition is over; a pending incident vanishes, a firing one resolves. Its words are not read."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -46,7 +46,6 @@ class Finding(msgspec.Struct, frozen=True):
     rank: int | None = None
     step: int | None = None
     line: int | None = None
-    time: float | None = None
     cause: str = ""
     advice: str = ""
     evidence: dict[str, float | int | str | None] = {}

@@ -146,6 +146,10 @@ class RankRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Name of its node, where ranks of several are shown together."""
 
 
+OPEN = frozenset({"firing", "acknowledged"})
+"""States of an incident that is not over."""
+
+
 class IncidentRow(msgspec.Struct, frozen=True):
     """One incident, as people read it."""
 

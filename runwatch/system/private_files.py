@@ -91,6 +91,20 @@ def is_file(path: Path | str) -> bool:
         return False
 
 
+def identity(place: Path | int) -> tuple[int, int] | None:
+    """Return what no other file has: of the one at a path, or behind a descriptor; None if there is none."""
+    try:
+        found = os.fstat(place) if isinstance(place, int) else os.lstat(place)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def is_at(path: Path, descriptor: int) -> bool:
+    """Return whether an open file is still the one at its path."""
+    return identity(path) == identity(descriptor)
+
+
 def database(path: Path) -> None:
     """Create the file of a database if it is missing, for SQLite to open. Raises OSError as `opened`."""
     os.close(opened(path, os.O_RDWR))

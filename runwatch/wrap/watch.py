@@ -191,12 +191,10 @@ class Watch:
 
 def has_channel(config: str | None) -> bool:
     """Whether findings are sent anywhere."""
-    from pathlib import Path
-
     from runwatch.config.loader import load
 
     try:
-        return bool(load(Path(config) if config else None, report=lambda line: None).everyone())
+        return bool(load(config, report=lambda line: None).everyone())
     except (RunwatchError, OSError):  # the engine says what is wrong with it
         return False
 

@@ -62,8 +62,8 @@ def test_a_whole_one_after_it_makes_it_a_warning_and_its_deletion_ends_it():
     assert reported(rule.tick(at(110, [saved(100, State.DAMAGED)]))) == [("firing", "critical")]
     assert rule.tick(at(120, [saved(100, State.DAMAGED)])) == []
     then = rule.tick(at(210, [saved(100, State.DAMAGED), saved(200)]))
-    assert reported(then) == [("clear", "critical"), ("firing", "warning")]
-    assert reported(rule.tick(at(220, [saved(200)]))) == [("clear", "warning")]
+    assert reported(then) == [("clear", "info"), ("firing", "warning")]
+    assert reported(rule.tick(at(220, [saved(200)]))) == [("clear", "info")]
 
 
 def test_what_is_being_written_is_not_broken():
@@ -107,7 +107,7 @@ def test_a_new_size_is_usual_after_a_while():
     for step in range(400, 1000, 100):
         known.append(saved(step, bytes=600))
         verdicts += reported(rule.tick(at(step + 5, known)))
-    assert verdicts == [("firing", "warning"), ("clear", "warning")]
+    assert verdicts == [("firing", "warning"), ("clear", "info")]
 
 
 def test_sizes_that_vary_and_other_layouts_are_not_compared():
@@ -149,7 +149,7 @@ def test_without_an_end_the_next_few_must_fit_and_room_ends_it():
     assert reported(rule.tick(at(410, every(400), free=1000))) == [("firing", "warning")]
     assert reported(rule.tick(at(510, every(500), free=0))) == [("firing", "critical")]
     assert rule.tick(at(515, every(500), free=2000)) == []
-    assert reported(rule.tick(at(520, every(500), free=3000))) == [("clear", "critical")]
+    assert reported(rule.tick(at(520, every(500), free=3000))) == [("clear", "info")]
 
 
 def test_the_estimated_time_counts_where_steps_are_of_another_kind():
@@ -181,7 +181,7 @@ def test_a_directory_without_a_new_one_is_overdue_and_a_new_one_ends_it():
         for found in rule.tick(at(step, known)):
             severities[step] = found.severity.value
     assert severities == {700: "warning", 900: "critical"}
-    assert reported(rule.tick(at(1000, [*known, saved(1000)]))) == [("clear", "critical")]
+    assert reported(rule.tick(at(1000, [*known, saved(1000)]))) == [("clear", "info")]
     assert rule.tick(at(1010, [*known, saved(1000)])) == []
 
 
@@ -250,4 +250,4 @@ def test_a_directory_ends_what_the_log_began():
     rule = CheckpointOverdue()
     assert reported(log.judge(rule, end=False)) == [("firing", "warning"), ("firing", "critical")]
     assert rule.tick(at(1000, every(500))) == []
-    assert reported(rule.tick(at(1000, every(1000)))) == [("clear", "critical")]
+    assert reported(rule.tick(at(1000, every(1000)))) == [("clear", "info")]

@@ -80,7 +80,7 @@ def test_a_title_begins_with_the_cause(wrapper):
 def test_a_handled_exception_clears_after_three_rows():
     rule = Crash()
     found = list(rule.observe(rows(0, 100, events=[event("traceback", 5050)])))
-    assert brief(found) == [("pending", "critical"), ("clear", "critical")]
+    assert brief(found) == [("pending", "critical"), ("clear", "info")]
     assert found[1].step == 53
     assert rule.tick(quiet(0, live=False)) == []
 
@@ -130,7 +130,7 @@ def test_rows_that_are_read_late_do_not_clear_it():
     assert list(rule.observe(rows(0, 25))) == []  # a learnt format is believed late: they stand before it
     (found,) = rule.tick(quiet(30))
     assert (found.verdict.value, found.step) == ("firing", 24)
-    assert brief(rule.observe(rows(26, 30))) == [("clear", "critical")]
+    assert brief(rule.observe(rows(26, 30))) == [("clear", "info")]
 
 
 def test_two_rows_of_another_pace_do_not_clear_it():
@@ -153,12 +153,12 @@ def test_a_relaunch_makes_it_certain_and_over(resumed):
     rule = Crash()
     events = [event("traceback", 5050)] + ([event("resume", 5060)] if resumed else [])
     found = list(rule.observe(rows(0, 100, events=events, restarts=[] if resumed else [5100])))
-    assert brief(found) == [("pending", "critical"), ("firing", "critical"), ("clear", "critical")]
+    assert brief(found) == [("pending", "critical"), ("firing", "critical"), ("clear", "info")]
     assert found[2].step == 51
     rule = Crash()
     rule.observe(only(*events))
     rule.tick(quiet(6))
-    assert brief(rule.observe(rows(51, 60, restarts=[] if resumed else [5100]))) == [("clear", "critical")]
+    assert brief(rule.observe(rows(51, 60, restarts=[] if resumed else [5100]))) == [("clear", "info")]
 
 
 def test_an_error_after_the_finish_line_is_no_crash():
@@ -341,7 +341,7 @@ def test_the_first_root_wins_over_later_ones_and_cascades():
     assert found.title == "crashed on rank 3: torch.OutOfMemoryError: CUDA out of memory."
     assert found.cause == "a GPU ran out of memory"
     assert found.evidence["events"] == 5
-    assert "elastic" in found.evidence["beside"]
+    assert "elastic" in found.evidence["also_reported"]
 
 
 def test_the_kernels_word_outranks_the_programs():

@@ -15,6 +15,7 @@ from runwatch.alerts.rules import CATALOGUE
 from runwatch.alerts.rules.base import RankRule
 from runwatch.alerts.rules.machine.gpu_fault import GpuFault
 from runwatch.core.block import Status
+from runwatch.core.findings import Verdict
 from runwatch.core.sample import MachineEvent
 
 from .made_faults import KINDS
@@ -39,7 +40,8 @@ def lines(name, found):
         where = f"step {each.step} line {each.line}" + (f" rank {each.rank}" if each.rank is not None else "")
         evidence = " ".join(f"{key}={shown(value)}" for key, value in each.evidence.items())
         words = " | ".join(filter(None, (each.title, each.cause, evidence)))
-        yield f"{name}: {each.verdict.value} {each.severity.value} {where} {each.metric or ''}: {words}\n"
+        what = "clear" if each.verdict is Verdict.CLEAR else f"{each.verdict.value} {each.severity.value}"
+        yield f"{name}: {what} {where} {each.metric or ''}: {words}\n"
 
 
 def compare(name, found):

@@ -34,7 +34,7 @@ def test_silence_is_pending_at_half_and_fires_at_the_timeout():
     assert found.title == "no progress while training, since step 99"
     assert found.step == 99
     assert rule.tick(quiet(400)) == []
-    assert brief(rule.observe(rows(101, 102, seconds=1.0))) == [("clear", "critical")]
+    assert brief(rule.observe(rows(101, 102, seconds=1.0))) == [("clear", "info")]
     assert list(rule.observe(rows(102, 103, seconds=1.0))) == []
 
 
@@ -203,7 +203,7 @@ def test_a_stopped_process_needs_no_long_silence():
     assert brief([found]) == [("firing", "critical")]
     assert found.title == "stopped by a signal while training, since step 99"
     assert "SIGSTOP" in found.cause
-    assert brief(rule.tick(quiet(40, machine=seen("running")))) == [("clear", "critical")]
+    assert brief(rule.tick(quiet(40, machine=seen("running")))) == [("clear", "info")]
 
 
 def test_a_process_that_is_stopped_for_a_moment_again_and_again_is_none():

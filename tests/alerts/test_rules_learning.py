@@ -35,7 +35,7 @@ def test_a_loss_of_exactly_zero_is_masked_nan():
     log.columns[LOSS][1000:1100] = 0.0
     log.columns[GRAD][1000:1100] = np.nan
     found = log.judge(MaskedNan())
-    assert brief(found) == [("firing", "critical", 1000), ("clear", "critical", 1102)]
+    assert brief(found) == [("firing", "critical", 1000), ("clear", "info", 1102)]
     assert "is exactly 0 since step 1,000" in found[0].title
     assert "NaN losses are printed as 0" in found[0].cause
 
@@ -63,7 +63,7 @@ def test_gradients_that_die_long_after_the_loss_are_found_in_any_pieces(cuts):
     log.columns[LOSS][1000:1100] = 0.0
     log.columns[GRAD][1040:1100] = 0.0
     whole = log.judge(MaskedNan())
-    assert brief(whole) == [("firing", "critical", 1000), ("clear", "critical", 1102)]
+    assert brief(whole) == [("firing", "critical", 1000), ("clear", "info", 1102)]
     assert log.judge(MaskedNan(), cuts) == whole
 
 
@@ -93,7 +93,7 @@ def test_a_loss_that_is_frozen_where_all_outputs_are_as_likely_is_a_warning(valu
     log.columns[LOSS] = np.round(log.columns[LOSS], 4)
     log.columns[LOSS][1000:1200] = value
     found = log.judge(MaskedNan())
-    assert [(f.verdict.value, f.severity.value) for f in found] == [("firing", severity), ("clear", severity)]
+    assert [(f.verdict.value, f.severity.value) for f in found] == [("firing", severity), ("clear", "info")]
     assert ("guessing" in found[0].cause) == (severity == "warning")
 
 
@@ -132,7 +132,7 @@ def test_a_rate_of_zero_is_critical_and_a_decay_to_zero_is_not():
     log = healthy()
     log.columns[LR][1000:1200] = 0.0
     found = log.judge(LrAnomaly())
-    assert brief(found) == [("firing", "critical", 1000), ("clear", "critical", 1200)]
+    assert brief(found) == [("firing", "critical", 1000), ("clear", "info", 1200)]
     log.columns[LR] = np.round(6e-6 * np.maximum(0, 1 - STEPS / 2500), 6)
     assert log.judge(LrAnomaly()) == []
 

@@ -421,7 +421,7 @@ def saves(*titles):
 def test_saves_that_fail_are_reported_until_one_goes_well():
     skipped = (FAILED, "checkpoint save skipped (RuntimeError: enforce fail)")
     found, _ = saves(skipped, skipped, skipped, ("checkpoint", "saved"))
-    assert [entry[:2] for entry in found] == [("firing", "warning")] * 3 + [("clear", "warning")]
+    assert [entry[:2] for entry in found] == [("firing", "warning")] * 3 + [("clear", "info")]
 
 
 @pytest.mark.parametrize(("rows", "fails", "ends"), [(9, None, True), (5, None, False), (9, 4, False)])

@@ -37,7 +37,7 @@ def log(values, times=None, **more):
 def test_it_fires_beyond_the_limit_and_ends_when_that_is_over():
     values = [1.0] * 5 + [0.01] * 4 + [1.0] * 20
     found = log(values).judge(rule(below=0.1, severity=Severity.CRITICAL, message="The policy collapsed."))
-    assert brief(found) == [("firing", "critical", 5), ("clear", "critical", 9 + CALM - 1)]
+    assert brief(found) == [("firing", "critical", 5), ("clear", "info", 9 + CALM - 1)]
     assert found[0].title == "The policy collapsed: reward/mean is 0.01, below 0.1"
     assert found[0].evidence == {"value": 0.01, "limit": 0.1}
     assert found[0].metric == REWARD

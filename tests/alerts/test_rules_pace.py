@@ -267,7 +267,8 @@ def test_a_loss_that_is_finite_again_where_its_rank_printed_no_line_is_reported(
             part = Samples(row * 100, row + 1, row, np.array([value]))
             found += rule.observe(Block({LOSS: part}, Samples(row * 100, row + 1, row, row), rank=rank))
     found += rule.tick(END)
-    assert [(f.verdict.value, f.evidence["failed_rank"]) for f in found] == [("firing", 3), ("clear", 3)]
+    assert brief(found) == [("firing", "critical", 50), ("clear", "info", 55)]
+    assert found[0].evidence["failed_rank"] == 3
 
 
 def received(rank, at):
@@ -310,7 +311,7 @@ def test_a_storm_of_retries_is_a_warning_and_a_few_are_not():
     assert log.judge(Retries()) == []
     log.events = events("retry", range(1000, 1020, 2))
     found = log.judge(Retries())
-    assert brief(found) == [("firing", "warning", None), ("clear", "warning", 1068)]
+    assert brief(found) == [("firing", "warning", None), ("clear", "info", 1068)]
 
 
 def counted(rows):
@@ -343,8 +344,7 @@ def test_a_second_slowdown_is_dated_to_where_it_began_and_ends_by_itself():
     (second,) = [step for severity, step in fired(found) if severity == "warning"]
     assert second == pytest.approx(2000, abs=16)
     worse, clear = [f for f in found if f.verdict is Verdict.CLEAR]
-    assert (worse.title, worse.severity.value) == ("steps are slower still", "info")
-    assert (clear.title, clear.step) == ("the worst of the slowdown is over", pytest.approx(2330, abs=40))
+    assert (worse.step, clear.step) == (pytest.approx(2000, abs=50), pytest.approx(2330, abs=40))
     assert fired(found)[-1] == fired(found)[0]  # what is left of it
     assert log.judge(StepTime(), range(0, 3000, 7)) == found
 
@@ -456,7 +456,7 @@ def test_a_deadline_that_will_be_missed():
     assert late(10.0, 12_000.0) == []
     assert late(400.0, 12_000.0) == [("firing", "warning", None)]
     assert late(7_000.0, 5_000.0) == [("firing", "critical", None)]
-    assert late(7_010.0, 2_000.0) == [("clear", "critical", None)]
+    assert late(7_010.0, 2_000.0) == [("clear", "info", None)]
 
 
 def test_an_estimate_that_gets_better_is_not_believed():

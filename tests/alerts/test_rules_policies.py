@@ -333,7 +333,7 @@ def test_steps_that_are_skipped_are_reported_by_their_part_after_the_search(each
     assert [(f.verdict.value, f.severity.value) for f in found] == [
         ("firing", "warning"),
         ("firing", "critical"),
-        ("clear", "critical"),
+        ("clear", "info"),
     ]
     assert 3000 <= found[0].step <= 3300
 

@@ -13,7 +13,7 @@ from runwatch.core.block import Reference, Status
 
 from .columns import Log, brief
 
-FIRES, CLEARS = [("firing", "warning")], [("clear", "warning")]
+FIRES, CLEARS = [("firing", "warning")], [("clear", "info")]
 
 
 def seen(rule, ratios, rows=500, theirs=1.0, begin=0, **fields):

@@ -35,7 +35,7 @@ def brief(found):
 
 def test_a_restart_from_an_old_checkpoint_is_reported_until_the_lost_steps_are_done_again():
     found = restarted(960, 401).judge(LostWork())
-    assert brief(found) == [("firing", "warning", 401), ("clear", "warning", 960)]
+    assert brief(found) == [("firing", "warning", 401), ("clear", "info", 960)]
     assert found[0].title == (
         "training continued from step 401, though checkpoint 800 was saved: 558 steps are done again"
     )
@@ -94,7 +94,7 @@ FAILED = ("launch", "traceback")
         ((*FAILED, *FAILED, *FAILED, *FAILED, "launch"), [("firing", "warning", 7)]),
         (
             (*FAILED, *FAILED, *FAILED, "launch", "step"),
-            [("firing", "warning", 7), ("clear", "warning", 8)],
+            [("firing", "warning", 7), ("clear", "info", 8)],
         ),
         ((*FAILED, *FAILED, "launch", "step", *FAILED, "launch"), []),  # one of them trained
         ((*FAILED, *FAILED, "launch", "launch", *FAILED, "launch"), [("firing", "warning", 9)]),

@@ -44,16 +44,15 @@ def watch(pauses, live=True, rule=None, held=False):
 
 def test_saves_that_get_slow_are_reported_and_end():
     found = watch([90, 10, 11, 9, 100, 110, 120, 10])
-    assert brief(found) == [("firing", "warning", 120), ("clear", "warning", 160)]
+    assert brief(found) == [("firing", "warning", 120), ("clear", "info", 160)]
     assert found[0].title == "training waited 1m 50s for the last checkpoint, usually 11 s"
 
 
 def test_a_save_may_arrive_between_two_rows_of_one_block():
     found = watch([90, 10, 11, 9, 100, 110, 120, 10], held=True)
-    assert [(f.verdict.value, f.title) for f in found] == [
-        ("firing", "training waited 1m 50s for the last checkpoint, usually 11 s"),
-        ("clear", "training waited 10 s for the last checkpoint, usually 11 s"),
-    ]
+    fired, clear = found
+    assert fired.title == "training waited 1m 50s for the last checkpoint, usually 11 s"
+    assert (clear.verdict.value, clear.evidence["pause_seconds"]) == ("clear", pytest.approx(10))
 
 
 def test_among_many_rows_that_arrive_at_once_no_pause_is_seen():
@@ -85,10 +84,9 @@ def test_saves_among_many_rows_that_arrive_at_once_show_what_is_usual():
         clock += float(high - low) + pause
         said = [event for event in events if low * 100 - 100 <= event.offset < high * 100 - 100]
         found += one.observe(replace(log.block(low, high), events=said, live=True, arrival=clock))
-    assert [(f.verdict.value, f.title) for f in found] == [
-        ("firing", "training waited 1m 20s for the last checkpoint, usually 2.00 s"),
-        ("clear", "training waited 2.00 s for the last checkpoint, usually 2.00 s"),
-    ]
+    fired, clear = found
+    assert fired.title == "training waited 1m 20s for the last checkpoint, usually 2.00 s"
+    assert (clear.verdict.value, clear.evidence["pause_seconds"]) == ("clear", pytest.approx(2))
 
 
 @pytest.mark.parametrize(
@@ -151,7 +149,7 @@ def test_files_that_are_written_show_a_save_that_the_log_does_not():
     (found,) = rule.tick(waiting(200, phase="training", checkpoints=writing(5)))
     assert brief([found]) == [("firing", "warning", 179)]
     (end,) = rule.observe(Log(train__loss=np.ones(200)).block(190, 191))
-    assert (end.verdict.value, end.title) == ("clear", "training moves again")
+    assert end.verdict.value == "clear"
 
 
 def test_what_follows_the_last_save_of_a_run_is_no_stall():

@@ -109,7 +109,7 @@ def test_losses_that_are_not_above_their_start(loss):
 def test_a_loss_that_falls_below_its_start_ends_it_permanently():
     loss = np.concatenate([hot(4.3, 19, 100), 3 * noise(100), 19 * noise(100)])
     found = Log(train__loss=loss).judge(AboveStart())
-    assert brief(found)[-1][:2] == ("clear", "critical")
+    assert brief(found)[-1][:2] == ("clear", "info")
     assert found[-1].step == 111
 
 

@@ -103,7 +103,7 @@ def test_a_score_that_stays_next_to_nothing_is_a_note_and_then_a_warning():
     assert found[1].title == "val miou has stayed at 0.0025 in 16 evaluations"
     assert log.judge(ScoreFloor(), range(40)) == found
     low[20:] = 0.2
-    assert brief(scored(low).judge(ScoreFloor()))[-1][:2] == ("clear", "warning")
+    assert brief(scored(low).judge(ScoreFloor()))[-1][:2] == ("clear", "info")
     rows = scored(np.full(2000, 0.01), "acc")
     assert fired(rows.judge(ScoreFloor())) == [("info", 511), ("warning", 1023)]
 
@@ -187,7 +187,7 @@ def test_an_accuracy_of_guessing_is_found_though_it_moves(level, classes):
 
 def test_an_accuracy_of_guessing_ends_when_it_rises_and_is_a_note_where_the_loss_falls():
     risen = np.where(np.arange(64) < 40, 0.5 + 0.005 * NOISE, 0.7)
-    assert brief(scored(risen, "val/acc").judge(ScoreFloor()))[-1] == ("clear", "warning", 48)
+    assert brief(scored(risen, "val/acc").judge(ScoreFloor()))[-1] == ("clear", "info", 48)
     falls = scored(0.5 + 0.005 * NOISE, "val/acc", loss=np.geomspace(3, 0.1, 64))
     assert fired(falls.judge(ScoreFloor())) == [("info", 7)]
 

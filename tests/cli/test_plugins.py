@@ -199,3 +199,21 @@ def test_a_watched_log_tells_it_too(place):
     log.write_text("step 1/9 (1.00%) | loss: 2.5\n")
     with Follower(log, env={"PYTHONPATH": f"{place}:{Path(__file__).parents[2]}"}) as tail:
         tail.says("format plugin aaa of some-plugins is left out: OSError: no licence")
+
+
+def test_what_fails_is_said_once_by_every_command_that_reads(place):
+    install(place, "broken", {"broken": "broken:FORMAT"}, {"broken.py": "1 / 0\n"})
+    for name in ("a.log", "b.log"):
+        (place.parent / name).write_text("".join(f"step {n} loss {2 + n % 3}.5\n" for n in range(60)))
+    for command in (("export",), ("compare",)):
+        done = run(place, *command, "a.log", "b.log")
+        assert (done.returncode, done.stderr.count("left out")) == (0, 1), done.stderr
+
+
+def test_json_is_safe_for_a_terminal(place):
+    module = GOOD.replace("'Good'", "'Go\\u009bod'")
+    install(place, "good", {"good": "good:FORMAT"}, {"good.py": module})
+    done = run(place, "formats", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "\u009b" not in done.stdout
+    assert "Go\u009bod" in [row["title"] for row in json.loads(done.stdout)["formats"]]

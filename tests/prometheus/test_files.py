@@ -62,3 +62,10 @@ def test_targets_are_expanded_and_checked(tmp_path):
         done = called("prometheus", "targets", *bad, cwd=tmp_path)
         assert done.returncode == 2, bad
         assert done.stderr.count("runwatch: ") == 1
+
+
+def test_a_scrape_job_may_have_a_namespace_as_the_operator_gives_it():
+    done = called("prometheus", "rules", "--job", "monitoring/runwatch")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "monitoring/runwatch" in done.stdout
+    assert called("prometheus", "rules", "--job", 'x"').returncode == 2

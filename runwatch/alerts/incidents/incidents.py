@@ -116,7 +116,7 @@ class IncidentBook:
             if incident is None:
                 return None
             incident.row = msgspec.structs.replace(
-                incident.row, evidence={**incident.row.evidence, **finding.evidence}
+                incident.row, evidence=_evidence(incident.row, finding, moved=False)
             )
             return self._clear(finding.scope, incident, over, live=live)
         firing = finding.verdict is Verdict.FIRING
@@ -312,8 +312,14 @@ class IncidentBook:
             advice=finding.advice or row.advice,
             step=finding.step if moved else row.step,
             line=finding.line if moved else row.line,
-            evidence={**row.evidence, **finding.evidence},
+            evidence=_evidence(row, finding, moved=moved),
         )
+
+
+def _evidence(row: IncidentRow, finding: Finding, *, moved: bool) -> dict[str, float | int | str | None]:
+    """Return the evidence of `row` with that of a newer finding; the file is that of the line it keeps."""
+    newer = {name: x for name, x in finding.evidence.items() if moved or name != "source"}
+    return {**row.evidence, **newer}
 
 
 def _leading(row: IncidentRow, beneath: Sequence[IncidentRow]) -> IncidentRow:

@@ -116,11 +116,14 @@ class RunRule:
             verdict=verdict,
             severity=severity,
             title=title,
-            rank=self.rank,
             step=where.step,
             line=where.line,
-            **details,
+            **{"rank": self.rank, **details},
         )
+
+    def clear(self, where: Place, metric: str | None = None, **details: Any) -> Finding:
+        """Return the finding that ends an incident: its place and evidence are read, and no words."""
+        return self.say(Verdict.CLEAR, Severity.INFO, "", where, metric=metric, **details)
 
 
 @dataclass

@@ -150,15 +150,14 @@ class Own(RunRule):
             return ()
         if not (status.now - since.clock >= self.for_seconds and self._steps >= self.for_steps):
             return ()
-        return [self._say(*self._last, time=status.now)]
+        return [self._say(*self._last)]
 
     def _look_for(self, block: Block) -> Sequence[Finding]:
         """Note what there is instead of the metric, until it comes."""
         if self.metric in block.samples:
             self._misses = -1
             self._others.clear()
-            end = "the metric is there"
-            return [self.say(Verdict.CLEAR, Severity.INFO, end, NOWHERE)] if self._missed else ()
+            return [self.clear(NOWHERE)] if self._missed else ()
         if not self._missed:
             self._misses += len(block.progress) if block.progress is not None else 0
             self._others.update(list(block.samples)[: _MOST - len(self._others)])
@@ -230,25 +229,19 @@ class Own(RunRule):
             at = int(turns[number])
             yield self._say(place(rows, at), float(value[at]))
 
-    def _say(self, where: Place, value: float, time: float | None = None) -> Finding:
+    def _say(self, where: Place, value: float) -> Finding:
         """Return the finding that turns its state."""
         self._firing = not self._firing
+        limit, word = (self.above, "above") if not value < self.below else (self.below, "below")
+        evidence = {"value": value, "limit": limit}
+        if not self._firing:
+            return self.clear(where, self.metric, evidence=evidence)
         what = label(self.metric)
         if self.window > 1:
             what = f"{self.aggregate.value} {what} of {self.window}"
-        limit, word = (self.above, "above") if not value < self.below else (self.below, "below")
         said = f"{what} is {value:.4g}, {word} {limit:g}"
-        if not self._firing:
-            said = f"{what} is {value:.4g} again"
-        return self.say(
-            Verdict.FIRING if self._firing else Verdict.CLEAR,
-            self.severity,
-            f"{self.message}: {said}" if self.message else said,
-            where,
-            metric=self.metric,
-            time=time,
-            evidence={"value": value, "limit": limit},
-        )
+        title = f"{self.message}: {said}" if self.message else said
+        return self.say(Verdict.FIRING, self.severity, title, where, metric=self.metric, evidence=evidence)
 
 
 def make(name: str, given: OwnRule) -> type[Own]:

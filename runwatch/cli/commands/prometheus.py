@@ -6,6 +6,7 @@ import re
 
 import click
 
+from runwatch.cli.options import job_option
 from runwatch.core.errors import UsageError
 
 _LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
@@ -26,7 +27,7 @@ def command() -> None:
 
 
 @command.command("rules")
-@click.option("--job", default="runwatch", show_default=True, help="Name of the scrape job of the daemons.")
+@job_option
 def rules(job: str) -> None:
     """Print alerting and recording rules.
 
@@ -37,8 +38,6 @@ def rules(job: str) -> None:
     """
     from runwatch.prometheus.rules import render
 
-    if not re.fullmatch(r"[\w.:-]+", job):
-        raise UsageError("not the name of a scrape job", job)
     click.echo(render(job), nl=False)
 
 

@@ -60,4 +60,4 @@ def command(
     found = mentioned(every, options)
     documents = tuple(report(run, rest.now, options, found[run.id]) for run in runs)
     publish(documents, form, output, sources_of(every), ascii_only=ascii_only)
-    return ExitCode.UNREADABLE if any(isinstance(error.__cause__, OSError) for error in rest.missing) else 0
+    return ExitCode.UNREADABLE if rest.unreadable else ExitCode.OK

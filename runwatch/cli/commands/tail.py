@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -102,8 +101,13 @@ def command(
         from runwatch.cli.commands.web import serve
 
         flags = [name for name, on in (("--wait", wait), ("--poll", poll), ("--ascii", ascii_only)) if on]
-        named = {"--format": format_name, "--theme": theme, "--deadline": deadline, "--config": config}
-        named["--record"] = record
+        named = {
+            "--format": format_name,
+            "--theme": theme,
+            "--deadline": deadline,
+            "--config": config,
+            "--record": record,
+        }
         flags += [f"{name}={given}" for name, given in named.items() if given is not None]
         return serve(["tail", *flags, *(f"--pid={pid}" for pid in pids), "--", *paths], port)
     wait = wait or (screen and absent.worth_waiting(paths))
@@ -224,7 +228,7 @@ def _screen(
         # The screen does not wait for the engine, and shows an error if there is nothing to watch.
         if "-" in paths:
             keyboard()
-        chosen = load(Path(config) if config else None)
+        chosen = load(config)
         return show(
             engines[0].socket,
             chosen,

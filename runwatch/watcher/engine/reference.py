@@ -9,15 +9,11 @@ from runwatch.core.block import Reference
 from runwatch.core.metrics import LOSS
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from runwatch.alerts.rules.ruleset import Ruleset
     from runwatch.core.fold.run import Run
-    from runwatch.core.series import Series
+    from runwatch.core.series import Floats, Series
     from runwatch.watcher.engine.watched import WatchedRun
 
-    Floats = NDArray[np.float64]
 
 _STRETCHES = 256
 

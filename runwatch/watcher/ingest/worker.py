@@ -31,6 +31,7 @@ from runwatch.watcher.ingest.feeds import LogSource, Send, source_id
 from runwatch.watcher.ingest.stdin import StdinSource
 from runwatch.watcher.processes.handover import called, taken
 from runwatch.watcher.processes.memory import give_back
+from runwatch.watcher.processes.pipe import Pipe
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.compressed import is_packed
 from runwatch.watcher.sources.member import DIRECTORY, LOG, SCHEME, TENSORBOARD, WANDB, Member
@@ -58,18 +59,6 @@ BATCH = 256
 """Files opened, or reported, between two signs of life."""
 PIPE = 1 << 20
 """Bytes that may wait for the engine, where the system has such pipes: 64 KiB hold no batch of history."""
-
-
-class _Send:
-    """Writes messages to the engine; the pipe's fullness is our brake."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def __call__(self, message: wire.Message) -> None:
-        data = memoryview(wire.encode(message))
-        while data:
-            data = data[os.write(self._descriptor, data) :]
 
 
 class Reader:
@@ -423,7 +412,7 @@ def main() -> None:
         return
     setup = taken(sys.argv[1], wire.Setup)
     _widen(1)
-    send = _Send(os.dup(1))
+    send = Pipe(os.dup(1), wire.encode)
     os.dup2(2, 1)  # a stray print must not break the stream
     try:
         watch(Reader(setup, lambda: send(wire.Beat()), open_file_limit.OpenLogs(limit)), send, setup)

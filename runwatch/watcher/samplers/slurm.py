@@ -1,4 +1,4 @@
-"""The SLURM job a run belongs to: nodes, restarts, and when it will be ended.
+"""The SLURM job a run belongs to, and when it will be ended.
 
 The environment shows the id and often the end; `scontrol` knows the rest where
 it is installed. A limit may be changed while a job runs, so it is asked again.
@@ -17,10 +17,7 @@ from itertools import islice
 from runwatch.core import text
 from runwatch.core.sample import Job
 
-NAMES = frozenset(
-    "SLURM_" + name
-    for name in ("JOB_ID", "JOBID", "JOB_NODELIST", "JOB_END_TIME", "RESTART_COUNT", "JOB_NAME")
-)
+NAMES = frozenset("SLURM_" + name for name in ("JOB_ID", "JOBID", "JOB_END_TIME", "JOB_NAME"))
 """Variables that are looked at."""
 TIMEOUT = 10.0
 """Seconds after which a scheduler that does not answer is left alone."""
@@ -34,13 +31,11 @@ def from_environment(environ: Mapping[str, str], now: float) -> Job | None:
     number = environ.get("SLURM_JOB_ID") or environ.get("SLURM_JOBID") or ""
     if not _ID.fullmatch(number):
         return None
-    end, restarts = environ.get("SLURM_JOB_END_TIME", ""), environ.get("SLURM_RESTART_COUNT", "")
+    end = environ.get("SLURM_JOB_END_TIME", "")
     return Job(
         time=now,
         id=number,
-        nodes=nodes(environ.get("SLURM_JOB_NODELIST", "")),
         deadline=float(end) if end.isdecimal() else None,
-        restarts=int(restarts) if restarts.isdecimal() else 0,
         name=text.plain(environ.get("SLURM_JOB_NAME", ""), 100),
     )
 
@@ -50,7 +45,7 @@ def ask(job: Job, *, timeout: float = TIMEOUT) -> Job:
     output = _run(("scontrol", "show", "job", "-o", job.id), timeout)
     found = parse_scontrol(output, job) if output else None
     if found is None:
-        output = _run(("squeue", "-h", "-j", job.id, "-o", "%T|%e|%N|%j"), timeout)
+        output = _run(("squeue", "-h", "-j", job.id, "-o", "%T|%e|%j"), timeout)
         found = parse_squeue(output, job) if output else None
     return found or job
 
@@ -61,31 +56,26 @@ def parse_scontrol(line: str, job: Job) -> Job | None:
     if "JobState" not in values:
         return None
     limited = values.get("TimeLimit") not in {"UNLIMITED", "INFINITE"}
-    restarts = values.get("Restarts", "")
     return Job(
         time=time.time(),
         id=job.id,
         state=text.plain(values["JobState"], 40),
-        nodes=nodes(values.get("NodeList", "")) or job.nodes,
         deadline=moment(values.get("EndTime", "")) if limited else None,
-        restarts=int(restarts) if restarts.isdecimal() else job.restarts,
         name=text.plain(values.get("JobName", ""), 100) or job.name,
     )
 
 
 def parse_squeue(output: str, job: Job) -> Job | None:
-    """Read `squeue -h -o "%T|%e|%N|%j"`."""
-    words = output.strip().split("\n", 1)[0].split("|", 3)
-    if len(words) != 4 or not words[0]:
+    """Read `squeue -h -o "%T|%e|%j"`."""
+    words = output.strip().split("\n", 1)[0].split("|", 2)
+    if len(words) != 3 or not words[0]:
         return None
     return Job(
         time=time.time(),
         id=job.id,
         state=text.plain(words[0], 40),
-        nodes=nodes(words[2]) or job.nodes,
         deadline=moment(words[1]) or job.deadline,
-        restarts=job.restarts,
-        name=text.plain(words[3], 100) or job.name,
+        name=text.plain(words[2], 100) or job.name,
     )
 
 

@@ -23,13 +23,11 @@ END = datetime(2026, 11, 21, 11).timestamp()
 def test_environment():
     environ = {
         "SLURM_JOB_ID": "77",
-        "SLURM_JOB_NODELIST": "gpu[1-2]",
         "SLURM_JOB_END_TIME": "1795255200",
-        "SLURM_RESTART_COUNT": "1",
         "SLURM_JOB_NAME": "big\x1b[31m run",
     }
     assert slurm.from_environment(environ, 5.0) == Job(
-        time=5.0, id="77", nodes=("gpu1", "gpu2"), deadline=1795255200.0, restarts=1, name="big run"
+        time=5.0, id="77", deadline=1795255200.0, name="big run"
     )
     assert slurm.from_environment({}, 5.0) is None
     assert slurm.from_environment({"SLURM_JOB_ID": "77; rm"}, 5.0) is None
@@ -46,14 +44,14 @@ def put(tmp_path, monkeypatch, name, script):
 def test_scontrol_knows_better_than_the_environment(tmp_path, monkeypatch):
     put(tmp_path, monkeypatch, "scontrol", f'[ "$*" = "show job -o 77" ] && echo "{SHOW}"')
     job = slurm.ask(Job(0.0, "77", deadline=1.0))
-    assert (job.state, job.deadline, job.restarts, job.nodes) == ("RUNNING", END, 2, ("gpu01", "gpu02"))
+    assert (job.state, job.deadline) == ("RUNNING", END)
 
 
 def test_squeue_is_asked_where_scontrol_fails(tmp_path, monkeypatch):
     put(tmp_path, monkeypatch, "scontrol", "exit 1")
-    put(tmp_path, monkeypatch, "squeue", 'echo "RUNNING|2026-11-21T11:00:00|gpu[01-02]|big run"')
-    job = slurm.ask(Job(0.0, "77", restarts=3))
-    assert (job.state, job.deadline, job.restarts, job.name) == ("RUNNING", END, 3, "big run")
+    put(tmp_path, monkeypatch, "squeue", 'echo "RUNNING|2026-11-21T11:00:00|big run"')
+    job = slurm.ask(Job(0.0, "77"))
+    assert (job.state, job.deadline, job.name) == ("RUNNING", END, "big run")
 
 
 def test_no_limit_is_no_deadline():
@@ -62,7 +60,7 @@ def test_no_limit_is_no_deadline():
     )
     assert job.deadline is None
     job = slurm.parse_scontrol("JobState=PENDING EndTime=Unknown NodeList=(null)", Job(0, "1"))
-    assert (job.deadline, job.nodes) == (None, ())
+    assert job.deadline is None
 
 
 def test_a_scheduler_that_does_not_answer_changes_nothing(tmp_path, monkeypatch):

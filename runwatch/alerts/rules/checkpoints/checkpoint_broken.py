@@ -97,6 +97,5 @@ class CheckpointBroken(RunRule):
     def _end(self, status: Status) -> list[Finding]:
         if self._reported is None:
             return []
-        severity, self._reported = self._reported[1], None
-        where = Place(status.last_step, status.last_line)
-        return [self.say(Verdict.CLEAR, severity, "no checkpoint is broken any more", where)]
+        self._reported = None
+        return [self.clear(Place(status.last_step, status.last_line))]

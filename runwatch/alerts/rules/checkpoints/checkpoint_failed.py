@@ -120,7 +120,4 @@ class CheckpointFailed(RunRule):
     def _saved(self, event: Event) -> list[Finding]:
         was, self._open, self._failed = self._open, False, 0
         self._error = self._begun = None
-        if not was:
-            return []
-        where = Place(event.step, event.line)
-        return [self.say(Verdict.CLEAR, Severity.WARNING, "a checkpoint was saved again", where)]
+        return [self.clear(Place(event.step, event.line))] if was else []

@@ -215,7 +215,7 @@ class CheckpointOverdue(RunRule):
                 _title(step - newest, "steps", round(seen.interval)),
                 where,
                 advice=_ADVICE,
-                evidence={"usual_steps": seen.interval, "last_step": newest, "path": seen.newest.path},
+                evidence={"usual_steps": seen.interval, "path": seen.newest.path},
             )
         ]
 
@@ -239,7 +239,7 @@ class CheckpointOverdue(RunRule):
                         _title(due - last, "logged steps", usual),
                         place(block.progress, low + due - start - 1),
                         advice=_ADVICE,
-                        evidence={"usual_rows": usual, "last_step": where.step, "last_line": where.line},
+                        evidence={"usual_rows": usual, "last_checkpoint_line": where.line},
                     )
                 )
         return found
@@ -256,8 +256,8 @@ class CheckpointOverdue(RunRule):
     def _end(self, where: Place) -> list[Finding]:
         if self._firing is None:
             return []
-        severity, self._firing = self._firing, None
-        return [self.say(Verdict.CLEAR, severity, "a checkpoint was saved", where)]
+        self._firing = None
+        return [self.clear(where)]
 
 
 def _title(since: int, unit: str, usual: int) -> str:

@@ -74,6 +74,5 @@ class CheckpointShrunken(RunRule):
     def _end(self, status: Status) -> list[Finding]:
         if self._firing is None:
             return []
-        severity, self._firing, self._reported = self._firing, None, ""
-        where = Place(status.last_step, status.last_line)
-        return [self.say(Verdict.CLEAR, severity, "the newest checkpoint has the usual size", where)]
+        self._firing, self._reported = None, ""
+        return [self.clear(Place(status.last_step, status.last_line))]

@@ -97,9 +97,7 @@ class CheckpointSlow(RunRule):
                     found += self._judge(pause, place(rows, 0))
             elif waited:  # only files said that it saves
                 self._firing = False
-                found.append(
-                    self.say(Verdict.CLEAR, Severity.WARNING, "training moves again", place(rows, 0))
-                )
+                found.append(self.clear(place(rows, 0)))
             self._moved = (float(rows.offset[-1]), block.arrival) if block.live else None
         self._pace.push(block)
         self._saved = max([self._saved, *saves])
@@ -114,7 +112,7 @@ class CheckpointSlow(RunRule):
         if pause <= limit:
             return ()
         self._waits = True
-        return [self._say(Verdict.FIRING, pause, usual, Place(status.last_step, status.last_line))]
+        return [self._fire(pause, usual, Place(status.last_step, status.last_line))]
 
     def _saves(self, status: Status) -> bool:
         """Whether training waits for a save: at its end, and in an evaluation, it waits for other work."""
@@ -145,24 +143,28 @@ class CheckpointSlow(RunRule):
     def _judge(self, pause: float, here: Place) -> list[Finding]:
         if self._first:
             self._first = False
-            return [self._say(Verdict.CLEAR, pause, None, here)] if self._firing else []
+            return [self._clear(pause, None, here)] if self._firing else []
         usual = self._usual
         if not self._is_long(pause):
             self._pauses.append(pause)
             self._slow = 0
             near = usual is None or pause <= self._longest(usual) / 2
-            return [self._say(Verdict.CLEAR, pause, usual, here)] if self._firing and near else []
+            return [self._clear(pause, usual, here)] if self._firing and near else []
         self._slow += 1
         if self._firing or self._slow < self.persist:
             return []
-        return [self._say(Verdict.FIRING, pause, usual, here)]
+        return [self._fire(pause, usual, here)]
 
-    def _say(self, verdict: Verdict, pause: float, usual: float | None, where: Place) -> Finding:
-        self._firing = verdict is Verdict.FIRING
+    def _clear(self, pause: float, usual: float | None, where: Place) -> Finding:
+        self._firing = False
+        return self.clear(where, evidence={"pause_seconds": pause, "usual_seconds": usual})
+
+    def _fire(self, pause: float, usual: float | None, where: Place) -> Finding:
+        self._firing = True
         waited = "has waited" if self._waits else "waited"
         than = "" if usual is None else f", usually {duration(usual)}"
         return self.say(
-            verdict,
+            Verdict.FIRING,
             Severity.WARNING,
             f"training {waited} {duration(pause)} for the last checkpoint{than}",
             where,

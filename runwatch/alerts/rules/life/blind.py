@@ -53,7 +53,7 @@ class Blind(RunRule):
         lost, here = status.blind, Place(status.last_step, status.last_line)
         if lost is None:
             said, self._says = self._says, ""
-            return [self.say(Verdict.CLEAR, Severity.WARNING, "it can be seen again", here)] if said else ()
+            return [self.clear(here)] if said else ()
         if lost.says == self._says or (status.live and status.now - lost.since < self.grace):
             return ()
         self._says = lost.says
@@ -63,7 +63,6 @@ class Blind(RunRule):
                 Severity.WARNING,
                 lost.says,
                 here,
-                time=status.now if status.live else None,
                 cause="What happens in the run meanwhile is not known.",
                 advice=f"{lost.advice[:1].upper()}{lost.advice[1:]}",
                 evidence={"unseen_since": lost.since or None},

@@ -66,7 +66,7 @@ from runwatch.alerts.rules.common.signatures import (
 from runwatch.alerts.rules.life.death import Death, ends_program, is_seen
 from runwatch.core.batch import CRASH_KINDS, Event
 from runwatch.core.block import Block, Moment, Status
-from runwatch.core.ending import NO_END, End
+from runwatch.core.ending import COMPLETE, NO_END, End
 from runwatch.core.findings import Finding, Severity, Verdict
 
 _TOLD = ("source", "host", "exitcode")
@@ -87,7 +87,6 @@ _PREFIX = re.compile(
 """Who reported it, before the words: also C++, and the loggers of Python, torch, Hydra and TensorFlow."""
 _SHOWN = 160
 """Characters of an error's words that a title has; all of them are in the evidence."""
-_RELAUNCHED = "relaunched"
 _PREAMBLE = 2
 """Lines between two exceptions that ended programs from which the second is of another launch."""
 _GOES_ON = 20
@@ -103,7 +102,7 @@ class Crash(RunRule):
 
     settle: float = threshold(5.0, "seconds of silence after an error that make it a crash")
     survive: int = threshold(3, "training rows after an error that show it was handled")
-    complete: ClassVar[float] = 0.98
+    complete: ClassVar[float] = COMPLETE
     """Progress from which an error is no longer critical."""
 
     _death: Death | None = field(default=None, init=False, repr=False)
@@ -186,7 +185,7 @@ class Crash(RunRule):
         if death.closed:
             return self._relaunched(death, where)
         self._death = None
-        return [self._clear("training continued", where)]
+        return [self._survived(where)]
 
     def _take(self, event: Event, block: Block) -> list[Finding]:
         trained, self._trains = self._trains, self._trains or shows_training(event)
@@ -236,7 +235,7 @@ class Crash(RunRule):
         self._finished, self._over, self._death = True, Moment.of(block, event.offset), None
         if death is not None and (death.over or (death.closed and death.rows)):
             return self._relaunched(death, where)  # what finished is another launch
-        return [self._clear("it finished", where)] if death else []
+        return [self._survived(where)] if death else []
 
     def _skip(self, event: Event) -> list[Finding]:
         """Take the log's word that a batch is skipped: the memory that it had asked for is not needed."""
@@ -244,20 +243,20 @@ class Crash(RunRule):
         if death is None or death.root.kind != "oom" or death.final:
             return []
         self._death = None
-        return [self._clear("the batch was skipped", Place(event.step, event.line))]
+        return [self._survived(Place(event.step, event.line))]
 
     def _relaunched(self, death: Death, where: Place) -> list[Finding]:
         """Another launch has begun: the one before had ended, unless its error was one that it caught."""
         self._death = None
         certain = [] if death.firing or not death.sure else [self._finding(death, Verdict.FIRING)]
-        return [*certain, self._clear(_RELAUNCHED, where)]
+        return [*certain, self.clear(where)]
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Silence after an error, or the end of the log, makes it certain."""
         death = self._death
         if death is not None and death.rows >= self.survive and _others_live(death, status):
             self._death = None
-            return [self._clear("training continued", Place(status.last_step, status.last_line))]
+            return [self._survived(Place(status.last_step, status.last_line))]
         if death is None or death.firing:
             return ()
         if status.live and status.log_silent_for < max(self.settle, 2 * self._pace.median):
@@ -272,9 +271,8 @@ class Crash(RunRule):
         death.mild = mild or (status.fraction is None and loose)
         return [self._finding(death, Verdict.FIRING)]
 
-    def _clear(self, title: str, where: Place) -> Finding:
-        ended = {} if title == _RELAUNCHED else {"ending": NO_END}
-        return self.say(Verdict.CLEAR, Severity.CRITICAL, title, where, evidence=ended)
+    def _survived(self, where: Place) -> Finding:
+        return self.clear(where, evidence={"ending": NO_END})
 
     def _survivor(self, death: Death) -> Finding:
         """Return what is said of errors that were printed, and behind which nothing was trained so far."""
@@ -310,8 +308,8 @@ class Crash(RunRule):
             "last_step": death.last_step,
             "events": death.count,
         }
-        if beside := [name for name in death.symptoms if name != signature.name]:
-            evidence["beside"] = ", ".join(beside)
+        if others := [name for name in death.symptoms if name != signature.name]:
+            evidence["also_reported"] = ", ".join(others)
         evidence |= {key: value for key, value in root.data.items() if key in _TOLD}
         if death.first is not None:
             evidence["failed_first"] = death.first.rank

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from runwatch.alerts.rules.base import RunRule, threshold
+from runwatch.alerts.rules.base import Place, RunRule, threshold
 from runwatch.core.batch import Event
 from runwatch.core.block import Block
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -41,14 +41,12 @@ class Disagreement(RunRule):
     def judge(self, block: Block) -> Sequence[Finding]:
         """Turn events of sources that differ into notes."""
         return [
-            Finding(
-                self.name,
+            self.say(
                 Verdict.FIRING,
                 Severity.INFO,
                 event.title,
+                Place(event.step, event.line),
                 metric=event.data.get("metric"),
-                step=event.step,
-                line=event.line,
                 cause="the sources average, scale or count differently, or are of different runs",
                 advice="Trust neither before you know which is right.",
                 evidence=dict(event.data),

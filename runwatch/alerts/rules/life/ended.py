@@ -31,7 +31,7 @@ from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.alerts.rules.common.lastwords import LastWords
 from runwatch.alerts.rules.life.milestone import Milestone
 from runwatch.core.block import Block, Status
-from runwatch.core.ending import End
+from runwatch.core.ending import COMPLETE, End
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.render import numbers
 
@@ -44,7 +44,7 @@ class Ended(RunRule):
     summary: ClassVar[str] = "The run's processes ended though it was neither finished nor crashed."
 
     settle: float = threshold(10.0, "seconds without a process of the run")
-    complete: ClassVar[float] = 0.98
+    complete: ClassVar[float] = COMPLETE
     """Progress from which it has finished."""
 
     behind: ClassVar[float] = 2.0
@@ -88,7 +88,6 @@ class Ended(RunRule):
                 self._firing,
                 f"the run's processes ended{at}{of}{';' if ended.exit_code is None else ''} {how}",
                 here,
-                time=ended.time,
                 advice="If it did not stop on purpose, see the scheduler's record and dmesg.",
                 evidence={
                     "ending": End.VANISHED.value,
@@ -106,5 +105,5 @@ class Ended(RunRule):
         return exit_code == 0 or step is None or self._milestone.at(step)
 
     def _clear(self, where: Place) -> Finding:
-        severity, self._firing = self._firing or Severity.INFO, None
-        return self.say(Verdict.CLEAR, severity, "it continues, or has finished", where)
+        self._firing = None
+        return self.clear(where)

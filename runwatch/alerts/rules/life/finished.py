@@ -34,9 +34,6 @@ class Finished(RunRule):
     name: ClassVar[str] = "finished"
     summary: ClassVar[str] = "The run has ended (a note)."
 
-    complete: ClassVar[float] = 0.98
-    """Progress from which it ended as planned."""
-
     _open: bool = field(default=False, init=False, repr=False)
     _watched: bool = field(default=False, init=False, repr=False)
     """Whether training was seen to move, live."""
@@ -50,12 +47,11 @@ class Finished(RunRule):
         """Say once that it has ended; rows that another file brings late do not change that."""
         if self._open and not status.finished:
             self._open = False
-            where = Place(status.last_step, status.last_line)
-            return [self.say(Verdict.CLEAR, Severity.INFO, "training continues", where)]
+            return [self.clear(Place(status.last_step, status.last_line))]
         if not status.finished or not status.live or self._open or not self._watched:
             return ()
         self._open = True
         early = status.stopped_early
-        title = finished(status.last_step, status.total, early=early, whole=self.complete)
+        title = finished(status.last_step, status.total, early=early)
         where = Place(status.last_step, status.last_line)
-        return [self.say(Verdict.FIRING, Severity.INFO, title, where, time=status.now)]
+        return [self.say(Verdict.FIRING, Severity.INFO, title, where)]

@@ -47,7 +47,7 @@ from runwatch.alerts.rules.common.pace import Pace
 from runwatch.alerts.rules.common.saving import saving_since_training
 from runwatch.alerts.rules.common.witness import witness
 from runwatch.core.block import Block, Status
-from runwatch.core.ending import End
+from runwatch.core.ending import COMPLETE, End
 from runwatch.core.findings import Finding, Verdict
 from runwatch.core.findings import Severity as Sev
 from runwatch.core.sample import process_key
@@ -85,7 +85,7 @@ class Hang(RunRule):
     pause: float = threshold(600.0, "seconds an evaluation or checkpoint may always take")
     starting: float = threshold(900.0, "seconds a start may take")
     stopped: float = threshold(15.0, "seconds for which a process of the run may be stopped by a signal")
-    complete: ClassVar[float] = 0.98
+    complete: ClassVar[float] = COMPLETE
     """Progress from which a log that ends is finished."""
 
     stack: bool = threshold(False, "whether to look where processes are, with py-spy, once it is pending")
@@ -123,7 +123,7 @@ class Hang(RunRule):
         if self._open is None:
             return ()
         self._open = None
-        return [self.say(Verdict.CLEAR, Sev.CRITICAL, "training moves again", place(progress, 0))]
+        return [self.clear(place(progress, 0))]
 
     def timeout(self, phase: str, *, patient: bool = True) -> float:
         """Return the seconds of silence that are a hang in `phase`.
@@ -211,8 +211,7 @@ class Hang(RunRule):
         if self._open is None:
             return ()
         self._open = None
-        where = Place(status.last_step, status.last_line)
-        return [self.say(Verdict.CLEAR, Sev.CRITICAL, "the silence is over or explained", where)]
+        return [self.clear(Place(status.last_step, status.last_line))]
 
     def _finding(
         self,
@@ -229,7 +228,6 @@ class Hang(RunRule):
             severity,
             title,
             Place(status.last_step, status.last_line),
-            time=status.now if status.live else None,
             cause=seen.cause,
             advice=seen.advice or advice,
             evidence={

@@ -102,7 +102,7 @@ class RestartLoop(RankRule):
         fired, self._barren_as = self._barren_as, None
         self._barren, self._failed, self._trains = 0, False, True
         where = place(block.progress, low)
-        return [] if fired is None else [self.say(Verdict.CLEAR, fired, "it trains", where)]
+        return [] if fired is None else [self.clear(where)]
 
     def _vainly(self, where: Place) -> Finding:
         self._barren_as = Severity.CRITICAL if self._trains else Severity.WARNING
@@ -146,7 +146,7 @@ class RestartLoop(RankRule):
             if self._open and self._gained(self._highest):
                 row = low + int(np.flatnonzero(steps >= self._needed())[0])
                 self._open, self._vain = False, 0
-                found.append(self.say(Verdict.CLEAR, Severity.CRITICAL, "it gets further", place(rows, row)))
+                found.append(self.clear(place(rows, row)))
         last = float(rows.offset[cuts[-1]]) if cuts else -np.inf
         self._announced |= {kind for offset, kind in signs if offset >= last}
         return found

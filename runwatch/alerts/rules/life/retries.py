@@ -72,10 +72,9 @@ class Retries(RunRule):
         """End the storm if it was calm for long enough before `row`; the block's rows begin at `begin`."""
         if not self._open or row - self._last <= self._quiet or block.progress is None:
             return []
-        where = place(block.progress, self._last + self._quiet - begin)
         self._open = False
         self._newest.clear()
-        return [self.say(Verdict.CLEAR, Severity.WARNING, "no more retries", where)]
+        return [self.clear(place(block.progress, self._last + self._quiet - begin))]
 
     def _take(self, event: Event, row: int) -> list[Finding]:
         since, self._last = row - self._last, row

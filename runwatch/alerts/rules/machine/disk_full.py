@@ -82,4 +82,4 @@ class DiskFull(MachineRule):
         if space.inodes_free < self.inodes * space.inodes_total:
             title = f"{mount} has room for {space.inodes_free:,} more files only"
             return Symptom(name, Severity.WARNING, title, "", "Delete small files.", evidence)
-        return Symptom(name, None, f"there is room on {mount}")
+        return Symptom(name, None)

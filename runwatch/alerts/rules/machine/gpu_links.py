@@ -71,7 +71,7 @@ class GpuLinks(MachineRule):
                     title = f"GPU {index} {words.format(rate)}"
                     yield Symptom(name, Severity.WARNING, title, "a bad link", _ADVICE, {"per_minute": rate})
                 elif rate is not None and rate <= limit / 4:
-                    yield Symptom(name, None, f"the links of GPU {index} are quiet again")
+                    yield Symptom(name, None)
 
     def _links(self, index: str, active: float, now: float) -> Iterator[Symptom]:
         most = self._most[index] = max(active, self._most.get(index, 0.0))
@@ -80,4 +80,4 @@ class GpuLinks(MachineRule):
             title = f"GPU {index} has {active:.0f} of its {most:.0f} NVLinks"
             yield Symptom(name, Severity.WARNING, title, "a link is down", _ADVICE, {"links": active})
         elif active >= most:
-            yield Symptom(name, None, f"all NVLinks of GPU {index} are back")
+            yield Symptom(name, None)

@@ -59,7 +59,7 @@ class GpuMemory(MachineRule):
             points = machine.trails[name].points(status.now - self.seconds)
             left = seconds_to(points, total, least=self.least * total)
             if left is None:
-                yield Symptom(name, None, f"the memory of GPU {index} does not grow any more")
+                yield Symptom(name, None)
             elif left < self.soon:
                 yield Symptom(
                     name,

@@ -59,7 +59,7 @@ class GpuSlowed(MachineRule):
             part = sum(means) / len(means)
             metric = f"gpu/{index}/throttle"
             if part < self.part / 2:
-                yield Symptom(metric, None, f"GPU {index} runs at its usual clocks again")
+                yield Symptom(metric, None)
             elif part >= self.part:
                 words = ", ".join(throttle_reasons(self._reasons[index]))
                 yield Symptom(
@@ -90,4 +90,4 @@ class GpuSlowed(MachineRule):
             advice = "Check fans and air of the node; compare with its other GPUs."
             yield Symptom(metric, Severity.WARNING, title, "cooling", advice, {"margin": left})
         elif left > 2 * self.margin:
-            yield Symptom(metric, None, f"GPU {index} is cooler again")
+            yield Symptom(metric, None)

@@ -89,7 +89,7 @@ class GpuUnderuse(MachineRule):
         usual = self._best
         fell = usual is not None and now < self.drop * usual
         if now >= 2 * self.low or (usual is not None and usual >= self.low and now >= 0.75 * usual):
-            yield Symptom("gpu/use", None, "the GPUs are used as before")
+            yield Symptom("gpu/use", None)
         elif fell or now < self.low:
             cause, advice, evidence = starved_of(machine, status.now, known)
             was = f", usually {100 * usual:.0f} %" if usual is not None else ""

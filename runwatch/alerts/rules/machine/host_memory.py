@@ -98,4 +98,4 @@ class HostMemory(MachineRule):
                 name, Severity.WARNING, title, cause, _ADVICE, {**evidence, "seconds_left": round(gone)}
             )
         elif part > 2 * self.low and gone is None:
-            yield Symptom(name, None, f"there is room again in {what}")
+            yield Symptom(name, None)

@@ -66,7 +66,7 @@ class IoStall(MachineRule):
         signs = bool(stuck) + pressed + bool(slow)
         held = self._holds.hold(now, signs >= 2)
         if not signs:
-            yield Symptom("host/io_pressure", None, "storage answers again")
+            yield Symptom("host/io_pressure", None)
         elif signs >= 2:
             waits = next((process.waits for process in stuck if process.waits), "")
             where = ", ".join(slow) or waits or "storage"

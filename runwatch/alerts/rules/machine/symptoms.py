@@ -96,21 +96,19 @@ class MachineRule(RunRule):
 
     def _change(self, symptom: Symptom, status: Status) -> Finding | None:
         before, now = self._open.get(symptom.metric), symptom.severity
-        if now is None and before is None:
+        if now is before:
             return None
-        if now is not None and before is not None and now is before:
-            return None
+        here = Place(status.last_step, status.last_line)
         if now is None:
             del self._open[symptom.metric]
-        else:
-            self._open[symptom.metric] = now
+            return self.clear(here, symptom.metric, evidence=dict(symptom.evidence))
+        self._open[symptom.metric] = now
         return self.say(
-            Verdict.CLEAR if now is None else Verdict.FIRING,
-            now or before or Severity.INFO,
-            symptom.title or "it is over",
-            Place(status.last_step, status.last_line),
+            Verdict.FIRING,
+            now,
+            symptom.title,
+            here,
             metric=symptom.metric,
-            time=status.now,
             cause=symptom.cause,
             advice=symptom.advice,
             evidence=dict(symptom.evidence),

@@ -98,5 +98,5 @@ class LossScale(MetricRule, RankRule):
         return found
 
     def _clear(self, where: Place) -> list[Finding]:
-        severity, self._firing = self._firing or Severity.WARNING, None
-        return [self.say(Verdict.CLEAR, severity, "the loss scale rises again", where, metric=LOSS_SCALE)]
+        self._firing = None
+        return [self.clear(where, LOSS_SCALE)]

@@ -213,7 +213,7 @@ class MaskedNan(MetricRule, RankRule):
             if self._others < _OTHER:
                 return []
             self._open, self._others = "", 0
-            return [self.say(Verdict.CLEAR, self._firing, "the loss moves again", now.where, metric=LOSS)]
+            return [self.clear(now.where, LOSS)]
         found = self._sure(rows, low, high, was)
         if not found and now.value == 0 and not now.above and was < self.never <= now.rows:
             return self._never(float(rows.offset[low + self.never - was - 1]), self.never)

@@ -164,10 +164,8 @@ class NonFinite(RankRule):
         return found
 
     def _restart(self) -> Finding | None:
-        severity, self._said = self._said, None
-        if severity is None:
-            return None
-        return self.say(Verdict.CLEAR, severity, "the run started again", NOWHERE, metric=_LINES)
+        said, self._said = self._said, None
+        return None if said is None else self.clear(NOWHERE, _LINES)
 
     def _line(self, event: Event) -> Finding | None:
         count = int(event.data.get("count", "1"))
@@ -239,10 +237,8 @@ class NonFinite(RankRule):
         """End the incident: row `bad` (negative: in an earlier block) was the last non-finite one."""
         where = place(samples, bad + 1) if bad >= -1 else watch.calm
         assert where is not None
-        assert watch.firing is not None
-        severity, watch.firing = watch.firing, None
-        clear = self.say(Verdict.CLEAR, severity, f"{label(metric)} is finite again", where, metric=metric)
-        return float(samples.offset[bad + self.streak]), clear
+        watch.firing = None
+        return float(samples.offset[bad + self.streak]), self.clear(where, metric)
 
     def _hit(
         self, metric: str, watch: _Watch, samples: Samples, bad: NDArray[np.int64], index: int

@@ -92,10 +92,8 @@ class SkippedSteps(RunRule):
         """Take the training rows [low, high)."""
         if rows is None or low >= high:
             return []
-        severity, self._lost = self._lost, None
-        if severity is None:
-            return []
-        return [self.say(Verdict.CLEAR, severity, "a batch was trained", place(rows, low))]
+        lost, self._lost = self._lost, None
+        return [] if lost is None else [self.clear(place(rows, low))]
 
     def _batch(self, event: Event) -> list[Finding]:
         """Take a batch that was not trained."""
@@ -137,8 +135,8 @@ class SkippedSteps(RunRule):
         """Judge the part of the steps up to one row."""
         here = place(rows, row)
         if self._firing is not None and part < self.part / 2:
-            severity, self._firing = self._firing, None
-            return self.say(Verdict.CLEAR, severity, "few steps are skipped", here, metric=self._metric)
+            self._firing = None
+            return self.clear(here, self._metric)
         if part < self.part:
             return None
         severity = Severity.CRITICAL if part >= self.most else Severity.WARNING
@@ -153,5 +151,5 @@ class SkippedSteps(RunRule):
             metric=self._metric,
             cause="their gradients are not finite",
             advice="Lower the learning rate or use bf16; go back to a checkpoint from before it began.",
-            evidence={"part": part},
+            evidence={"skipped_part": part},
         )

@@ -273,5 +273,5 @@ class AboveStart(LossRule, RankRule):
     def _clear(self, where: Place) -> list[Finding]:
         if self._firing is None:
             return []
-        severity, self._firing = self._firing, None
-        return [self.say(Verdict.CLEAR, severity, f"{label(LOSS)} is below its start", where, metric=LOSS)]
+        self._firing = None
+        return [self.clear(where, LOSS)]

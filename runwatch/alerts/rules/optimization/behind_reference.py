@@ -80,8 +80,8 @@ class BehindReference(RunRule):
         margin, level = max(log(1 + self.rise), 4 * error), float(np.median(recent))
         here = Place(int(steps[-1]), None)
         if self._firing is not None and level < margin / 2:
-            severity, self._firing = self._firing, None
-            return [self.say(Verdict.CLEAR, severity, "it has caught up", here, metric=LOSS)]
+            self._firing = None
+            return [self.clear(here, LOSS)]
         if level <= margin or recent.min() <= margin / 2:
             return ()
         severity = Severity.CRITICAL if level >= log(1 + self.grave) else Severity.WARNING

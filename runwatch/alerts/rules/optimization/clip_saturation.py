@@ -89,17 +89,20 @@ class ClipSaturation(MetricRule):
             self._ceiling = ceiling if share < self.few else self._ceiling
             if turns:
                 self._firing = not self._firing
-                found.append(self._say(ceiling, share, rows, int(ends[cell - new]) - start - 1))
+                found.append(self._turn(ceiling, share, place(rows, int(ends[cell - new]) - start - 1)))
         return found
 
-    def _say(self, ceiling: float, share: float, rows: Samples, row: int) -> Finding:
+    def _turn(self, ceiling: float, share: float, here: Place) -> Finding:
+        evidence = {"ceiling": ceiling, "share": share}
+        if not self._firing:
+            return self.clear(here, GRAD_NORM, evidence=evidence)
         often = f"{share:.0%} of the last {_CELLS * _CELL} logged steps"
         return self.say(
-            Verdict.FIRING if self._firing else Verdict.CLEAR,
+            Verdict.FIRING,
             Severity.INFO,
             f"the gradient norm has been at its ceiling of {ceiling:.4g} in {often}",
-            place(rows, row),
+            here,
             metric=GRAD_NORM,
-            advice="Lower the learning rate, or look whether the newest data are noisier." * self._firing,
-            evidence={"ceiling": ceiling, "share": share},
+            advice="Lower the learning rate, or look whether the newest data are noisier.",
+            evidence=evidence,
         )

@@ -429,9 +429,8 @@ class Divergence(LossRule, RankRule):
         return self._finding(rise, Verdict.FIRING, level)
 
     def _clear(self, here: Place) -> Finding:
-        rise, self._rise = self._rise, None
-        severity = (rise and rise.firing) or Severity.WARNING
-        return self.say(Verdict.CLEAR, severity, f"{label(LOSS)} is back near its best", here, metric=LOSS)
+        self._rise = None
+        return self.clear(here, LOSS)
 
     def _finding(self, rise: _Rise, verdict: Verdict, level: float) -> Finding:
         height = grow(level - self._best.level) - 1

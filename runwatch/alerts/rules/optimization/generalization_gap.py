@@ -164,6 +164,5 @@ class GeneralizationGap(RankRule):
     def _clear(self, where: Place) -> list[Finding]:
         if self._watch.firing is None:
             return []
-        severity, self._watch.firing = self._watch.firing, None
-        title = f"{label(VAL_LOSS)} falls again"
-        return [self.say(Verdict.CLEAR, severity, title, where, metric=VAL_LOSS)]
+        self._watch.firing = None
+        return [self.clear(where, VAL_LOSS)]

@@ -91,7 +91,7 @@ class GradSpike(MetricRule, RankRule):
     def restart(self, where: Place) -> Sequence[Finding]:
         """Begin again."""
         self._baseline = Baseline(floor=0.05)
-        return [self._end(self._spike, where)] if self._spike else []
+        return [self._end(where)] if self._spike else []
 
     def walk(self, rows: Samples) -> list[Finding]:
         """Judge the next rows."""
@@ -125,10 +125,10 @@ class GradSpike(MetricRule, RankRule):
             spike.calm += 1
             spike.high = 0
             ends = spike.calm >= self.calm or spike.rows >= self.settle
-            return [self._end(spike, spike.back)] if ends else []
+            return [self._end(spike.back)] if ends else []
         spike.back, spike.calm = None, 0
         if spike.rows >= self.settle:
-            return [self._end(spike, place(rows, row))]
+            return [self._end(place(rows, row))]
         if multiple > spike.peak:
             spike.peak, spike.highest = multiple, place(rows, row)
         spike.high = spike.high + 1 if multiple > self.high else 0
@@ -156,12 +156,9 @@ class GradSpike(MetricRule, RankRule):
             )
         ]
 
-    def _end(self, spike: _Spike, where: Place) -> Finding:
+    def _end(self, where: Place) -> Finding:
         self._spike = None
-        severity = spike.firing or Severity.INFO
-        return self.say(
-            Verdict.CLEAR, severity, f"{label(GRAD_NORM)} is usual again", where, metric=GRAD_NORM
-        )
+        return self.clear(where, GRAD_NORM)
 
 
 _ADVICE = (

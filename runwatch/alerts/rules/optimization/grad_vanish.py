@@ -187,8 +187,4 @@ class GradVanish(MetricRule, RankRule):
 
     def _end(self, low: _Low, where: Place) -> list[Finding]:
         self._low = None
-        if low.firing is None:
-            return []
-        return [
-            self.say(Verdict.CLEAR, low.firing, f"{label(GRAD_NORM)} is usual again", where, metric=GRAD_NORM)
-        ]
+        return [] if low.firing is None else [self.clear(where, GRAD_NORM)]

@@ -163,7 +163,4 @@ class LossDrop(LossRule, RankRule):
 
     def _end(self, fall: _Fall, where: Place) -> list[Finding]:
         self._fall = None
-        if not fall.firing:
-            return []
-        title = f"{label(LOSS)} is where it was, or the new level is usual"
-        return [self.say(Verdict.CLEAR, Severity.WARNING, title, where, metric=LOSS)]
+        return [self.clear(where, LOSS)] if fall.firing else []

@@ -134,7 +134,7 @@ class LossExplosion(SeriesRule, RankRule):
         """Begin again with a loss."""
         before = self._watches.pop(metric, None)
         firing = None if before is None else before.firing
-        return [self._clear(metric, firing, place(rows, 0))] if firing else []
+        return [self.clear(place(rows, 0), metric)] if firing else []
 
     def walk(self, metric: str, rows: Samples) -> list[tuple[float, Finding]]:
         """Judge the next rows of a loss."""
@@ -168,8 +168,8 @@ class LossExplosion(SeriesRule, RankRule):
             if level > usual.high:
                 worse = self._severity(name, level, usual)
                 return [self._fire(name, watch, level, worse)] if worse.exceeds(watch.firing) else []
-            severity, watch.firing, watch.over = watch.firing, None, 0
-            return [self._clear(name, severity, here)]
+            watch.firing, watch.over = None, 0
+            return [self.clear(here, name)]
         if usual is not None and self._is_over(name, watch, level, usual, signed=signed):
             watch.over += 1
             watch.since = here if watch.over == 1 else watch.since
@@ -221,10 +221,6 @@ class LossExplosion(SeriesRule, RankRule):
             advice="Find what scales it; lower its weight or the learning rate; go back to before it began.",
             evidence={"now": level, "usual_high": high, "usual_low": low},
         )
-
-    def _clear(self, name: str, severity: Severity | None, where: Place) -> Finding:
-        severity = severity or Severity.WARNING
-        return self.say(Verdict.CLEAR, severity, f"{label(name)} is at its usual level", where, metric=name)
 
 
 @lru_cache(2048)

@@ -210,7 +210,7 @@ class LossSpike(LossRule, RankRule):
         self._levels, self._waves, self._early = Windows(32, 16), Waves(), []
         self._past.clear()
         spike, self._spike = self._spike, None
-        return [self._clear(spike, where)] if spike else []
+        return [self.clear(where, LOSS)] if spike else []
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """When no more rows can come, a spike of more than one row that has not recovered is certain."""
@@ -380,11 +380,7 @@ class LossSpike(LossRule, RankRule):
     def _end(self, spike: _Spike, where: Place) -> Finding:
         self._spike = None
         self._past.append((spike.row, spike.peak))
-        return self._clear(spike, where)
-
-    def _clear(self, spike: _Spike, where: Place) -> Finding:
-        severity = spike.firing or Severity.WARNING
-        return self.say(Verdict.CLEAR, severity, "the spike is over", where, metric=LOSS)
+        return self.clear(where, LOSS)
 
     def _title(self, spike: _Spike, ending: str) -> str:
         rise = f"{label(LOSS)} {rose_at(rose(spike.rise), spike.where, spike.highest)}"

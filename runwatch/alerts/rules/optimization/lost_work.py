@@ -94,8 +94,8 @@ class LostWork(RunRule):
         if self._firing is None or self._highest <= self._until:
             return []
         row = int(np.flatnonzero(piece.value > self._until)[0])
-        severity, self._firing = self._firing, None
-        return [self.say(Verdict.CLEAR, severity, "all lost steps are done again", place(piece, row))]
+        self._firing = None
+        return [self.clear(place(piece, row))]
 
     def _restart(self, piece: Samples) -> list[Finding]:
         """Judge the first row after a restart."""

@@ -229,6 +229,5 @@ class LrAnomaly(RankRule):
     def _end(self, rows: Samples, row: int) -> list[Finding]:
         if self._open is None:
             return []
-        severity, self._open = self._open[0], None
-        title = "the learning rate is usual again"
-        return [self.say(Verdict.CLEAR, severity, title, place(rows, row), metric=LEARNING_RATE)]
+        self._open = None
+        return [self.clear(place(rows, row), LEARNING_RATE)]

@@ -69,9 +69,7 @@ class Memorised(RankRule):
                 found += self._walk(positive(judged), until)
         self._validated = first is not None
         if first is not None and self._open:
-            found.append(
-                self.say(Verdict.CLEAR, Severity.INFO, "it is validated now", place(first, 0), metric=LOSS)
-            )
+            found.append(self.clear(place(first, 0), LOSS))
         return found
 
     def _walk(self, rows: Samples, until: float) -> list[Finding]:

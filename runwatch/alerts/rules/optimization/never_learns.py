@@ -333,8 +333,7 @@ class NeverLearns(RankRule):
             found.append(self._say(first, here, "", self._level, float(np.median(windows[late]))))
         if len(fallen):
             self._windows = None
-            title, here = f"{label(LOSS)} falls after all", place(rows, int(ends[over]) - start - 1)
-            found.append(self.say(Verdict.CLEAR, self._firing, title, here, metric=LOSS))
+            found.append(self.clear(place(rows, int(ends[over]) - start - 1), LOSS))
         return found
 
     def _freezes(self, piece: Samples) -> list[Finding]:
@@ -362,10 +361,7 @@ class NeverLearns(RankRule):
         moved = rows.value[missing:] < self._frozen - self.escape * abs(self._frozen)
         if moved.any():  # none is below where nothing is frozen
             self._frozen = -np.inf
-            here = place(rows, missing + int(np.argmax(moved)))
-            found.append(
-                self.say(Verdict.CLEAR, Severity.WARNING, f"{label(LOSS)} falls after all", here, metric=LOSS)
-            )
+            found.append(self.clear(place(rows, missing + int(np.argmax(moved))), LOSS))
         return found
 
     def _is_still(self, offset: float) -> bool:
@@ -383,8 +379,7 @@ class NeverLearns(RankRule):
         if self._windows is None and not still:
             return []
         self._windows = None
-        title = "the run started again"
-        return [self.say(Verdict.CLEAR, self._firing, title, place(rows, 0), metric=LOSS)]
+        return [self.clear(place(rows, 0), LOSS)]
 
 
 _IDLE = "the learning rate is printed as 0"

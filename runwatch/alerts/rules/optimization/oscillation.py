@@ -166,5 +166,5 @@ class Oscillation(LossRule, RankRule):
         self._over = self._high = 0
         if self._firing is None:
             return []
-        severity, self._firing = self._firing, None
-        return [self.say(Verdict.CLEAR, severity, f"{label(LOSS)} is steady again", where, metric=LOSS)]
+        self._firing = None
+        return [self.clear(where, LOSS)]

@@ -123,5 +123,5 @@ class Plateau(LossRule, RankRule):
     def _end(self, where: Place) -> list[Finding]:
         if not self._open:
             return []
-        severity, self._open = self._open, None
-        return [self.say(Verdict.CLEAR, severity, f"{label(LOSS)} improves again", where, metric=LOSS)]
+        self._open = None
+        return [self.clear(where, LOSS)]

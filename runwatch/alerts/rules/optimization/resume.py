@@ -165,10 +165,5 @@ class Resume(RankRule):
         self._old = None
         if self._firing is None:
             return []
-        severity, self._firing = self._firing[0], None
-        over = (
-            "the new level is usual by now"
-            if severity is Severity.INFO
-            else "the loss is where it was before"
-        )
-        return [self.say(Verdict.CLEAR, severity, over, where, metric=LOSS)]
+        self._firing = None
+        return [self.clear(where, LOSS)]

@@ -171,8 +171,8 @@ class ScoreFloor(RankRule):
         high = newest > _RISEN * watch.chance if watch.chance else watch.out or newest > 2 * self.most
         high &= not alike
         if watch.firing is not None and high:
-            severity, watch.firing, watch.chance = watch.firing, None, 0.0
-            return self.say(Verdict.CLEAR, severity, f"{label(name)} rises", here, metric=name)
+            watch.firing, watch.chance = None, 0.0
+            return self.clear(here, name)
         if watch.count < watch.due:
             return None
         first, second = watch.first / half, (watch.total - watch.first) / (watch.due - half)

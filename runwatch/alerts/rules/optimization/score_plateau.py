@@ -28,7 +28,7 @@ from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshol
 from runwatch.alerts.rules.common.evaluations import evaluations
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import goal, label
+from runwatch.core.metrics import SCORE, goal, label
 
 _PERFECT = frozenset({1.0, 100.0})
 
@@ -83,7 +83,7 @@ class ScorePlateau(RankRule):
             if not watch.open:
                 return None
             watch.open = False
-            return self.say(Verdict.CLEAR, Severity.INFO, f"{label(name)} rises again", here, metric=name)
+            return self.clear(here, name)
         watch.since += 1
         patience = max(self.evals, self.part * watch.count)
         if watch.open or watch.since < patience or watch.best in _PERFECT:
@@ -97,4 +97,4 @@ class ScorePlateau(RankRule):
 
 def _is_score(name: str) -> bool:
     """Return whether a metric is the score of an evaluation: spaCy's, or one of validation."""
-    return name == "SCORE" or (name.startswith("val/") and goal(name) == "max")
+    return name == SCORE or (name.startswith("val/") and goal(name) == "max")

@@ -396,6 +396,5 @@ class Validation(RankRule):
     def _end(self, metric: str, watch: _Watch, where: Place) -> list[Finding]:
         if watch.firing is None:
             return []
-        severity, watch.firing, watch.above = watch.firing, None, 0
-        title = f"{label(metric)} is near its best again"
-        return [self.say(Verdict.CLEAR, severity, title, where, metric=metric)]
+        watch.firing, watch.above = None, 0
+        return [self.clear(where, metric)]

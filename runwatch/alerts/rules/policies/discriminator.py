@@ -119,8 +119,8 @@ class Discriminator(RunRule):
     ) -> Finding | None:
         """Judge one level."""
         if loss.firing is not None and level > 5 * self.part * first:
-            severity, loss.firing = loss.firing, None
-            return self.say(Verdict.CLEAR, severity, f"{label(metric)} is back", here, metric=metric)
+            loss.firing = None
+            return self.clear(here, metric)
         if level >= self.part * first or not self._sure(metric, loss, self.part * first, offset):
             return None
         risen = (m for m in sorted(self._forgers) if _risen(self._forgers[m], offset, self.rise))

@@ -121,9 +121,8 @@ class PolicyCollapse(RunRule):
             guess.since = here if guess.over == 1 else guess.since
             offset = float(rows.offset[row])
             if guess.firing is not None and level < limit / 2:
-                severity, guess.firing = guess.firing, None
-                title = f"{label(metric)} is back"
-                found.append((offset, self.say(Verdict.CLEAR, severity, title, here, metric=metric)))
+                guess.firing = None
+                found.append((offset, self.clear(here, metric)))
             elif guess.over >= _FIRST and self._rewards.known(offset):
                 finding = self._guessing(metric, guess, level, offset, here)
                 found += [] if finding is None else [(offset, finding)]
@@ -167,8 +166,8 @@ class PolicyCollapse(RunRule):
     def _step(self, metric: str, sign: _Sign, level: float, here: Place, offset: float) -> Finding | None:
         """Judge one level."""
         if sign.firing is not None and level > 2 * self.part * sign.first:
-            severity, sign.firing, sign.under = sign.firing, None, 0
-            return self.say(Verdict.CLEAR, severity, f"{label(metric)} is back", here, metric=metric)
+            sign.firing, sign.under = None, 0
+            return self.clear(here, metric)
         sign.under = sign.under + 1 if level < self.part * sign.first else 0
         sign.since = here if sign.under == 1 else sign.since
         if sign.under < self.persist or not self._rewards.known(offset):

@@ -176,7 +176,5 @@ class PolicyShift(SeriesRule):
         )
 
     def _clear(self, metric: str, shift: _Shift, where: Place) -> Finding:
-        severity, shift.firing, shift.over = shift.firing or Severity.WARNING, None, 0
-        return self.say(
-            Verdict.CLEAR, severity, f"{label(metric)} is near its usual level", where, metric=metric
-        )
+        shift.firing, shift.over = None, 0
+        return self.clear(where, metric)

@@ -247,8 +247,8 @@ class RewardCollapse(SeriesRule):
         )
 
     def _clear(self, metric: str, reward: _Reward, where: Place) -> Finding:
-        severity, reward.firing, reward.under = reward.firing or Severity.INFO, None, 0
-        return self.say(Verdict.CLEAR, severity, f"{label(metric)} rises again", where, metric=metric)
+        reward.firing, reward.under = None, 0
+        return self.clear(where, metric)
 
 
 def _straightened(windows: Floats) -> Floats:

@@ -85,7 +85,7 @@ class RewardFlat(SeriesRule):
         """End with the first launch."""
         reward = self._rewards.setdefault(metric, _Reward())
         reward.done, reward.windows, reward.first = True, None, np.empty(0)
-        return [finding for _, finding in self._clear(metric, reward, rows, 0, "the run started again")]
+        return [finding for _, finding in self._clear(metric, reward, rows, 0)]
 
     def walk(self, metric: str, rows: Samples) -> list[tuple[float, Finding]]:
         """Judge the first rows of a reward, and look whether it rises after all."""
@@ -164,16 +164,11 @@ class RewardFlat(SeriesRule):
         risen = np.flatnonzero(windows.mean(axis=1) > reward.level + reward.noise) if len(ends) else ends
         if not len(risen):
             return []
-        return self._clear(
-            metric, reward, rows, int(ends[risen[0]]) - start - 1, f"{label(metric)} rises after all"
-        )
+        return self._clear(metric, reward, rows, int(ends[risen[0]]) - start - 1)
 
-    def _clear(
-        self, metric: str, reward: _Reward, rows: Samples, row: int, title: str
-    ) -> list[tuple[float, Finding]]:
+    def _clear(self, metric: str, reward: _Reward, rows: Samples, row: int) -> list[tuple[float, Finding]]:
         if reward.firing is None:
             return []
-        severity, reward.firing = reward.firing, None
+        reward.firing = None
         reward.windows, reward.done, reward.first = None, True, np.empty(0)
-        finding = self.say(Verdict.CLEAR, severity, title, place(rows, row), metric=metric)
-        return [(float(rows.offset[row]), finding)]
+        return [(float(rows.offset[row]), self.clear(place(rows, row), metric))]

@@ -103,15 +103,12 @@ class RankDivergence(RunRule):
         rank = list(reported)[int(apart.argmax())]
         if self._firing and self._same >= self.steps:
             self._firing = False
-            return [
-                self._finding(Verdict.CLEAR, GRAD_NORM, "the ranks agree again", step, rank, reported, ripe)
-            ]
+            return [self.clear(_place(step, rank, reported), GRAD_NORM)]
         if self._firing or not self._trusted or self._apart < self.steps:
             return []
         self._firing = True
         return [
             self._finding(
-                Verdict.FIRING,
                 GRAD_NORM,
                 f"rank {rank} no longer agrees: its {label(GRAD_NORM)} is {worst:.2g} off the median",
                 step,
@@ -131,15 +128,13 @@ class RankDivergence(RunRule):
         self._sound = 0 if bad else self._sound + 1
         if self._broken is not None and self._sound >= self.steps:
             rank, self._broken = self._broken, None
-            title = f"the loss of rank {rank} is finite again"
-            return [self._finding(Verdict.CLEAR, LOSS, title, step, rank, reported, ripe)]
+            return [self.clear(_place(step, rank, reported), LOSS)]
         if self._broken is not None or not bad or 2 * len(bad) > len(reported):
             return []
         rank = self._broken = bad[0]
         value = reported[rank][0]
         return [
             self._finding(
-                Verdict.FIRING,
                 LOSS,
                 f"the loss of rank {rank} is {value:g} at {Place(step, None)}; that of its peers is finite",
                 step,
@@ -153,29 +148,32 @@ class RankDivergence(RunRule):
 
     def _finding(
         self,
-        verdict: Verdict,
         metric: str,
         title: str,
         step: int,
         rank: int,
         reported: ByRank,
         ripe: Mapping[int, PeerRows],
-        cause: str = "",
-        evidence: Mapping[str, float | int | str | None] | None = None,
+        cause: str,
+        evidence: Mapping[str, float | int | str | None],
     ) -> Finding:
-        source = ripe[rank].source if rank in ripe else ""  # what it was wrong about ends without its line
-        line = int(reported[rank][1]) if rank in reported else None
+        source = ripe[rank].source
         return self.say(
-            verdict,
+            Verdict.FIRING,
             Severity.CRITICAL,
             title,
-            Place(step, line),
+            _place(step, rank, reported),
             metric=metric,
             cause=cause,
-            advice="Stop; test that GPU, and go back to a checkpoint from before this step." if cause else "",
-            evidence={"failed_rank": rank, "ranks": len(reported), **(evidence or {})}
+            advice="Stop; test that GPU, and go back to a checkpoint from before this step.",
+            evidence={"failed_rank": rank, "ranks": len(reported), **evidence}
             | ({"source": source} if source else {}),
         )
+
+
+def _place(step: int, rank: int, reported: ByRank) -> Place:
+    """Return where a rank printed a step: a rank that recovers may not have printed this one."""
+    return Place(step, int(reported[rank][1]) if rank in reported else None)
 
 
 def _steps(ripe: Mapping[int, PeerRows], ranks: int) -> Iterator[tuple[int, ByRank]]:

@@ -22,11 +22,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import RunRule, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, threshold
 from runwatch.alerts.rules.ranks.peers import rank_of
 from runwatch.core.block import Block, Status
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -70,7 +70,7 @@ class SilentRank(RunRule):
             voice = self._voices.setdefault(rank, _Voice())
             if voice.open:
                 voice.open = False
-                found.append(self._about(rank, Verdict.CLEAR, f"rank {rank} prints again"))
+                found.append(self.clear(NOWHERE, rank=rank))
             elif voice.count > 1 and not block.late:
                 voice.longest = max(voice.longest, block.arrival - voice.newest)
             voice.count += 1
@@ -94,19 +94,15 @@ class SilentRank(RunRule):
                 continue
             voice.open = True
             found.append(
-                self._about(
-                    rank,
+                self.say(
                     Verdict.FIRING,
+                    Severity.CRITICAL,
                     f"rank {rank} has printed nothing for {duration(silence)}, while others continue",
-                    step=status.last_step,
-                    line=status.last_line,
-                    time=status.now,
+                    Place(status.last_step, status.last_line),
+                    rank=rank,
                     cause=f"rank {rank} hangs or died without a word",
                     advice="Look at that process (py-spy dump, dmesg) and its node.",
-                    evidence={"silent_for": silence, "limit": limit, "ranks": len(known)},
+                    evidence={"silent_for": silence, "timeout": limit, "ranks": len(known)},
                 )
             )
         return found
-
-    def _about(self, rank: int, verdict: Verdict, title: str, **details: Any) -> Finding:
-        return Finding(self.name, verdict, Severity.CRITICAL, title, rank=rank, **details)

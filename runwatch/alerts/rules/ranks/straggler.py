@@ -28,7 +28,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import log
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -136,8 +136,7 @@ class Straggler(RunRule):
             count = sum(was_slow for was_slow, _ in rounds)
             if reported is not None and len(rounds) - count >= self.of:
                 del self._open[rank]
-                here = _place(rows, last - 1)
-                found.append(self._about(rank, Verdict.CLEAR, f"rank {rank} keeps up again", here))
+                found.append(self.clear(_place(rows, last - 1), rank=rank))
             elif slow and (reported is not None or count >= self.of):
                 since = _since(rounds) if reported is None else Place(reported.step, reported.line)
                 firing = self._finding(rank, float(np.expm1(excess)), len(ranks), rows, since)
@@ -147,27 +146,16 @@ class Straggler(RunRule):
         return found
 
     def _finding(self, rank: int, slower: float, ranks: int, rows: PeerRows, since: Place) -> Finding:
-        return self._about(
-            rank,
+        return self.say(
             Verdict.FIRING,
+            Severity.WARNING,
             f"rank {rank} {_slower(slower)} the {rank_pace.yardstick(ranks)} of {ranks} ranks",
             since,
+            rank=rank,
             cause=f"rank {rank} is a straggler: all others wait for it",
             advice="Look at that GPU's clocks and temperature and at its node; exclude it if it stays.",
             evidence={"slower": slower, "ranks": ranks, "metric": _COMPUTE[self._metric]}
             | ({"source": rows.source} if rows.source else {}),
-        )
-
-    def _about(self, rank: int, verdict: Verdict, title: str, where: Place, **details: Any) -> Finding:
-        return Finding(
-            self.name,
-            verdict,
-            Severity.WARNING,
-            title,
-            rank=rank,
-            step=where.step,
-            line=where.line,
-            **details,
         )
 
 

@@ -136,9 +136,8 @@ class DataBound(RunRule):
         if self._firing is not None:
             if level >= max(self.high, self._reported) / 2:
                 return []
-            severity, self._firing, self._over = self._firing, None, 0
-            title = "steps wait less for data"
-            return [self.say(Verdict.CLEAR, severity, title, here, metric=self._metric)]
+            self._firing, self._over = None, 0
+            return [self.clear(here, self._metric)]
         self._over = self._over + 1 if level > self.high else 0
         self._since = here if self._over == 1 else self._since
         if self._over < self.persist:

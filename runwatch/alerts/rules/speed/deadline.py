@@ -76,7 +76,6 @@ class Deadline(RunRule):
                 severity,
                 f"it will end {duration(late)} after its deadline, at the present pace",
                 Place(status.last_step, status.last_line),
-                time=status.now,
                 advice="Ask for more time, plan fewer steps, or see that a checkpoint is saved before it.",
                 evidence={"late_seconds": late, "eta_seconds": status.eta, "deadline": status.deadline},
             )
@@ -86,6 +85,5 @@ class Deadline(RunRule):
         self._since = None
         if self._firing is None:
             return ()
-        severity, self._firing = self._firing, None
-        where = Place(status.last_step, status.last_line)
-        return [self.say(Verdict.CLEAR, severity, "it will end in time", where)]
+        self._firing = None
+        return [self.clear(Place(status.last_step, status.last_line))]

@@ -35,7 +35,6 @@ from runwatch.alerts.rules.baseline import Baseline, Floats, Windows
 from runwatch.alerts.rules.common.speed import Speed
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import label
 
 _WIDTH, _HOP = 128, 16
 
@@ -165,9 +164,8 @@ class Jitter(RankRule):
     def _end(self, metric: str, track: _Track, where: Place) -> list[Finding]:
         if track.firing is None:
             return []
-        severity, track.firing = track.firing, None
-        title = f"{label(metric)} is even again"
-        return [self.say(Verdict.CLEAR, severity, title, where, metric=metric)]
+        track.firing = None
+        return [self.clear(where, metric)]
 
 
 def _period(rows: NDArray[np.int64]) -> int:

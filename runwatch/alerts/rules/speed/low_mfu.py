@@ -28,7 +28,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import RunRule, place, threshold
+from runwatch.alerts.rules.base import Place, RunRule, place, threshold
 from runwatch.alerts.rules.baseline import Segments, Windows, median, take
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -97,15 +97,19 @@ class LowMfu(RunRule):
             turns = level >= 1.5 * self.low if self._firing else self.least <= level < self.low
             if turns:
                 self._firing = not self._firing
-                found.append(
-                    self.say(
-                        Verdict.FIRING if self._firing else Verdict.CLEAR,
-                        Severity.INFO,
-                        f"MFU is {level:.0%}" + (": the GPUs could do several times as much" * self._firing),
-                        place(known, end - seen - 1),
-                        metric=MFU,
-                        advice="Look for small batches or kernels, waiting for data, and communication.",
-                        evidence={"mfu": level},
-                    )
-                )
+                found.append(self._turn(level, place(known, end - seen - 1)))
         return found
+
+    def _turn(self, level: float, here: Place) -> Finding:
+        evidence = {"mfu": level}
+        if not self._firing:
+            return self.clear(here, MFU, evidence=evidence)
+        return self.say(
+            Verdict.FIRING,
+            Severity.INFO,
+            f"MFU is {level:.0%}: the GPUs could do several times as much",
+            here,
+            metric=MFU,
+            advice="Look for small batches or kernels, waiting for data, and communication.",
+            evidence=evidence,
+        )

@@ -44,7 +44,6 @@ from runwatch.alerts.rules.common.context import copied, join
 from runwatch.alerts.rules.common.speed import BETWEEN, Speed
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import label
 
 _MOST = 8
 _PAUSES = frozenset({"checkpoint", "eval_begin", "eval_end"})
@@ -189,9 +188,9 @@ class Stalls(RankRule):
     def _end(self, metric: str, track: _Track, where: Place) -> list[Finding]:
         if track.firing is None:
             return []
-        severity, track.firing = track.firing, None
+        track.firing = None
         track.stalls.clear()
-        return [self.say(Verdict.CLEAR, severity, f"{label(metric)} is even again", where, metric=metric)]
+        return [self.clear(where, metric)]
 
 
 def _distances(stalls: Sequence[_Stall], gap: float) -> tuple[float, bool]:

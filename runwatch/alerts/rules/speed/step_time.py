@@ -190,7 +190,7 @@ class StepTime(RankRule):
             return [self._clear(metric, track, place(here, 0))]
         self._date(metric, slow, grow(excess) - 1, track, offset)
         if slow.firing is not None and slow.firing is not Severity.INFO and self._calms(metric, slow, offset):
-            calm = self._clear(metric, track, place(here, 0), "the worst of the slowdown is over")
+            calm = self._clear(metric, track, place(here, 0))
             track.shift = _Shift(slow.where, slow.step, slow.tokens, slow.points, slow.steep, slow.newest)
             return [calm]
         steps = float(here.step[0]) - slow.step + _NOW / 2
@@ -219,8 +219,7 @@ class StepTime(RankRule):
         fired = self._finding(metric, track, slow, Verdict.FIRING, level)
         if before is not Severity.INFO or fired.line == slow.where.line:
             return [fired]
-        worse = self.say(Verdict.CLEAR, before, "steps are slower still", place(here, 0), metric=metric)
-        return [worse, fired]
+        return [self.clear(place(here, 0), metric), fired]
 
     def _date(self, metric: str, slow: _Shift, more: float, track: _Track, offset: float) -> None:
         """Note where a slowdown, by now a fraction `more`, began to be notable."""
@@ -254,13 +253,11 @@ class StepTime(RankRule):
         tokens = self._speed.tokens(offset, _NOW)
         return log(slow.tokens / tokens) < excess / 2 if slow.tokens / tokens > 0 else False
 
-    def _clear(self, metric: str, track: _Track, here: Place, title: str = "") -> Finding:
-        severity = (track.shift and track.shift.firing) or Severity.WARNING
+    def _clear(self, metric: str, track: _Track, here: Place) -> Finding:
         if track.shift:
             track.levels.merge(track.shift.levels)
         track.shift = None
-        title = title or f"{label(metric)} is near its best again"
-        return self.say(Verdict.CLEAR, severity, title, here, metric=metric)
+        return self.clear(here, metric)
 
     def _finding(self, metric: str, track: _Track, slow: _Shift, verdict: Verdict, level: float) -> Finding:
         usual = track.usual.level

@@ -8,7 +8,7 @@ it has lasted `critical_seconds`; a note while it has lasted less than `seconds`
 run was as slow before, for a twentieth of its rows or half as long. Ends when it is
 below the root of `times` for as long, or after 1024 rows.
 
-Example: 'steps take 5.1 times longer: 1.43 s, usually 0.28 s'.
+Example: 'steps take 5.1 times as long: 1.43 s, usually 0.28 s'.
 
 What to do: look at the GPUs' clocks, at the storage and at who shares the machine;
 nvidia-smi, top and iostat of the slow node show most of it. It will not end in time at
@@ -176,11 +176,12 @@ class Throughput(RankRule):
         return Severity.CRITICAL if lasted >= self.critical_seconds else Severity.WARNING
 
     def _fire(self, metric: str, track: _Track, where: Place, now: float) -> Finding:
-        usual, seconds, times = grow(track.level), grow(now), grow(now - track.level)
+        sign = 1 if metric == STEP_TIME else -1
+        usual, newest, times = grow(sign * track.level), grow(sign * now), grow(now - track.level)
         if metric == STEP_TIME:
-            title = f"steps take {times:.1f} times longer: {duration(seconds)}, usually {duration(usual)}"
+            title = f"steps take {times:.1f} times as long: {duration(newest)}, usually {duration(usual)}"
         else:
-            title = f"{label(metric)} fell to 1/{times:.1f}: {1 / seconds:.4g}, usually {1 / usual:.4g}"
+            title = f"{label(metric)} fell to 1/{times:.1f}: {newest:.4g}, usually {usual:.4g}"
         return self.say(
             Verdict.FIRING,
             track.firing or Severity.WARNING,
@@ -188,7 +189,7 @@ class Throughput(RankRule):
             where,
             metric=metric,
             advice="Look for a throttled or shared GPU, storage that stalls, a network that is down.",
-            evidence={"usual": usual, "now": seconds, "times": times},
+            evidence={"usual": usual, "now": newest, "times": times},
         )
 
     def _onset(self, track: _Track, offset: float) -> Place:
@@ -210,8 +211,7 @@ class Throughput(RankRule):
     def _end(self, metric: str, track: _Track, where: Place) -> list[Finding]:
         if track.where is None:
             return []
-        severity = track.firing or Severity.WARNING
         track.where, track.firing, track.over, track.under, track.rows = None, None, 0, 0, 0
         track.levels.merge(track.newest)
         track.newest = Levels()
-        return [self.say(Verdict.CLEAR, severity, f"{label(metric)} is usual again", where, metric=metric)]
+        return [self.clear(where, metric)]
