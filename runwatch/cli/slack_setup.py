@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from runwatch.alerts.channels.secret import Secret
-from runwatch.config.loader import FILE_NAME, WEBHOOK_VARIABLE, find, load, read
+from runwatch.config.loader import FILE_NAME, WEBHOOK_VARIABLE, find, load, read, user_directory
 from runwatch.config.reader import web_address
 from runwatch.core.errors import ConfigError
 from runwatch.system import private_files
@@ -41,9 +41,7 @@ def ask() -> Secret:
 
 def place() -> Path:
     """Return the configuration to extend. Raises ConfigError if it has another Slack already."""
-    import platformdirs
-
-    path = find() or platformdirs.user_config_path("runwatch") / FILE_NAME
+    path = find() or user_directory() / FILE_NAME
     if path.exists():
         config = read(path)
         if config.slack.token or (config.slack.webhook and config.slack.webhook != _secret()):
@@ -71,25 +69,17 @@ def keep(path: Path, address: Secret) -> None:
 
 
 def _next() -> str:
-    from runwatch.core.errors import RunwatchError
-    from runwatch.watcher.service.sockets import connect, state_directory
+    from runwatch.watcher.service.sockets import answers, state_directory
 
-    try:
-        connect(state_directory(), 2.0).close()
-    except RunwatchError:
-        paths = load().watch.paths
-        return (
-            "runwatch watch -d"
-            if paths
-            else "runwatch tail train.log, or for all runs: runwatch watch -d ~/runs"
-        )
-    return "runwatch reload (the daemon runs, and takes it then)"
+    if answers(state_directory(), 2.0):
+        return "runwatch reload (the daemon runs, and takes it then)"
+    if load().watch.paths:
+        return "runwatch watch -d"
+    return "runwatch tail train.log, or for all runs: runwatch watch -d ~/runs"
 
 
 def _kept() -> Path:
-    import platformdirs
-
-    return platformdirs.user_config_path("runwatch") / KEPT
+    return user_directory() / KEPT
 
 
 def _secret() -> Secret:

@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from runwatch.config.formats import meanings
+from runwatch.config.formats import use_names
 from runwatch.config.reader import parsed, web_address
 from runwatch.config.sections import Config, contents
 from runwatch.core.errors import ConfigError
@@ -77,10 +77,8 @@ def load_to_read(explicit: str | Path | None, asked: str | None = None) -> tuple
 
     Raises ConfigError.
     """
-    from runwatch.parsers.lexicon.names import use
-
     config = load(explicit)
-    use(meanings(config.names))
+    use_names(config.names)
     return config, format_name(asked, config)
 
 
@@ -90,6 +88,13 @@ def find(
     """Return the file that is used, or None. Raises ConfigError if a named one is missing."""
     source = _locate(explicit, environ, report)
     return None if source is None else source.path
+
+
+def user_directory() -> Path:
+    """Return the user's own configuration directory."""
+    import platformdirs
+
+    return platformdirs.user_config_path("runwatch")
 
 
 def is_judged(path: Path, explicit: Path | None = None, environ: Mapping[str, str] = os.environ) -> bool:
@@ -144,9 +149,7 @@ def _locate(explicit: str | Path | None, environ: Mapping[str, str], report: Rep
             return _opened(here, judged=True)
         except _Distrusted as error:
             report(str(error))
-    import platformdirs
-
-    own = platformdirs.user_config_path("runwatch") / FILE_NAME
+    own = user_directory() / FILE_NAME
     return _opened(own) if own.is_file() else None
 
 

@@ -230,14 +230,14 @@ class RunEvidence:
         return self.phase in HALTED
 
 
-def gather(engine: Engine, now: float, beside: Mapping[str, str] | None = None) -> tuple[RunEvidence, ...]:
+def gather(engine: Engine, now: float, sidecars: Mapping[str, str] | None = None) -> tuple[RunEvidence, ...]:
     """Return the evidence of every run that an engine has read to its end; `now` is Unix time.
 
-    `beside`: facts that belong to the run, if there is only one. The beginning of its log is read again for
+    `sidecars`: facts that belong to the run, if there is only one. The beginning of its log is read again for
     the settings that it shows.
     """
     pipelines = list(engine.pipelines())
-    more = dict(beside or {}) if len(pipelines) == 1 else {}
+    more = dict(sidecars or {}) if len(pipelines) == 1 else {}
     settings = cache(printed.of_log)  # many runs may be in one log
     return tuple(_run(engine, pipeline, now, more, settings) for pipeline in pipelines)
 

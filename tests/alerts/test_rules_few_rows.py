@@ -102,8 +102,9 @@ def test_evaluations_that_scatter_widely_rise_if_their_order_says_so(seed):
     trained.set("val/loss", 0.15 * np.exp(0.2 * rng.normal(size=24)))
     assert fired(trained.judge(Validation())) == fired(trained.judge(Validation(trend=99)))
     trained.columns["train/loss"] = np.exp(np.arange(24) / 20)
-    found = fired(trained.set("val/loss", rising).judge(Validation()))
-    assert "warning" not in {severity for severity, _ in found}, "it diverges: others say so"
+    found = trained.set("val/loss", rising).judge(Validation())
+    jumped = any("jumped" in each.title for each in found)
+    assert jumped or "warning" not in {severity for severity, _ in fired(found)}, "it diverges: others say so"
 
 
 @pytest.mark.parametrize(

@@ -185,9 +185,9 @@ def test_gradients_that_fade_are_not_critical():
 # -- training that becomes harder, and what is learned by heart ------------------------------------
 
 
-def curriculum():
+def curriculum(hardest=4.0):
     rows = np.arange(1200)
-    loss = 0.3 * np.interp(rows, [0, 200, 1200], [5, 1, 4]) * noise(1200, 0.02)
+    loss = 0.3 * np.interp(rows, [0, 200, 1200], [5, 1, hardest]) * noise(1200, 0.02)
     return Log(train__loss=loss).set("val/loss", np.interp(rows, [0, 1200], [3, 1]))
 
 
@@ -197,6 +197,18 @@ def test_a_loss_that_rises_while_evaluations_get_better_is_a_note():
     assert log.judge(Divergence()) == log.judge(Divergence(), range(0, 1200, 7))
     worse = log.columns["val/loss"][::-1].copy()
     assert "critical" in [s for s, _ in fired(log.set("val/loss", worse).judge(Divergence()))]
+
+
+def test_a_loss_that_rises_while_a_score_gets_better_is_a_note_unless_it_doubles():
+    log = curriculum(1.8)
+    del log.columns["val/loss"]
+    recall = log.set("val/recall@1", np.interp(np.arange(1200), [0, 1200], [0.4, 0.9]))  # of mined negatives
+    assert {severity for severity, _ in fired(recall.judge(Divergence()))} == {"info"}
+    assert recall.judge(Divergence()) == recall.judge(Divergence(), range(0, 1200, 7))
+    higher = recall.set("train/loss", curriculum().columns["train/loss"]).judge(Divergence())
+    assert "critical" in [severity for severity, _ in fired(higher)]
+    log = curriculum(1.8).set("val/loss", np.full(1200, 0.5)).set("val/recall@1", np.full(1200, 0.5))
+    assert "critical" in [severity for severity, _ in fired(log.judge(Divergence()))]
 
 
 def test_a_program_that_saves_its_best_model_again_says_that_it_gets_better():
@@ -248,6 +260,36 @@ def test_a_slight_rise_of_the_loss_with_the_learning_rate_is_a_note():
     for log in (cycle(0.4), cycle(0.2, steepness=1.3), cycle(0.2, steepness=1.0)):
         assert {severity for severity, _ in fired(log.judge(Divergence()))} & {"warning", "critical"}
     assert {severity for severity, _ in fired(cycle(0.2).judge(Divergence(slight=0.15)))} & {"critical"}
+
+
+def restarted(low):
+    """Return a run whose rate falls to `low` of its highest, and begins again, every 300 rows."""
+    rows = np.arange(1200)
+    rate = low + (1 - low) * (0.5 + 0.5 * np.cos(np.pi * (rows % 300) / 300))
+    loss = (1.2 + 2 * np.exp(-rows / 120)) * (1 + 0.4 * rate) * noise(1200)
+    return Log(train__loss=loss, train__learning_rate=1e-3 * rate)
+
+
+def test_a_loss_that_rises_as_the_rate_begins_again_is_a_note():
+    log = restarted(1e-4)
+    found = log.judge(Divergence())
+    assert {severity for severity, _ in fired(found)} == {"info"}
+    assert log.judge(Divergence(), range(0, 1200, 7)) == found
+    del log.columns["train/learning_rate"]
+    assert "warning" in {severity for severity, _ in fired(log.judge(Divergence()))}
+
+
+@pytest.mark.parametrize("count", [100, 300])
+def test_a_loss_that_explodes_as_rates_are_tried_is_a_note(count):
+    rows = np.arange(count)
+    part = rows / count
+    loss = 2.3 - 1.2 / (1 + np.exp(-20 * (part - 0.5))) + np.maximum(0, np.expm1(20 * (part - 0.8)))
+    log = Log(train__loss=loss * noise(count, 0.01), train__learning_rate=1e-7 * 10 ** (8 * part))
+    found = log.judge(Divergence())
+    assert {severity for severity, _ in fired(found)} == {"info"}
+    assert log.judge(Divergence(), range(0, count, 7)) == found
+    log.columns["train/learning_rate"][:] = 1e-3 * part  # that of a warm-up
+    assert "critical" in {severity for severity, _ in fired(log.judge(Divergence()))}
 
 
 def test_a_loss_that_turns_negative_had_no_level_to_rise_from():

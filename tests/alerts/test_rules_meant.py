@@ -375,6 +375,15 @@ def test_a_rate_that_is_high_at_first_is_a_note_while_evaluations_get_better(val
     assert log.judge(LossSpike(), range(1, 120)) == log.judge(LossSpike())
 
 
+def test_a_loss_that_jumped_and_stays_is_a_note_once_evaluations_are_better_than_before():
+    loss = (2.2 + 4 * np.exp(-np.arange(1000) / 80)) * noise(1000) * (1 + 0.4 * (np.arange(1000) >= 600))
+    log = Log(train__loss=loss).set("val/loss", np.full(1000, np.nan))
+    log.columns["val/loss"][49::50] = 2.4 * 0.98 ** np.arange(20)
+    assert [severity for severity, _ in fired(log.judge(LossSpike()))] == ["warning", "info"]
+    log.columns["val/loss"][649::50] *= 2
+    assert [severity for severity, _ in fired(log.judge(LossSpike()))] == ["warning", "critical"]
+
+
 # -- curricula ---------------------------------------------------------------------------------------
 
 
@@ -384,6 +393,7 @@ def test_a_rate_that_is_high_at_first_is_a_note_while_evaluations_get_better(val
         ("stage", np.arange(400) // 100, False),
         ("train/task", np.arange(400) // 100, False),
         ("seq_len", 512 * 2 ** (np.arange(400) // 100), False),
+        ("active_layers", 8 + np.arange(400) // 100, False),
         ("stage", np.zeros(400), True),
         ("stage", 3 - np.arange(400) // 100, True),  # it goes back
         ("stage", np.arange(400), True),  # each row: it counts something else

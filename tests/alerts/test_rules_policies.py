@@ -159,6 +159,7 @@ def test_a_reward_that_has_come_back_twice_must_fall_further(falls, severities):
         ([1.0, 0.9, *[-9, 0.4] * 6], "ep_rew_mean", 0),  # it scatters as widely
         ([40, 25, -1, -30, -40, -45, -44, -50, -48, -49, -46], "episodic_return", 0),
         ([0.1, 0.2, *np.linspace(-5, 30, 20)], "ep_rew_mean", 0),
+        ([-1, 5, -40, -110, -127, -60, -12, *[-5.5] * 9], "ep_rew_mean", 0),  # it has come back
     ],
 )
 def test_a_reward_that_ends_far_below_its_first_rows_is_a_warning_however_few(rewards, name, found):
@@ -168,6 +169,18 @@ def test_a_reward_that_ends_far_below_its_first_rows_is_a_warning_however_few(re
     assert log.judge(RewardCollapse(), range(0, len(rewards), 3)) == ends
     assert [f.step for f in ends] == [2] * found
     assert log.judge(RewardCollapse(), end=False) == []
+
+
+@pytest.mark.parametrize(("name", "severities"), [("curriculum_stage", []), ("other", ["warning"])])
+def test_a_reward_of_a_harder_part_of_a_curriculum_is_compared_with_that_part(name, severities):
+    rows = np.arange(600)
+    stage = rows // 200
+    learned = 1 - np.exp(-(rows % 200) / 40)
+    rewards = (100 - 40 * stage) * learned + np.random.default_rng(5).normal(size=600)
+    log = Log(train__loss=np.ones(600)).set("episode_reward_mean", rewards).set(name, stage.astype(float))
+    found = log.judge(RewardCollapse())
+    assert [severity for severity, _ in fired(found)][:1] == severities
+    assert log.judge(RewardCollapse(), range(0, 600, 7)) == found
 
 
 def test_a_reward_that_rose_steeply_and_collapsed_is_reported_when_the_log_ends():

@@ -383,8 +383,12 @@ GUESS = np.log(10) * (1 + 0.005 * (-1.0) ** np.arange(40))
         (np.append(GUESS[:9], 2.2), []),
         (np.log(10) * np.linspace(1.009, 0.991, 10), []),  # it falls
         (np.full(10, 1.7345), [("warning", 9)]),
-        (np.full(10, 1.73), []),  # so few digits may be alike
-        (np.append(np.full(9, 1.7345), 1.7346), []),
+        (np.full(10, 1.73), [("warning", 9)]),
+        (np.append(np.full(9, 1.7345), 1.7346), [("warning", 9)]),
+        (1.7 + 0.005 * (-1.0) ** np.arange(10), [("warning", 9)]),
+        (1.7 + 0.03 * (-1.0) ** np.arange(10), []),  # it moves
+        (np.linspace(1.71, 1.7, 10), []),  # it falls
+        (0.4 + 0.001 * (-1.0) ** np.arange(10), []),  # perhaps that of noise
         (np.append(GUESS[:10], np.full(30, 2.1)), [("warning", 9)]),
     ],
 )

@@ -126,8 +126,8 @@ class Actions:
                 continue
             if not matches(action.matchers, alert.labels()):
                 continue
-            whom = tuple(targets()) if action.signal else ()
-            waiting = Waiting(key, action, alert, now + action.delay, whom)
+            processes = tuple(targets()) if action.signal else ()
+            waiting = Waiting(key, action, alert, now + action.delay, processes)
             last = self._done.get((action.name, alert.row.run))
             if last is not None and now - last < action.every:
                 self._record("held back", waiting, reason=f"not more often than every {action.every:g} s")

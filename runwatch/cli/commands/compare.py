@@ -59,16 +59,16 @@ def command(
       runwatch compare base.log wandb/run-1/run-1.wandb -o compare.html
     """
     from runwatch.reports.analysis import Options
-    from runwatch.reports.beside import facts_beside
     from runwatch.reports.comparison.compare import NOT_COMPARABLE, compare
     from runwatch.reports.comparison.pages import pages
     from runwatch.reports.comparison.record import record
     from runwatch.reports.evidence import gather
+    from runwatch.reports.sidecars import sidecar_facts
 
     # Each path is read alone: a log and a tracker may be of different runs.
     rests = read_each([(path,) for path in paths], config, wanted)
     read_in = [
-        (path, gather(rest.engine, rest.now, facts_beside((path,))))
+        (path, gather(rest.engine, rest.now, sidecar_facts((path,))))
         for path, rest in zip(paths, rests, strict=True)
     ]
     _check([runs for _, runs in read_in])

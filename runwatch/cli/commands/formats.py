@@ -44,10 +44,10 @@ def command(path: str | None, as_json: bool, config: str | None) -> int:
       runwatch formats
     """
     from runwatch.config.loader import load_to_read
-    from runwatch.parsers.formats import catalogue, troubles
+    from runwatch.parsers.formats import in_use, troubles
 
     settings, _ = load_to_read(config)
-    formats = (*(own.build() for own in settings.formats), *catalogue())
+    formats = in_use(own.build() for own in settings.formats)
     try:
         return _list(formats, as_json) if path is None else _explain(path, formats, as_json)
     finally:

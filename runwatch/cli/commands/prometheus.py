@@ -56,10 +56,9 @@ def targets(hosts: tuple[str, ...], port: int, labels: tuple[str, ...]) -> None:
       runwatch prometheus targets node1 node2:9500
       runwatch prometheus targets 'gpu[001-500]' --label cluster=a
     """
-    from runwatch.prometheus.targets import render
-    from runwatch.watcher.samplers.slurm import nodes
+    from runwatch.prometheus.targets import listed, render
 
-    found = [name for host in hosts for name in ([host] if host.startswith("[") else nodes(host))]
+    found = [name for host in hosts for name in ([host] if host.startswith("[") else listed(host))]
     for name in found:
         if not _HOST.fullmatch(name):
             raise UsageError("not a host", name)
@@ -69,8 +68,6 @@ def targets(hosts: tuple[str, ...], port: int, labels: tuple[str, ...]) -> None:
         if match is None:
             raise UsageError("not a label", label, "write NAME=VALUE")
         pairs[match[1]] = match[2]
-    if not found:
-        raise UsageError("not a host", " ".join(hosts))
     click.echo(render(found, port, pairs), nl=False)
 
 

@@ -44,9 +44,7 @@ def command(
       runwatch replay train.log --headless --json --speed max
     """
     pace_of_play = _speed(speed)
-    interval = pace(interval, plain)
-    if not 0 < interval < math.inf or (every is not None and every <= 0):
-        raise UsageError("--interval and --every must be numbers above zero")
+    interval = pace(interval, plain, every)
     if on_screen(lines=headless or plain or as_json):
         return _screen(path, pace_of_play, only, ascii_only, theme, config)
     from runwatch.cli.replaying import follow

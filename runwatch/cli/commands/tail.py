@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import re
 import shutil
@@ -90,15 +89,13 @@ def command(
     title = ""
     if not paths:
         paths, title = _nearby(shown=screen or web, as_json=as_json), "what is written here"
-    interval = pace(interval, plain)
-    if not 0 < interval < math.inf or (every is not None and every <= 0):
-        raise UsageError("--interval and --every must be numbers above zero")
+    interval = pace(interval, plain, every)
     if port is not None and not web:
         raise UsageError("--port is for --web")
     if web:
         if lines or "-" in paths:
             raise UsageError("--web shows the screen", "", "leave out --headless, --plain, --json and -")
-        from runwatch.cli.commands.web import serve
+        from runwatch.cli.web import serve
 
         flags = [name for name, on in (("--wait", wait), ("--poll", poll), ("--ascii", ascii_only)) if on]
         named = {

@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
-from runwatch.core.batch import BAR, BAR_OF_RUN, EPOCH_STEPS, EVAL, META_COLUMNS, TRAIN
+from runwatch.core.batch import (
+    BAR,
+    BAR_OF_RUN,
+    EPOCH_STEPS,
+    EVAL,
+    META_COLUMNS,
+    OUR_COLUMNS,
+    TRAIN,
+    printed_column,
+)
 from runwatch.core.metrics import EPOCH, LOSS, REMAINING, STEP_TIME, VAL_LOSS, Unit
 from runwatch.core.text import decode
 from runwatch.parsers.api import Epochs, Known, Layout, Match, Matcher, Summed
@@ -49,9 +58,7 @@ _BAR = re.compile(
     rb"(?:(?P<rate>" + NUMBER + rb")(?P<unit>s/it|it/s)|\?it/s)"
 )
 _NAME = 100  # longest metric name kept
-_OURS = frozenset({"offset", "line", "time"})
-"""Columns that no printed name may take."""
-_PLACES = META_COLUMNS - _OURS | {WITHIN}
+_PLACES = META_COLUMNS - OUR_COLUMNS | {WITHIN}
 _WITHIN = WITHIN.encode()
 _COUNTERS = tuple(name.encode() for name in (*OF_RUN, "iteration"))
 """Names of the run's step in dicts."""
@@ -122,7 +129,7 @@ class Layouts(Known[tuple[str, tuple[bytes, ...], tuple[bytes, ...]], Layout]):
         known = {text: name for text in texts if (name := self._aliases.get(text))}
         parts = [i for i, text in enumerate(texts) if known.get(text) == REMAINING]  # hours, minutes, ...
         places = {text: text for text in texts if text in _PLACES}
-        names = [f"printed/{n}" if n in _OURS else n for n in columns(texts, {**places, **known})]
+        names = [*map(printed_column, columns(texts, {**places, **known}))]
         for text, name, suffix in zip(texts, names, suffixes, strict=True):
             unit = suffix.decode("ascii", "replace").strip() or self._units.get(text, "")
             units.append(Unit() if name in META_COLUMNS else unit_of(name, unit, text))

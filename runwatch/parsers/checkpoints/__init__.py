@@ -11,7 +11,7 @@ from runwatch.parsers.checkpoints.frameworks import FOLDERS, NANOCHAT
 from runwatch.parsers.checkpoints.layout import Layout
 
 _TEMPORARY = re.compile(
-    r"(?P<hidden>\.|~)?(?P<before>te?mp[-_.])?(?P<name>.+?)(?P<after>\.orbax-checkpoint-tmp.*"
+    r"[.~]?(?P<before>te?mp[-_.])?(?P<name>.+?)(?P<after>\.orbax-checkpoint-tmp.*"
     r"|[._-](?:te?mp|partial|incomplete|part|unfinished|staging|writing)(?:[._-]?[A-Za-z0-9]{1,12})?)?"
 )
 _MAYBE = re.compile(r"te?mp|part|incomplete|unfinished|staging|writing")

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 
 from runwatch.core.text import decode
+from runwatch.parsers.words import ALIKE
 
 WORD = b"Traceback"
 """What the first line of each holds, however it is folded."""
@@ -90,7 +91,7 @@ _MAX_FRAMES = 60
 _SHOWN = 20
 """Lines of a traceback that are kept, the newest."""
 _MAX_OPEN = 64
-_BESIDE = 60
+_BEFORE_FRAMES = 60
 """So many may be between a head that is folded and its first frame, where PowerShell shows the command."""
 _APART = 512
 """So many records may be between two lines of a tagged traceback."""
@@ -137,7 +138,7 @@ class _Open:
     """At which its lines are folded; 0 if they are not."""
     joins: bool = False
     """Whether its last line continues on the next one."""
-    goes_on: bool = False
+    continues: bool = False
     """Whether its newest line does."""
     head: bytes = b""
     """What is known of a head that is folded, without spaces, until the first frame."""
@@ -206,7 +207,7 @@ class Tracebacks:
             return False
         before = b"" if head["before"][:1] >= b"\x80" else head["before"]
         barred = bool(head["group"]) or before == b"| "
-        before = b"" if barred else _shape(before)
+        before = b"" if barred else before.translate(ALIKE)
         chained = tag in self._because
         self._because.discard(tag)
         handling = tag in self._handling
@@ -244,15 +245,15 @@ class Tracebacks:
         if _FRAME.match(text) or _CAUGHT.match(text) or _QUOTES.match(text):
             open_.stray, open_.offset = 0, offset
             open_.width = open_.width or (len(text) if _FOLDED.match(text) else 0)
-            open_.goes_on = open_.folds(text)
+            open_.continues = open_.folds(text)
             open_.frames.append(decode(text, 200))
             if len(open_.frames) > _MAX_FRAMES:
                 del open_.frames[1]  # the first says where it began, the newest where it failed
             return True, None
-        if _RAISED.match(text) and not (open_.goes_on and not _NAMED.match(text)):
+        if _RAISED.match(text) and not (open_.continues and not _NAMED.match(text)):
             return True, self._raise(tag, open_, text, offset, line)
         open_.stray += 1
-        open_.offset, open_.goes_on = offset, open_.folds(text)
+        open_.offset, open_.continues = offset, open_.folds(text)
         near = open_.frames and not open_.width
         return False, self._end(tag) if open_.stray > (_STRAY if near else _MIXED) else None
 
@@ -270,7 +271,7 @@ class Tracebacks:
         open_.stray += 1
         if open_.head != _HEADED:
             open_.head += b"".join(text.split())
-        if open_.stray <= _BESIDE and _HEADED.startswith(open_.head):
+        if open_.stray <= _BEFORE_FRAMES and _HEADED.startswith(open_.head):
             return True
         del self._open[tag]
         return False
@@ -328,14 +329,10 @@ class Tracebacks:
         return Ended(tag, offset or open_.offset, line or open_.line, raised, data)
 
 
-def _shape(text: bytes) -> bytes:
-    return re.sub(rb"\d", b"0", text)
-
-
 def _inner(body: bytes, open_: _Open) -> bytes:
     """Return the line without what precedes every line of its traceback."""
     size = len(open_.before)
-    if size and _shape(body[:size]) == open_.before:
+    if size and body[:size].translate(ALIKE) == open_.before:
         return body[size:]
     spaces = len(body) - len(body.lstrip(b" \t"))
     body = body[min(spaces, open_.indent) :]

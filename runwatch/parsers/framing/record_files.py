@@ -270,7 +270,7 @@ class Events:
                 at = self._search(buffer, at, out)
                 if self._lost:
                     break
-            if end - at < 12:
+            if end - at < self.HEAD:
                 break
             size, crc = unpack(buffer, at)
             if not self._agree(size, crc):
@@ -282,14 +282,14 @@ class Events:
             stop = at + 16 + size
             if stop > end:
                 break
-            out.add(base + at, buffer[at + 12 : stop - 4])
+            out.add(base + at, buffer[at + self.HEAD : stop - 4])
             checks.append(int.from_bytes(buffer[stop - 4 : stop], "little"))
             at = stop
         self._buffer, self._at = buffer[at:], base + at
         return out
 
     def _agree(self, size: int, crc: int) -> bool:
-        return _CHECKS[size] == crc and size < self._MAX_LENGTH
+        return size < self._MAX_LENGTH and _CHECKS[size] == crc
 
     def _search(self, buffer: bytes, at: int, out: Found) -> int:
         """Return where the next record begins, or how far there is none.

@@ -93,8 +93,8 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
     for of_val in (False, True):
         group = [lines for lines in values if is_val(lines[0].head) is of_val]
         meant = {} if boxed else _meant(group)
-        if not trains:
-            meant |= tests_of(meant)
+        tests = tests_of(meant)
+        meant |= {name: tests[name] for name in tests if not trains or meant[name] == spelled(name)}
         for lines in group:
             plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=meant, main=False))
     return plans

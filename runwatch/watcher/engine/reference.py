@@ -29,10 +29,10 @@ def of(rules: Ruleset, watched: WatchedRun, runs: Iterable[WatchedRun]) -> Refer
     others = [each for each in runs if each is not watched] if name else []
     called = [each for each in others if each.run.name == name]
     called += [each for each in others if name in each.incidents.former]
-    return beside(watched.run, called[0].run) if called else None
+    return compared(watched.run, called[0].run) if called else None
 
 
-def beside(run: Run, other: Run) -> Reference | None:
+def compared(run: Run, other: Run) -> Reference | None:
     """Return `other` as the reference of `run`; None if one of them has no training loss."""
     ours, theirs = run.series.get(LOSS), other.series.get(LOSS)
     if ours is None or theirs is None:

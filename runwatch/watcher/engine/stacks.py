@@ -58,9 +58,9 @@ _decode = msgspec.json.Decoder(list[_Thread]).decode
 
 def program() -> str | None:
     """Return where py-spy is: next to this Python, or on the path."""
-    beside = os.path.join(os.path.dirname(sys.executable), "py-spy")
-    if os.access(beside, os.X_OK):
-        return beside
+    ours = os.path.join(os.path.dirname(sys.executable), "py-spy")
+    if os.access(ours, os.X_OK):
+        return ours
     import shutil  # here: rarely needed, and brings in compressors
 
     return shutil.which("py-spy")

@@ -20,11 +20,10 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from runwatch.config.formats import meanings
+from runwatch.config.formats import use_names
 from runwatch.core.errors import AbsentError, SourceError
 from runwatch.parsers.api import Format
-from runwatch.parsers.formats import catalogue, restricted, troubles
-from runwatch.parsers.lexicon.names import use
+from runwatch.parsers.formats import in_use, troubles
 from runwatch.system.stopwatch import Stopwatch
 from runwatch.watcher.ingest import open_file_limit, wire
 from runwatch.watcher.ingest.feeds import LogSource, Send, source_id
@@ -77,7 +76,7 @@ class Reader:
         self._setup, self._pulse = setup, pulse
         self._logs = open_file_limit.OpenLogs() if logs is None else logs
         self._formats = cache(partial(_formats, setup))
-        use(meanings(setup.names))
+        use_names(setup.names)
         self._paths = [os.fsdecode(path) for path in setup.paths]
         self._search = [path for path in self._paths if path != "-" and discover.changing(path)]
         self._searched, self._pause = time.monotonic(), RESCAN
@@ -284,7 +283,7 @@ class Reader:
 
 def _formats(setup: wire.Setup) -> tuple[Format, ...]:
     """Return the formats that a setup allows, the user's own first."""
-    return restricted((*(own.build() for own in setup.formats), *catalogue()), setup.format)
+    return in_use((own.build() for own in setup.formats), setup.format)
 
 
 def _by_run(sources: Iterable[AnySource]) -> dict[str, list[AnySource]]:

@@ -12,7 +12,6 @@ import subprocess
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from itertools import islice
 
 from runwatch.core import text
 from runwatch.core.sample import Job
@@ -21,7 +20,6 @@ NAMES = frozenset("SLURM_" + name for name in ("JOB_ID", "JOBID", "JOB_END_TIME"
 """Variables that are looked at."""
 TIMEOUT = 10.0
 """Seconds after which a scheduler that does not answer is left alone."""
-MAX_NODES = 4096
 _UNKNOWN = frozenset({"", "Unknown", "None", "N/A", "(null)"})
 _ID = re.compile(r"\d+(_\d+)?")
 
@@ -87,38 +85,6 @@ def moment(words: str) -> float | None:
         return datetime.fromisoformat(words).timestamp()
     except (ValueError, OverflowError):
         return None
-
-
-def nodes(listed: str) -> tuple[str, ...]:
-    """Return the names of a node list: `gpu[01-03,7],login` -> gpu01, gpu02, gpu03, gpu7, login."""
-    found: list[str] = []
-    if listed in _UNKNOWN:
-        return ()
-    for part in re.findall(r"[^,\[]+(?:\[[^\]]*\][^,\[]*)*", listed):
-        found += _expand(text.plain(part.strip(), 1000))
-        if len(found) >= MAX_NODES:
-            break
-    return tuple(found[:MAX_NODES])
-
-
-def _expand(part: str) -> list[str]:
-    """Expand the first bracket of one part, and what follows it."""
-    head, opened, rest = part.partition("[")
-    inside, closed, tail = rest.partition("]")
-    if not opened or not closed:
-        return [part]
-    names = []
-    for item in inside.split(","):
-        first, dash, last = item.partition("-")
-        if dash and first.isdecimal() and last.isdecimal() and int(last) - int(first) < MAX_NODES:
-            numbers = [str(n).zfill(len(first)) for n in range(int(first), int(last) + 1)]
-        else:
-            numbers = [item]
-        names += [head + number for number in numbers]
-    if not tail:
-        return names
-    ends = _expand(tail)
-    return list(islice((name + end for name in names for end in ends), MAX_NODES))
 
 
 def _run(command: tuple[str, ...], timeout: float) -> str:

@@ -6,7 +6,6 @@ import os
 import time
 from datetime import datetime
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -74,27 +73,6 @@ def test_no_scheduler(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     job = Job(0.0, "77")
     assert slurm.ask(job) is job
-
-
-@pytest.mark.parametrize(
-    ("listed", "names"),
-    [
-        ("node7", ("node7",)),
-        ("gpu[01-03,7],login", ("gpu01", "gpu02", "gpu03", "gpu7", "login")),
-        ("r[1-2]n[08-09]", ("r1n08", "r1n09", "r2n08", "r2n09")),
-        ("a,b[1],c", ("a", "b1", "c")),
-        ("", ()),
-        ("(null)", ()),
-    ],
-)
-def test_node_lists(listed, names):
-    assert slurm.nodes(listed) == names
-
-
-@given(st.text(alphabet="ab[],-0129", max_size=30))
-@settings(max_examples=150)
-def test_any_node_list_is_bounded(listed):
-    assert len(slurm.nodes(listed)) <= slurm.MAX_NODES
 
 
 @given(st.text(max_size=80))

@@ -42,6 +42,29 @@ def evaluations(samples: Samples, step: float) -> tuple[list[int], float]:
     return own, float(steps[-1])
 
 
+class Launches:
+    """Where launches began with the first step: what is evaluated at the same step then is of another run."""
+
+    def __init__(self) -> None:
+        self._first = np.nan
+        """The first step."""
+        self._begun: list[int] = []
+        """Offsets: of those of the newest block, and of the one before."""
+
+    def push(self, block: Block) -> None:
+        """Take where the launches of a new block began."""
+        if block.progress is None:
+            return
+        steps, at = block.progress.step, np.searchsorted(block.progress.offset, block.restarts)
+        self._first = float(steps[0]) if np.isnan(self._first) else self._first
+        begun = [r for r, row in zip(block.restarts, at, strict=True) if (steps[row:] <= self._first)[:1]]
+        self._begun = [*self._begun[-1:], *begun]
+
+    def between(self, before: float, offset: float) -> bool:
+        """Whether one began after `before`, at or before `offset`."""
+        return any(before < begun <= offset for begun in self._begun)
+
+
 class Evaluations:
     """The validation losses of a run, and the lowest of them up to any place of the newest block."""
 

@@ -50,7 +50,7 @@ _NAMES = {
     EXPLORATION: "epsilon ε eps_greedy exploration_rate",
     LESSON: """stage stage_id phase lesson curriculum curriculum_level curriculum_stage difficulty
         task task_id experience seq_len seqlen seq_length sequence_length max_seq_len context_length
-        curriculum_seqlen image_size img_size resolution""",
+        curriculum_seqlen image_size img_size resolution active_layers num_layers n_layers""",
     BATCH: "batch_size batchsize bs bsz train_batch_size effective_batch_size total_batch_size",
     SIZE: """num_gaussians n_gaussians number_of_gaussians gaussians num num_gs num_splats splats num_points
         n_points points total_points""",

@@ -27,7 +27,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.base import Place, RunRule, last_place, place, threshold
 from runwatch.alerts.rules.common.lastwords import LastWords
 from runwatch.alerts.rules.life.milestone import Milestone
 from runwatch.core.block import Block, Status
@@ -66,7 +66,7 @@ class Ended(RunRule):
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Judge what is left of the run."""
         ended = None if status.machine is None else status.machine.ended
-        here = Place(status.last_step, status.last_line)
+        here = last_place(status)
         if ended is None or status.finished or not status.live:
             return [self._clear(here)] if self._firing is not None else ()
         reported = ended.signal is not None or bool(ended.exit_code)

@@ -39,7 +39,7 @@ CLEANUP = frozenset({
     37, 38, 43, 44, 45, 66, 67, 93, 106, 107, 137, 141, 152, 153, 157, 162, 163, 164, 165, 170,
 })  # fmt: skip
 """Xids that follow from the end of a program, or are only for information."""
-GRAVE = frozenset({
+CRITICAL_XIDS = frozenset({
     46, 48, 62, 64, 74, 79, 81, 94, 95, 109, 110, 119, 120, 136, 140, 143,
     *range(144, 151), 155, 156, 158, 167, 171, 172,
 })  # fmt: skip
@@ -110,7 +110,7 @@ class GpuFault(MachineRule):
             if event.kind == "xid" and event.gpu is not None and event.xid is not None:
                 if event.xid in CLEANUP or event.time < self._since:
                     continue
-                severity = Severity.CRITICAL if event.xid in GRAVE else Severity.WARNING
+                severity = Severity.CRITICAL if event.xid in CRITICAL_XIDS else Severity.WARNING
                 if event.xid in _PROGRAM and event.gpu in self._shared:
                     severity = Severity.INFO
                 before = self._xids.get(event.gpu)
@@ -173,14 +173,14 @@ class GpuFault(MachineRule):
                 yield Symptom(f"{head}/ecc_corrected", bad, title, "its memory wears out", _RESET)
         failed, pending = (machine.value(f"{head}/remap_{what}", now) for what in ("failed", "pending"))
         if failed is not None or pending is not None:
-            grave = Severity.CRITICAL if failed else Severity.WARNING if pending else None
+            severity = Severity.CRITICAL if failed else Severity.WARNING if pending else None
             title = f"GPU {index} {'could not replace' if failed else 'is to replace'} a bad row of memory"
-            yield Symptom(f"{head}/remap", grave, title, "", _REPLACE if failed else _RESET)
+            yield Symptom(f"{head}/remap", severity, title, "", _REPLACE if failed else _RESET)
         action = machine.value(f"{head}/recovery_action", now)
         if action is not None:
-            grave = Severity.CRITICAL if action >= 2 else Severity.WARNING if action >= 1 else None
+            severity = Severity.CRITICAL if action >= 2 else Severity.WARNING if action >= 1 else None
             yield Symptom(
-                f"{head}/recovery_action", grave, f"the driver asks to reset GPU {index}", "", _RESET
+                f"{head}/recovery_action", severity, f"the driver asks to reset GPU {index}", "", _RESET
             )
 
 

@@ -33,8 +33,11 @@ adversary's loss, must rise twice as high as it has twice; the first two waves o
 cannot be distinguished from divergence, and are warnings; the loss of a student that teaches itself
 first falls as its outputs collapse, and rises with the rate until they differ; a curriculum
 makes training harder: while evaluations since the best are better than all before, or a best
-model is saved, it is a note; so is a rise of less than `slight` while the learning rate is twice what it
-was at the best, or more: the level that a loss settles at rises with the rate, and falls with it again.
+model is saved, or a score of held-out data rises (mined negatives become harder) and the loss has not risen
+by `grave`, it is a note; so is a rise
+while the learning rate is twice what it was at the best, or more, if it is less than `slight`, or the rate
+has begun again (fell by half, and rose again), or each row multiplies the rate by the same factor, as a
+search for the highest does: the level that a loss settles at rises with the rate, and falls with it again.
 
 Source: IDEFICS' logs, where instant spikes recovered and slow rises did not.
 """
@@ -60,10 +63,11 @@ from runwatch.alerts.rules.baseline import (
     grow,
     jitter,
     median,
+    middle,
     swing,
 )
-from runwatch.alerts.rules.common.context import Recent, lr_jump, newest, surge
-from runwatch.alerts.rules.common.evaluations import Evaluations
+from runwatch.alerts.rules.common.context import Recent, lr_jump, lr_returned, newest, surge
+from runwatch.alerts.rules.common.evaluations import Evaluations, Scores
 from runwatch.alerts.rules.common.players import limited
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.common.wording import above
@@ -87,6 +91,8 @@ _NEWEST, _AFTER = 4, 16
 _RAMP = 32
 """Rows over which, twice in a row, the rate rises in a warm-up, and by how much at most."""
 _STEEPEST = 3.0
+_TRIED, _STEADY = 1.2, 0.05
+"""Least factor of the rate over as many rows where rates are tried; part by which its log may differ."""
 _HIGHER = 2.0
 """Multiple of the learning rate at the best from which a slight rise is that of the rate."""
 _ALWAYS = 3
@@ -117,8 +123,10 @@ class _Best:
     """Where it is in the log."""
     evaluated: float = np.inf
     """The lowest evaluation up to there."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """The highest scores up to there."""
     rate: float = np.inf
-    """The learning rate there."""
+    """The learning rate of its rows."""
 
 
 @dataclass
@@ -216,6 +224,7 @@ class Divergence(LossRule, RankRule):
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
     _evaluations: Evaluations = field(default_factory=Evaluations, init=False, repr=False)
+    _scores: Scores = field(default_factory=Scores, init=False, repr=False)
     _improved: list[float] = field(default_factory=list, init=False, repr=False)
     """Offsets at which a best model was saved: those of the newest block, and the two before."""
     _source: str = field(default="", init=False, repr=False)
@@ -235,6 +244,7 @@ class Divergence(LossRule, RankRule):
         self._grad.push(block.samples.get(GRAD_NORM))
         self._rate.push(block.samples.get(LEARNING_RATE))
         self._evaluations.push(block)
+        self._scores.push(block)
         del self._improved[:-_AGAIN]
         if LOSS in block.samples:
             self._source = block.source
@@ -322,9 +332,16 @@ class Divergence(LossRule, RankRule):
         if best >= 0:
             row = int(points[best])
             offset = float(rows.offset[row])
-            evaluated, rate = self._evaluations.lowest(offset), newest(self._rate, offset) or np.inf
+            evaluated = self._evaluations.lowest(offset)
+            rate = middle(self._rate.finite(offset, _SMOOTH, -np.inf) or [0.0]) or np.inf
             self._best = _Best(
-                float(level[best]), float(sigma[best]), place(rows, row), offset, evaluated, rate
+                float(level[best]),
+                float(sigma[best]),
+                place(rows, row),
+                offset,
+                evaluated,
+                self._scores.best(offset),
+                rate,
             )
         return stop
 
@@ -369,29 +386,39 @@ class Divergence(LossRule, RankRule):
 
     def _warms_up(self, offset: float, level: float) -> bool:
         """Whether the rate rises gradually while the loss is no higher than that of the untrained model."""
-        rates = self._rate.until(offset, 2 * _RAMP + 1).value
-        if len(rates) <= 2 * _RAMP or level > self._ending.untrained:
-            return False
-        first, middle, last = rates[0], rates[_RAMP], rates[-1]
-        return bool(0 < first < middle < last < _STEEPEST * middle)
+        first, half, last = self._rates(offset)
+        return level <= self._ending.untrained and 0 < first < half < last < _STEEPEST * half
+
+    def _rates(self, offset: float) -> tuple[float, float, float]:
+        """Return the learning rate two ramps before, one before, and at an offset; zeros if unknown."""
+        rates = self._rate.until(offset, 2 * _RAMP + 1).value[::_RAMP].tolist()
+        return (rates[0], rates[1], rates[2]) if len(rates) == 3 else (0.0, 0.0, 0.0)
 
     def _meant(self, offset: float, level: float) -> str:
         """Return why a rise is none of the model's, or ""."""
-        if self._validates(offset):
+        if self._validates(offset, level):
             return _HARDER
         times = (newest(self._rate, offset) or 0.0) / self._best.rate
         slight = level - self._best.level < log(1 + self.slight)
-        return (
-            f"the learning rate is {times:.1f} times what it was then" if times >= _HIGHER and slight else ""
-        )
+        explains = slight or self._tries_rates(offset) or lr_returned(self._rate, offset, 128)
+        explains &= times >= _HIGHER
+        return f"the learning rate is {times:.1f} times what it was then" if explains else ""
 
-    def _validates(self, offset: float) -> bool:
+    def _tries_rates(self, offset: float) -> bool:
+        """Whether each row multiplies the rate by the same factor, to find the highest one that learns."""
+        first, half, last = self._rates(offset)
+        return 0 < _TRIED * first < half and abs(log(last * first / half**2)) < _STEADY * log(half / first)
+
+    def _validates(self, offset: float, level: float) -> bool:
         """Whether evaluations since the best are better than all before: training has only become harder.
 
-        That the program saves its best model again says so too.
+        That the program saves its best model again says so too; so does a score, unless the rise is critical.
         """
+        grave = level - self._best.level > log(1 + self.grave)
         saved = [at for at in self._improved if self._best.offset < at <= offset]
         if len(saved) >= _AGAIN:
+            return True
+        if not grave and self._scores.rising(self._best.scores, self._best.offset, offset):
             return True
         return self._evaluations.better(self._best.evaluated, self._best.offset, offset)
 

@@ -6,7 +6,8 @@ Formula: no evaluation is below the best by `fall`, for max(`evals`, `part` of a
 and the median of the newest three is at most `near` above it; the median training loss of 64 rows
 fell to half of what it was at that best, to less than half of that best, and `gap` below it. A note;
 where it has risen, `validation` says what that costs. A warning where `frozen` evaluations in a row are one
-value of four digits or more, while the training loss fell by a tenth: they do not see what is trained. Ends
+value of four digits or more, while the training loss fell by a tenth from what it was just before the first
+of them: they do not see what is trained. Ends
 with a better evaluation, or another one.
 
 Example: 'val loss has not fallen below 1.02 for 9 evaluations, since step 400, while train loss fell to 0.2'.
@@ -32,6 +33,7 @@ from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshol
 from runwatch.alerts.rules.baseline import middle
 from runwatch.alerts.rules.common.chance import is_telling
 from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.evaluations import Launches
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LOSS, VAL_LOSS, label
@@ -40,7 +42,7 @@ _HALF = 0.5
 _LEAST = 1e-3
 """Of the training loss, what an evaluation is above that is not as good as a program can print."""
 _TRAINED = 0.9
-"""Of the training loss at the best evaluation, what shows that weights have changed."""
+"""Of the training loss at the first evaluation of that value, what shows that weights have changed."""
 
 
 @dataclass
@@ -62,6 +64,8 @@ class _Watch:
     newest: deque[float] = field(default_factory=lambda: deque(maxlen=3))
     same: int = 1
     """Newest evaluations of one value."""
+    then: float = np.nan
+    """Training loss just before the first of them."""
     firing: Severity | None = None
 
 
@@ -80,11 +84,13 @@ class GeneralizationGap(RankRule):
     frozen: int = threshold(10, "evaluations in a row, equal to the last digit, that are a warning")
 
     _recent: Recent = field(default_factory=Recent, init=False, repr=False)
+    _launches: Launches = field(default_factory=Launches, init=False, repr=False)
     _watch: _Watch = field(default_factory=_Watch, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the evaluations of a block."""
         self._recent.push(block.samples.get(LOSS))
+        self._launches.push(block)
         found: list[Finding] = []
         samples = block.samples.get(VAL_LOSS)
         if samples is not None:
@@ -96,24 +102,28 @@ class GeneralizationGap(RankRule):
         value, here = float(samples.value[row]), place(samples, row)
         step, offset = float(samples.step[row]), float(samples.offset[row])
         found: list[Finding] = []
-        if step < self._watch.step:  # another run, or one that went back
+        again = step == self._watch.step and self._launches.between(self._watch.offset, offset)
+        if step < self._watch.step or again:  # another run, or one that went back
             found = self._clear(here)
             self._watch = _Watch(begin=self._watch.offset)
         watch = self._watch
-        watch.offset = offset
+        before, watch.offset = watch.offset, offset
         if step == watch.step:  # a line of the same evaluation
             return found
         watch.step, watch.count, watch.since = step, watch.count + 1, watch.since + 1
         watch.same = watch.same + 1 if watch.newest and value == watch.newest[-1] else 1
+        lately = self._train(offset, before)
+        if watch.same == 1 or np.isnan(watch.then):
+            watch.then = lately
         watch.newest.append(value)
-        train = self._train(offset)
+        train = self._train(offset, watch.begin)
         if watch.firing is Severity.WARNING and watch.same == 1:
             found += self._clear(here)
         if value < watch.best * (1 - self.fall):
             found += self._clear(here)
             watch.best, watch.where, watch.train, watch.since = value, here, train, 0
             return found
-        if self._is_frozen(watch, value, train):
+        if self._is_frozen(watch, value, lately):
             severity = Severity.WARNING
         elif self._is_flat(watch, train):
             severity = Severity.INFO
@@ -126,8 +136,8 @@ class GeneralizationGap(RankRule):
 
     def _is_frozen(self, watch: _Watch, value: float, train: float) -> bool:
         """Whether evaluations print one and the same value, though training changes the weights."""
-        several = is_telling(value) and value > _LEAST * train  # else it may be as good as it gets
-        return watch.same >= self.frozen and several and train < _TRAINED * watch.train
+        several = is_telling(value) and value > _LEAST * watch.then  # else it may be as good as it gets
+        return watch.same >= self.frozen and several and train < _TRAINED * watch.then
 
     def _is_flat(self, watch: _Watch, train: float) -> bool:
         """Whether no better evaluation came, while the training loss fell far below."""
@@ -156,9 +166,9 @@ class GeneralizationGap(RankRule):
             evidence={"best": watch.best, "best_step": watch.where.step, "now": train, "then": watch.train},
         )
 
-    def _train(self, offset: float) -> float:
-        """Return the median training loss of up to 64 rows of this run, up to an offset."""
-        values = self._recent.finite(offset, 64, self._watch.begin)
+    def _train(self, offset: float, since: float) -> float:
+        """Return the median training loss of up to 64 rows after `since`, up to an offset."""
+        values = self._recent.finite(offset, 64, since)
         return middle(values) if values else np.nan
 
     def _clear(self, where: Place) -> list[Finding]:

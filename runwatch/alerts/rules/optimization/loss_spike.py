@@ -13,8 +13,7 @@ Not recovered: a warning, or a note as long as half of its rows, and of the newe
 than half of `large`; critical after `long` rows, unless half of the rise is lost by then, or half of the
 rows rose by less than that. After 512 rows the new level is the usual one. While there is no baseline, a
 row spikes when it is 10 times the highest so far (of the newest 16 since the loss came down to a tenth of
-that, five at least), and 5 or more, or, if that was above 2, in the first five rows: a note while the
-newest three evaluations since then are better than all before.
+that, five at least), and 5 or more, or, if that was above 2, in the first five rows.
 
 Example: 'loss rose 63% at step 1,605 and did not recover at once'; a single bad
 batch is a note, since the row after it shows that the weights are as they were.
@@ -33,7 +32,8 @@ that are reset, cycles of data) that were survived twice are notes from the thir
 the second if the first came after as many rows as lie between them,
 unless they are 1.5 times as high or stay; where no step is printed, a rise to where the loss
 began is another fold, and a note; so is, even if it stays, what is less than `waves`
-times as high as the loss has risen, and come back from, twice.
+times as high as the loss has risen, and come back from, twice, or is followed by better
+evaluations than all before: the data have become harder.
 
 Sources: the spikes that PaLM, OPT and BLOOM report; Megatron-LM's rerun machine, which
 calls ten times the highest of the first hundred losses a spike. Measured: 9 spikes, all real, in
@@ -57,6 +57,7 @@ from runwatch.alerts.rules.baseline import (
     Rounding,
     Windows,
     grow,
+    jitter_of,
     median,
     middle,
 )
@@ -349,7 +350,7 @@ class LossSpike(LossRule, RankRule):
     def _scatter(self, spike: _Spike) -> float:
         """Return the deviation of the first rows up to now, as their successive differences show it."""
         first = self._early[: spike.row + spike.rows]
-        return middle(np.abs(np.diff(first))) * 1.4826 / sqrt(2) if len(first) > 2 else 0.0
+        return jitter_of(np.abs(np.diff(first))) if len(first) > 2 else 0.0
 
     def _growing(self, spike: _Spike) -> bool:
         peaks = [peak for row, peak in self._past if row > spike.row - 200] + [spike.peak]
@@ -369,7 +370,7 @@ class LossSpike(LossRule, RankRule):
         meant = small and spike.peak < max(self._first) + log(self.low)
         meant |= spike.peak - spike.usual < self.waves * spike.survived
         meant |= spike.early and spike.peak - spike.usual < _SCATTER * self._scatter(spike)
-        meant |= spike.early and self._evaluations.better(spike.evaluated, spike.offset, offset)
+        meant |= self._evaluations.better(spike.evaluated, spike.offset, offset)
         meant |= self._grows  # its opacities are reset now and then
         meant |= spike.where.step is None and abs(spike.peak - max(self._first)) < log(1 + self.rise)
         if meant or (severity is Severity.WARNING and self._regular(spike)):

@@ -10,10 +10,11 @@ of the two medians), or both are at ln(k) of fewer than ten classes. Sooner wher
 epochs are within `chance` of ln(k), or an eighth of the rows are and differ by less than 0.2 %, or a
 sixteenth, or those of `few` epochs, are all one value of four digits or more. A warning where that costs
 the run: the loss is at chance, within `chance` of ln(k) for a usual number of classes or tokens k; no
-learning rate was above `rate`; all gradient norms were exactly 0; or few rows, of `few` epochs, end
-where they begin, their order shows no fall (the test of Mann and Kendall), nor has a score of held-out data
-risen; or it is flat to 1 % through all those epochs, or moves and is flat through all those rows; or it is
--ln of the lowest probability that a program admits (87.3365 of a float, 16.1181 of 1e-7) in each of the first
+learning rate was above `rate`; all gradient norms were exactly 0; or few rows, of `few` epochs (in a first
+launch as few as `few`, if they are alike to 2 %), end where they begin, their order shows no fall (the test
+of Mann and Kendall), nor has a score of held-out data risen; or it is flat to 1 % through all those epochs,
+or moves and is flat through all those rows; or it is -ln of the lowest probability that a program admits
+(87.3365 of a float, 16.1181 of 1e-7) in each of the first
 `clipped` rows, or of the newest as many when all these rows are judged. Elsewhere a note, unless rows are
 noisy, or all alike as they are printed: fine-tuning may rightly begin where it ends. A note too where single
 rows scatter by 28 % or more, and it has not fallen by even one standard error: it oscillates from the
@@ -51,6 +52,7 @@ from runwatch.alerts.rules.baseline import (
     Windows,
     before_negative,
     grow,
+    median_error,
     middle,
     positive,
     spread,
@@ -61,8 +63,8 @@ from runwatch.alerts.rules.common.chance import guessing, is_telling, least_like
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.epochs import Epochs
 from runwatch.alerts.rules.common.evaluations import Scores
-from runwatch.alerts.rules.common.falling import falls
 from runwatch.alerts.rules.common.players import Players
+from runwatch.alerts.rules.common.trend import falls
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
@@ -194,7 +196,7 @@ class NeverLearns(RankRule):
         if not enough or self._began_elsewhere(offset) or offset >= self._players.first:
             return None
         (start, end), (sigma, noise) = spread(np.stack([first[:quarter], first[-quarter:]]), 0.0)
-        error = 1.2533 * float(np.hypot(sigma, noise)) / quarter**0.5
+        error = median_error(float(np.hypot(sigma, noise)), quarter)
         stays = 0 < chance <= _FEW
         fell = not stays and start - end > log1p(self.least)
         self._done = self._done or bool(fell or end - start > log1p(0.05))
@@ -248,7 +250,9 @@ class NeverLearns(RankRule):
 
     def _stays(self, first: Floats, offset: float) -> bool:
         """Whether few rows, of many epochs, do not fall in the least, nor have fallen at once."""
-        few = self.rows // 16 <= len(first) <= self.rows // 4
+        count = len(first)
+        each = count >= self.few and self._begin < 0 and np.ptp(first) < 2 * _FLAT
+        few = count <= self.rows // 4 and (count >= self.rows // 16 or each)
         if not few or self._passed(offset) < self.few or self._began_elsewhere(offset):
             return False
         high = float(first[:2].mean()) > np.quantile(first[2:], 0.9)

@@ -6,24 +6,25 @@ Formula: in logarithms, and of a perplexity where no validation loss is printed.
 last; `long` is `evals` evaluations and at least `part` of all so far, 24 at most:
 - it rises: the newest `long` are above the lowest median of three (the best of many is low by chance) by
   ln(1 + `rise`), 4 s and `waves` times the highest rise that was lost again by half; there are `least` at
-  least, and the training loss, the median of 64 rows, is not above that at the best;
+  least, and the training loss, the median of up to 64 rows of three evaluations, is not above that at the
+  best;
 - it jumped: two in a row are `jump` times, and 8 s, above the two before them, and single ones have not risen
   half as high twice;
 - it lost what it had: the first or second was the best, and `least` since are all `jump` times as high, and
   scatter by less than half of that, whatever the training loss did;
 - it wastes the run: half of all evaluations, three at least, lie behind the best, while the training loss
-  fell by `learned` and below them; the median of the newest three is above the lowest median by `rise`, by
+  fell by `learned`; the median of the newest three is above the lowest median by `rise`, by
   one part in as many as lie behind the best, and by what single ones have risen twice and lost again; the
   order of those since the best says so, or it is more than 3 s; above the best itself, whatever the order,
   where the training loss is below half of that and those since scatter by less than half of the rise;
 - it drifts: the order of the newest `trend` to 24 since the best says so (the test of Mann and Kendall), the
-  newest `long` are `costly` above the lowest median, and the training loss is as for a rise.
-A warning where it jumped, lost what it had, wastes the run, or the newest `long` are `costly` above the
-lowest median; else a note. A note alone while a learning rate rises that had fallen by half; while a score
-of held-out data still rises, by a hundredth in half of the evaluations since the best, and the loss has
-neither jumped nor doubled; and, unless it wastes the run, where the training loss is higher, or fewer than 24
-in a row are above a best that is that of guessing, ln(k), by the untrained model: batch norms may know their
-data later than weights do.
+  median of the newest `long` is `costly` above the lowest median, and the training loss is as for a rise.
+A warning where it jumped, lost what it had, wastes the run, or the median of the newest `long` is `costly`
+above the lowest median; else a note. A note alone while a learning rate rises that had fallen by half; while
+a score of held-out data still rises, by a hundredth in half of the evaluations since the best, and the loss
+has neither jumped nor doubled; and, unless it wastes the run, where fewer than 24 in a row are above a best
+that is that of guessing, ln(k), by the untrained model: batch norms may know their data later than
+weights do.
 Reported again when the rise has grown by half or becomes a warning; ends with an evaluation near the best,
 or a median of three where the rise is within the noise.
 s is the noise of one evaluation: the 90th percentile of how far one is above the line between its
@@ -43,7 +44,9 @@ log where one was seen; the more often a run evaluates, the more often three in 
 high by chance, so that a rise must last for a part of the run; losses near zero wander by
 ratios, and come back, which no overfitting does; lines of one running evaluation (the
 same step, no training between) are one evaluation; a loss above zero is not compared with a
-training loss below it, as of a policy; a learning rate that rises again undoes what its fall had brought;
+training loss that has been below it, as of a policy; a training loss above that of validation is
+common (dropout, augmented data, smoothed labels) and says nothing; a launch that begins again with
+the step of the one before is another run; a learning rate that rises again undoes what its fall had brought;
 when the training loss rises too it diverges, and other rules say so.
 
 Source: early stopping as in Prechelt, 1998, with the noise measured.
@@ -64,16 +67,16 @@ from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshol
 from runwatch.alerts.rules.baseline import grow, middle
 from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.common.context import Recent, lr_returned
-from runwatch.alerts.rules.common.evaluations import Scores, is_perplexity
-from runwatch.alerts.rules.common.falling import falls
+from runwatch.alerts.rules.common.evaluations import Launches, Scores, is_perplexity
 from runwatch.alerts.rules.common.scatter import Scatter
+from runwatch.alerts.rules.common.trend import falls
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.common.wording import above
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LEARNING_RATE, LOSS, VAL_BPB, VAL_LOSS, label
 
-_ANEW = 1.5
+_AGAIN = 1.5
 """Multiple of the rise reported last that is news."""
 _NEAR = 6
 """Training rows that the newest two are compared with."""
@@ -113,9 +116,7 @@ class _Watch:
     untrained: bool = False
     """Whether the best is the first evaluation, before training."""
     train: float = np.nan
-    """Median training loss at the best."""
-    lately: float = np.nan
-    """The same of the three evaluations up to the best."""
+    """Median training loss of the three evaluations up to the best."""
     ends: deque[float] = field(default_factory=lambda: deque(maxlen=_THREE + 1))
     """Where the newest evaluations were, in the log."""
     behind: int = 0
@@ -173,6 +174,7 @@ class Validation(RankRule):
 
     _recent: Recent = field(default_factory=Recent, init=False, repr=False)
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
+    _launches: Launches = field(default_factory=Launches, init=False, repr=False)
     _scores: Scores = field(default_factory=Scores, init=False, repr=False)
     _watches: dict[str, _Watch] = field(default_factory=dict, init=False, repr=False)
     _loss: float = field(default=np.inf, init=False, repr=False)
@@ -183,6 +185,7 @@ class Validation(RankRule):
         self._recent.push(block.samples.get(LOSS))
         self._rate.push(block.samples.get(LEARNING_RATE))
         self._scores.push(block)
+        self._launches.push(block)
         found: list[Finding] = []
         if VAL_LOSS in block.samples:
             self._loss = min(self._loss, float(block.samples[VAL_LOSS].offset[0]))
@@ -199,21 +202,25 @@ class Validation(RankRule):
 
     def _take(self, metric: str, watch: _Watch, samples: Samples, row: int) -> list[Finding]:
         value, where, step = float(samples.value[row]), place(samples, row), float(samples.step[row])
-        if step < watch.step:  # another run, or one that went back
+        offset = float(samples.offset[row])
+        again = step == watch.step and self._launches.between(watch.offset, offset)
+        if step < watch.step or again:  # another run, or one that went back
             found = self._end(metric, watch, where)
             watch = self._watches[metric] = _Watch(begin=watch.offset, perplexity=watch.perplexity)
             return found + self._take(metric, watch, samples, row)
-        if self._goes_on(watch, step, float(samples.offset[row])):
+        if self._is_same_evaluation(watch, step, offset):
             return []
         watch.step = step
         watch.ends.append(watch.offset)
-        watch.untrained &= watch.count != 1 or len(self._trained(watch)) > 2  # rows are no epochs
+        watch.untrained &= (
+            watch.count != 1 or len(self._trained(watch, watch.begin)) > 2
+        )  # rows are no epochs
         margin, jumped = self._measure(watch, log(value))
         watch.behind += 1
         if value <= watch.best:
             watch.best, watch.where, watch.above, watch.behind = value, where, 0, 0
-            watch.untrained = watch.count == 1 and len(self._trained(watch)) <= 1
-            watch.train, watch.lately = self._train(watch), self._lately(watch)
+            watch.untrained = watch.count == 1 and len(self._trained(watch, watch.begin)) <= 1
+            watch.train = self._train(watch)
             highest = self._scores.best(watch.offset)
             watch.at, watch.scores = watch.offset, (highest, highest)
             return self._end(metric, watch, where)
@@ -230,7 +237,7 @@ class Validation(RankRule):
         rise = log(value / watch.best)
         worse = watch.firing is Severity.INFO and self._is_grave(watch, value, self._costs(watch))
         worse = worse and not self._surer(watch, value)
-        if rise < _ANEW * watch.reported and not worse:
+        if rise < _AGAIN * watch.reported and not worse:
             return []
         watch.reported = rise
         watch.firing = Severity.WARNING if worse else watch.firing
@@ -239,7 +246,7 @@ class Validation(RankRule):
     def _begins(
         self, metric: str, watch: _Watch, where: Place, value: float, *, jumped: bool
     ) -> list[Finding]:
-        if self._train(watch) < 0:  # what an agent minimizes is no loss that an evaluation repeats
+        if min(self._trained(watch, watch.begin), default=0.0) < 0:  # an agent's is no loss to repeat
             return []
         sign = self._sign(watch, jumped=jumped)
         if sign is None:
@@ -253,7 +260,7 @@ class Validation(RankRule):
 
     def _sign(self, watch: _Watch, *, jumped: bool) -> _Sign | None:
         """Return the first sign that it gets worse; None if it does not."""
-        learns = not self._train(watch) > _WORSE * watch.train
+        learns = self._learns(watch)
         if watch.above >= self._long(watch) and watch.count >= self.least and learns:
             return _Sign.RISES
         if jumped:
@@ -266,7 +273,7 @@ class Validation(RankRule):
 
     def _is_grave(self, watch: _Watch, value: float, far: bool) -> bool:
         """Whether it costs the run: a rise is `far`, or has lasted, and no schedule has just begun again."""
-        far = far and not value < self._train(watch) and not watch.guesses
+        far = far and not watch.guesses
         return (far or self._wastes(watch)) and not lr_returned(self._rate, watch.offset, 128)
 
     def _surer(self, watch: _Watch, value: float) -> str:
@@ -289,18 +296,16 @@ class Validation(RankRule):
 
     def _wastes(self, watch: _Watch) -> bool:
         """Whether most of the run lies behind the best, and has made it worse by as much as it was long."""
-        lately, newest = self._lately(watch), middle(list(watch.newest)[-_THREE:])
+        train, newest = self._train(watch), middle(list(watch.newest)[-_THREE:])
         short = watch.behind < max(_THREE, self.wasted * watch.count)
         if short or (guessing(watch.loss) and watch.behind < _LONGEST):
             return False
         since, best = list(watch.newest)[-watch.behind :], log(watch.best)
-        apart = lately < watch.loss / 2 and max(since) - min(since) < (newest - best) / 2
+        apart = train < watch.loss / 2 and max(since) - min(since) < (newest - best) / 2
         least = max(log(1 + max(1 / watch.behind, self.rise)), watch.single.second)
         rise = newest - (best if apart else watch.low)
         sure = apart or rise > _SURE * watch.noise.deviation() or falls(-np.array(since), 1.0)
-        costs = sure and rise > least
-        now = newest if watch.perplexity else grow(newest)
-        return costs and lately < min(now, (1 - self.learned) * watch.lately)
+        return sure and rise > least and train < (1 - self.learned) * watch.train
 
     def _drifts(self, watch: _Watch) -> bool:
         """Whether the evaluations since the best rise, by their order, far, and more than they did before."""
@@ -312,14 +317,14 @@ class Validation(RankRule):
         return known >= self.trend and falls(-np.array(watch.newest)[-known:], _TREND)
 
     def _costs(self, watch: _Watch) -> bool:
-        """Whether the newest evaluations are all so high that the rise is no small matter."""
-        return min(list(watch.newest)[-self._long(watch) :]) - watch.low > log(1 + self.costly)
+        """Whether the newest evaluations are so high that the rise is no small matter."""
+        return middle(list(watch.newest)[-self._long(watch) :]) - watch.low > log(1 + self.costly)
 
     def _finding(self, metric: str, watch: _Watch, where: Place, value: float, *, rising: bool) -> Finding:
         if rising:
             best = f"its best of {watch.best:.4g} at {watch.where}"
             title = f"{label(metric)} {above(value / watch.best - 1, best)}"
-            learns = watch.train > 0 and not self._train(watch) > _WORSE * watch.train
+            learns = watch.train > 0 and self._learns(watch)
             cause = "it overfits: the training loss did not rise" if learns else ""
             cause = "it has never been better than guessing" if watch.guesses else cause
             if cause and (score := self._surer(watch, value)):
@@ -371,27 +376,26 @@ class Validation(RankRule):
         """Return how many evaluations in a row a rise must last."""
         return max(self.evals, min(_LONGEST, ceil(self.part * watch.count)))
 
-    def _goes_on(self, watch: _Watch, step: float, offset: float) -> bool:
+    def _is_same_evaluation(self, watch: _Watch, step: float, offset: float) -> bool:
         """Return whether a line is of the evaluation that the line before was of."""
         trained, before = self._recent.until(offset, 1).offset, watch.offset
         watch.offset = offset
         return step == watch.step and not (len(trained) and trained[0] > before)
 
+    def _learns(self, watch: _Watch) -> bool:
+        """Whether the training loss is not higher than at the best."""
+        train = self._train(watch)
+        margin = log(_WORSE) if watch.perplexity else (_WORSE - 1) * watch.train
+        return not train > watch.train + margin
+
     def _train(self, watch: _Watch) -> float:
-        """Return the median training loss of up to 64 rows of this run, before the newest evaluation."""
-        values = self._trained(watch)
-        return middle(values) if values else np.nan
-
-    def _lately(self, watch: _Watch) -> float:
         """Return the median training loss of up to 64 rows of the newest three evaluations."""
-        begin = watch.ends[0] if len(watch.ends) > _THREE else watch.begin
-        values = self._recent.finite(watch.offset, 64, begin)
+        values = self._trained(watch, watch.ends[0] if len(watch.ends) > _THREE else watch.begin)
         return middle(values) if values else np.nan
 
-    def _trained(self, watch: _Watch) -> list[float]:
-        """Return those training losses."""
-        values = self._recent.finite(watch.offset, 64, watch.begin)
-        return list(map(grow, values)) if watch.perplexity else values
+    def _trained(self, watch: _Watch, since: float) -> list[float]:
+        """Return the training losses of up to 64 rows after an offset, before the newest evaluation."""
+        return self._recent.finite(watch.offset, 64, since)
 
     def _end(self, metric: str, watch: _Watch, where: Place) -> list[Finding]:
         if watch.firing is None:

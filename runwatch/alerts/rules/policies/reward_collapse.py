@@ -10,7 +10,7 @@ noise and by a fifth of itself. A warning; a note of what is less than `waves` t
 has fallen, and come back from, twice, or begins while a rate of exploration falls and is above `explores`.
 Ends when half of what was lost is back. At the end of a log half as many points are enough; and however few
 its rows: the newest half of them, eight at least, all below the first two, and in the middle by `part` of the
-lower one and by `z` deviations: a warning.
+lower one, by `z` deviations, and by half of the way to the lowest row: a warning.
 
 Example: 'the reward is 0.12, down from its best of 0.81 at step 640': it had learned
 from 0.1, and lost nearly all of it.
@@ -22,8 +22,8 @@ Traps: where each row is one episode a note is all, since a policy that fails at
 prints many more rows than a training of that length; a reward with the price of
 divergence in it is printed with the score, and both are judged; a policy that mostly explores earns by
 chance; a harder curriculum
-lowers rewards rightly, so that it is never critical; what begins again after a restart
-is judged again.
+lowers rewards rightly, so that it is never critical, and each part that a log counts is
+judged by itself; what begins again after a restart is judged again.
 
 Sources: Gao et al. 2023 on rewards that are optimized too far; the notes of
 stable-baselines3 on training that collapses late.
@@ -41,6 +41,7 @@ import numpy as np
 from runwatch.alerts.rules.base import NOWHERE, Place, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, jitter, median, middle, spread
 from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.curriculum import Curriculum
 from runwatch.alerts.rules.common.roles import EXPLORATION, REWARD, cast, of_episode
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.metric_rule import SeriesRule
@@ -71,6 +72,8 @@ class _Reward:
     where: Place = NOWHERE
     first: list[float] = field(default_factory=list)
     """The first two rows."""
+    worst: float = np.inf
+    """The lowest row."""
     count: int = 0
     below: int = 0
     """The newest rows that are below both."""
@@ -95,6 +98,7 @@ class _Reward:
     def take(self, rows: Samples) -> None:
         """Take new rows, and see whether they are below the first ones."""
         self.first += rows.value[: 2 - len(self.first)].tolist()
+        self.worst = min(self.worst, float(rows.value.min()))
         self.count += len(rows)
         self.newest += rows.value[-_FEW:].tolist()
         above = np.flatnonzero(rows.value >= min(self.first, default=np.inf))
@@ -118,6 +122,7 @@ class RewardCollapse(SeriesRule):
     persist: int = threshold(4, "evaluations in a row, 16 rows apart, that must agree")
 
     _rewards: dict[str, _Reward] = field(default_factory=dict, init=False, repr=False)
+    _curriculum: Curriculum = field(default_factory=Curriculum, init=False, repr=False)
     _exploration: Recent = field(default_factory=Recent, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
@@ -125,6 +130,10 @@ class RewardCollapse(SeriesRule):
         for part in cast(block.samples, EXPLORATION)[:1]:
             self._exploration.push(part.samples)
         return self.judge_each({part.metric: part.samples for part in cast(block.samples, REWARD)}, block)
+
+    def cuts(self, block: Block) -> Sequence[int]:
+        """Return where the run restarted, or what it learns became harder."""
+        return [*block.restarts, *self._curriculum.begins(block)]
 
     def restart(self, metric: str, rows: Samples) -> list[Finding]:
         """Begin again with a reward."""
@@ -148,7 +157,7 @@ class RewardCollapse(SeriesRule):
         if reward.firing or of_episode(metric) or reward.below < max(_FEW, reward.count / 2):
             return False
         start, newest = min(reward.first), np.array(reward.newest)[None, :]
-        least = max(self.part * abs(start), self.z * float(jitter(newest)[0]))
+        least = max(self.part * abs(start), self.z * float(jitter(newest)[0]), (start - reward.worst) / 2)
         return start - middle(reward.newest) > least and not self._explores(np.inf)
 
     def _sink(self, metric: str, reward: _Reward) -> Finding:

@@ -36,9 +36,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Baseline, Floats, grow
 from runwatch.alerts.rules.common.context import Recent
-from runwatch.alerts.rules.common.fading import falls
 from runwatch.alerts.rules.common.levels import Levels
 from runwatch.alerts.rules.common.speed import Speed
+from runwatch.alerts.rules.common.trend import fades
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import STEP_TIME, label
@@ -130,8 +130,8 @@ class Throughput(RankRule):
                 track.newest.add(now[row : row + 1], 1)
                 counted = row + 1
             seen = data[: len(data) - len(y) + row + 1][-self.rows :]
-            fades = float(seen[-2:].min() - seen.max()) < log(_FADES) or bool(falls(seen))
-            found += self._follow(metric, track, float(now[row]), rows, row, fades=fades)
+            fading = float(seen[-2:].min() - seen.max()) < log(_FADES) or bool(fades(seen))
+            found += self._follow(metric, track, float(now[row]), rows, row, fading=fading)
             row += 1
         track.levels.add(usual[counted:], 1)
         return found
@@ -145,13 +145,13 @@ class Throughput(RankRule):
         return now
 
     def _follow(
-        self, metric: str, track: _Track, now: float, rows: Samples, row: int, *, fades: bool
+        self, metric: str, track: _Track, now: float, rows: Samples, row: int, *, fading: bool
     ) -> list[Finding]:
         excess = now - track.level
         if track.where is None:
             track.over = track.over + 1 if excess > log(self.times) else 0
             offset = float(rows.offset[row])
-            if track.over < self.persist or fades or self._does_more(metric, excess, offset):
+            if track.over < self.persist or fading or self._does_more(metric, excess, offset):
                 return []
             track.where = self._onset(track, offset)
         else:

@@ -11,19 +11,18 @@ from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Layout
-from runwatch.parsers.body.decoded import Decoded
+from runwatch.parsers.body.decoded import Decoded, Floats
 from runwatch.parsers.body.piece import Piece
+from runwatch.parsers.framing.lines import Flags, Ints
 from runwatch.parsers.framing.record_files import Records
-from runwatch.parsers.trackers.wandb.items import Bools, HistoryItems, Ints, Keys, sort
+from runwatch.parsers.trackers.wandb.items import HistoryItems, Keys, sort
 from runwatch.parsers.trackers.wandb.shape import Shape
 
 _MAX_KEYS = 4096
 
-Floats = NDArray[np.float64]
 Read = tuple[Shape, list[float], int, int]
 """A row that was read by itself: its shape and stored values, its record's offset and number."""
 
@@ -122,16 +121,16 @@ class HistoryDecoder:
         return Found(parts, left)
 
 
-def _of(values: Iterable[tuple[bool, int]], order: Ints) -> Bools:
+def _of(values: Iterable[tuple[bool, int]], order: Ints) -> Flags:
     """Return what is said of runs of rows, for each row, in order."""
     said, sizes = zip(*values, strict=True)
     return np.repeat(np.array(said, bool), sizes)[order]
 
 
-def _add(part: _Part, unplaced: Bools, again: Bools, piece: Piece) -> None:
+def _add(part: _Part, unplaced: Flags, again: Flags, piece: Piece) -> None:
     """Add rows of one shape, each where it belongs."""
     shape, table = part.shape, part.table
-    sorts: list[tuple[Layout, Floats, Bools]] = [
+    sorts: list[tuple[Layout, Floats, Flags]] = [
         (shape.layout, table, ~(unplaced | again)),
         (shape.again, table, again),
         (shape.unplaced, np.delete(table, 2, axis=0), unplaced),

@@ -20,17 +20,15 @@ from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.framing.protobuf import (
     MalformedError,
     Value,
-    double,
     fields,
     message,
     signed,
     text,
     varint,
-    zigzag,
 )
 from runwatch.parsers.framing.record_files import Records
 from runwatch.parsers.structured.keyed_records import Reader, Schema
-from runwatch.parsers.trackers.wandb.notes import Console, Facts, of_config, of_machine, of_run, stats
+from runwatch.parsers.trackers.wandb.notes import Console, Facts, item, of_config, of_machine, of_run, stats
 from runwatch.parsers.trackers.wandb.shape import Shape
 
 if TYPE_CHECKING:
@@ -40,7 +38,6 @@ _HISTORY, _SUMMARY, _OUTPUT, _CONFIG, _STATS, _ALERT = 2, 3, 4, 5, 7, 10
 _OUTPUT_RAW, _RUN, _EXIT, _PREEMPTING, _ENVIRONMENT = 13, 17, 18, 23, 26
 _FACTS = {_RUN: of_run, _CONFIG: of_config, _ENVIRONMENT: of_machine}
 """What reads the facts of records."""
-_VALUE_JSON = 16
 
 _SCHEMA = Schema(
     "wandb",
@@ -241,29 +238,13 @@ def _row(data: bytes, at: int, end: int) -> dict[bytes, bytes]:
     row.clear()
     for field, _, value in fields(data, at, end):
         if field == 1:
-            _item(message(value), row)
+            parts, json_text = item(message(value))
+            row |= {b".".join(parts): json_text} if parts else {}
         elif field == 2:  # HistoryStep: of writers that make no item of it
             for _, _, number in fields(message(value)):
                 if isinstance(number, int):
                     row.setdefault(b"_step", b"%d" % signed(number))
     return row
-
-
-def _item(data: bytes, row: dict[bytes, bytes]) -> None:
-    """Take a HistoryItem of any form: nested keys, typed values, another order."""
-    parts: list[bytes] = []
-    value = b""
-    for field, _, raw in fields(data):
-        if field in (1, 2):
-            parts.append(message(raw))
-        elif field == _VALUE_JSON:
-            value = message(raw)
-        elif field == 5 and isinstance(raw, int):
-            value = b"%d" % zigzag(raw)
-        elif field == 6:
-            value = repr(double(raw)).encode()
-    if parts:
-        row[b".".join(parts)] = value
 
 
 def _number(value: bytes) -> bytes | None:
