@@ -107,7 +107,7 @@ class _Foreign:
     """What matchers and readers of other packages have in common: they cannot raise."""
 
     def __init__(self, one: Matcher | Reader | None, guard: _Guard, declared: str, asked: str) -> None:
-        """`declared` are attributes that count, `asked` methods that are called behind the guard."""
+        """Copy the attributes that are `declared`; methods that are `asked` are called behind the guard."""
         self._one, self._guard = one, guard
         for name in declared.split():
             setattr(self, name, getattr(one, name, getattr(type(self), name)))
