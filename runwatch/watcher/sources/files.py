@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from runwatch.parsers.checkpoints.contents import Read
 from runwatch.parsers.checkpoints.layout import Size
+from runwatch.parsers.checkpoints.signatures import Read
 
 MAX_ENTRIES = 200_000
 MAX_FILES = 16_384

@@ -11,7 +11,7 @@ from zlib import crc32
 from runwatch.core.errors import SourceError
 from runwatch.core.text import plain
 from runwatch.parsers.checkpoints import contents
-from runwatch.parsers.checkpoints.contents import Whole
+from runwatch.parsers.checkpoints.signatures import Whole
 from runwatch.parsers.framing.record_files import FRAMINGS, LevelDbLog
 from runwatch.watcher.checkpoints.contents import Inside, inspect
 from runwatch.watcher.checkpoints.directory import CheckpointSource
