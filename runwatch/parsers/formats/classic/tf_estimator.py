@@ -25,7 +25,6 @@ FORMAT = Format(
             aliases={"loss": VAL_LOSS, "accuracy": "val/accuracy"},
         ),
     ),
-    markers=((b"INFO:tensorflow:Loss for final step: ", "over"),),
     samples=tuple(
         Sample(
             "".join(f"{logger}loss = {loss}, step = {step}\n" for step, loss in ((1, 2.5), (101, 1.25)))

@@ -21,9 +21,5 @@ FORMAT = Format(
             needle=b"Total optimization steps = ",
         ),
     ),
-    markers=(
-        (b"***** Running Evaluation *****", "eval_begin"),
-        (b"***** Running training *****", "start"),
-        (b"Saving model checkpoint to ", "checkpoint"),
-    ),
+    markers=((b"***** Running training *****", "start"),),
 )

@@ -57,7 +57,6 @@ YOLOX = Format(
         training(
             rb"epoch: {epoch}/{epochs}, iter: {within}/{per}, (?:(?:gpu )?mem: [^,]{1,60}, ){0,2}",
             fields=True,
-            aliases={"total_loss": LOSS},
             first_epoch=1,
         ),
     ),
