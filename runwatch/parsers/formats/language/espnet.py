@@ -27,14 +27,12 @@ FORMAT = Format(
     matchers=(
         training(
             rb"{epoch}epoch:train:\d+-{step_in_epoch}batch: (?=\w+=)",
-            needle=b"epoch:train:",
             fields=True,
             aliases={"iter_time": "data_time", "train_time": STEP_TIME},
         ),
         evaluation(
             rb"{epoch}epoch results: \[train\] [^\r\n]{0,2000}?, \[valid\] (?=\w+=)",
             "validation",
-            needle=b"epoch results: [train] ",
             fields=True,
             aliases={name: f"val/{name}" for name in _EVALUATED},
         ),

@@ -18,7 +18,6 @@ FORMAT = Format(
             "plan",
             PLAN,
             rb"[^\r\n]{0,200}?Total optimization steps = (?P<total>[\d,]+)\s*$",
-            needle=b"Total optimization steps = ",
         ),
     ),
     markers=((b"***** Running training *****", "start"),),

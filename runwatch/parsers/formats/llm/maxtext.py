@@ -18,7 +18,6 @@ FORMAT = Format(
         evaluation(
             rb"[Aa]verage loss after step={step}[:,] ",
             "eval-older",
-            needle=b"verage loss after step=",
             fields=True,
         ),
     ),

@@ -15,7 +15,6 @@ FORMAT = Format(
             TRAIN,
             rb"(?P<epoch>\d+)\.(?P<step_in_epoch>\d+)\.\.\. logprob: {1,4}(?P<logprob>), (?P<error>)"
             rb"(?: \((?P<sec>) sec\))?",
-            needle=b"... logprob: ",
             aliases={"logprob": LOSS, "sec": STEP_TIME},
         ),
         LinePattern(

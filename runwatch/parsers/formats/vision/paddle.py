@@ -25,7 +25,6 @@ DETECTION = Format(
         training(  # semi-supervised: the numbers in front count all iterations
             rb" {0,8}{step}/{total} iters Epoch: \[{epoch}\] \[ *\d+/\d+\] (?=learning_rate: )",
             "train-semi",
-            needle=b" iters Epoch: [",
             fields=True,
             aliases=_PACE,
         ),

@@ -36,7 +36,6 @@ _RESULTS = ResultsPattern(
     + rb"\s+\d+\s+\d+(?=\s)"
     + _columns(*(f"v_{i}" for i in range(7)))
     + rb"\s*$",
-    needle=b"/",
     sign=rb"\d/\d+\s+\d+(?:\.\d+)?[GM]",
     aliases={"t total": LOSS}
     | {f"t {name}": f"train/{name}_loss" for name in _TRAINED}
