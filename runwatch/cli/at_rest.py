@@ -42,11 +42,12 @@ def unreadable(errors: Iterable[SourceError]) -> list[OSError]:
 
 def read(paths: Sequence[str], config: str | None, wanted: str | None) -> AtRest:
     """Read all runs behind `paths` to their end, and judge them; see `read_each`."""
-    return read_each([paths], config, wanted)[0]
+    (rest,) = read_each([paths], config, wanted)
+    return rest
 
 
-def read_each(groups: Iterable[Sequence[str]], config: str | None, wanted: str | None) -> list[AtRest]:
-    """Read all runs behind groups of paths to their end, and judge them.
+def read_each(groups: Iterable[Sequence[str]], config: str | None, wanted: str | None) -> Iterator[AtRest]:
+    """Read all runs behind groups of paths to their end, and judge them, one group after the other.
 
     `config` is the path of a runwatch.toml, `wanted` the format to read logs as. What cannot be read gets a
     line on standard error. Raises SourceError if nothing can be read, ConfigError.
@@ -55,16 +56,16 @@ def read_each(groups: Iterable[Sequence[str]], config: str | None, wanted: str |
     from runwatch.watcher.engine.check import check
 
     settings, only = load_to_read(config, wanted)
-    own, found = [each.build() for each in settings.formats], []
+    own, said = [each.build() for each in settings.formats], dict[str, None]()
     with reported() as missing, busy() as say:
         for paths in groups:
             before, now = len(missing), time.time()
             rules, order = settings.ruleset(), settings.sources.order
             engine = check(paths, rules, now, missing.append, own, only, order, say)
-            found.append(AtRest(engine, now, tuple(missing[before:])))
-    for trouble in dict.fromkeys(trouble for rest in found for trouble in rest.engine.troubles):
+            said |= dict.fromkeys(engine.troubles)
+            yield AtRest(engine, now, tuple(missing[before:]))
+    for trouble in said:
         error_line(trouble)
-    return found
 
 
 @contextlib.contextmanager

@@ -66,11 +66,10 @@ def command(
     from runwatch.reports.sidecars import sidecar_facts
 
     # Each path is read alone: a log and a tracker may be of different runs.
-    rests = read_each([(path,) for path in paths], config, wanted)
-    read_in = [
-        (path, gather(rest.engine, rest.now, sidecar_facts((path,))))
-        for path, rest in zip(paths, rests, strict=True)
-    ]
+    read_in, unread = [], False
+    for path, rest in zip(paths, read_each([(path,) for path in paths], config, wanted), strict=True):
+        read_in.append((path, gather(rest.engine, rest.now, sidecar_facts((path,)))))
+        unread |= bool(rest.unreadable)
     _check([runs for _, runs in read_in])
     given = [(path, run) for path, runs in read_in for run in runs]
     names = _names([run for _, run in given])
@@ -87,7 +86,7 @@ def command(
         as_json=lambda: document.text(**record(comparison)),
     )
     none = all(pair.verdict == NOT_COMPARABLE for pair in comparison.pairs)
-    return ExitCode.UNREADABLE if none or any(rest.unreadable for rest in rests) else ExitCode.OK
+    return ExitCode.UNREADABLE if none or unread else ExitCode.OK
 
 
 def _check(found: Sequence[Sequence[RunEvidence]]) -> None:

@@ -192,7 +192,7 @@ class Help(Moves, Dialog[None], inherit_bindings=False):
 
     action_move = move
 
-    def page(self) -> int:
+    def page_rows(self) -> int:
         """Return how many rows make a page."""
         return self.size.height - 4
 

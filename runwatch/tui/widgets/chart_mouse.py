@@ -59,7 +59,7 @@ class ChartMouse(Panel):
         """Return the step at the left edge of the plot."""
         return self._plot.step(self._plot.gutter) or 0.0
 
-    def beside(self, step: float, cells: int) -> float:
+    def step_away(self, step: float, cells: int) -> float:
         """Return the step that lies so many cells to the right of another one, or to the left."""
         window = self._plot.window
         if window is None:

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 
 from msgspec.structs import replace
 
@@ -29,7 +27,7 @@ from runwatch.watcher.processes.handover import taken
 from runwatch.watcher.processes.waiting import wait
 from runwatch.watcher.service.clock import Clock
 from runwatch.watcher.service.launch import Attachment
-from runwatch.watcher.service.requests import take_requests
+from runwatch.watcher.service.requests import serve_screen, take_requests
 
 TICK = 1.0
 PACE = 0.2
@@ -366,17 +364,7 @@ def main() -> None:
     """Run as a hub: the only argument names the descriptor of its setup."""
     setup = taken(sys.argv[1], Attachment)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_main(setup))
-
-
-async def _main(setup: Attachment) -> None:
-    sock = socket.socket(fileno=setup.socket)
-    reader, writer = await asyncio.open_connection(sock=sock, limit=protocol.MAX_LINE)
-    task = asyncio.ensure_future(Hub(setup, writer).run(reader))
-    stop: Callable[[], bool] = task.cancel
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+        asyncio.run(serve_screen(setup.socket, lambda reader, writer: Hub(setup, writer).run(reader)))
 
 
 if __name__ == "__main__":

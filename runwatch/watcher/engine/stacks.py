@@ -48,7 +48,6 @@ class _Frame(msgspec.Struct):
 
 class _Thread(msgspec.Struct):
     frames: list[_Frame]
-    thread_id: int = 0
     thread_name: str | None = None
     os_thread_id: int | None = None
 
