@@ -467,6 +467,12 @@ def test_evaluations_of_one_value_are_as_they_should_be_while_training_rests():
     assert [severity for severity, _ in fired(log.judge(GeneralizationGap()))] == ["warning"]
 
 
+def test_evaluations_of_one_value_are_of_weights_that_rest_where_training_scatters():
+    scatters = 0.1 * np.exp(0.6 * np.random.default_rng(2).normal(size=200))
+    log = Log(train__loss=scatters, val__loss=np.full(200, 0.27578))
+    assert log.judge(GeneralizationGap()) == []
+
+
 def test_evaluations_of_one_value_from_before_the_first_training_row_on_are_found():
     loss = np.append(np.nan, np.geomspace(2, 1, 12))
     log = Log(train__loss=loss, val__loss=np.full(13, 1.8123))
