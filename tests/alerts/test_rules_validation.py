@@ -450,6 +450,14 @@ def test_a_launch_that_begins_again_with_the_step_it_had_reached_is_another_run(
     assert again.judge(GeneralizationGap(evals=7)) == []
 
 
+def test_evaluations_that_are_on_their_way_back_do_not_rise():
+    values = np.array([3.66, 3.65, 5.7, 5.78, 5.69, 5.45, 5.24, 5.0, 4.95, 4.83, 4.67, 4.49, 4.25, 4.03])
+    log = Log(train__loss=np.geomspace(10, 2, 14), val__loss=values)
+    assert log.judge(Validation()) == []
+    log.columns[VAL] = np.append(values[:2], values[:1:-1])
+    assert "warning" in {severity for severity, _ in fired(log.judge(Validation()))}
+
+
 def test_the_training_loss_of_epochs_that_are_long_over_does_not_count():
     epochs = np.arange(120)
     warm = (epochs % 30) / 30  # a rate that begins again every 30 epochs, and is not printed
