@@ -32,15 +32,12 @@ class RankGrid(Panel):
     opens = actions.RANKS
     measure = ""
     """What it shows; "" is what was chosen."""
-
-    def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id, classes)
-        self._rank_at: Callable[[int, int], RankRow | None] = lambda x, y: None
-        """Returns the rank that a cell shows, in what is drawn."""
+    _rank_at: Callable[[int, int], RankRow | None] | None = None
+    """Returns the rank that a cell shows, in what is drawn."""
 
     def click(self, x: int, y: int) -> bool:
         """Show the rank there, as Enter does in the table."""
-        if (row := self._rank_at(x - 1, y - 1)) is None:
+        if self._rank_at is None or (row := self._rank_at(x - 1, y - 1)) is None:
             return super().click(x, y)
         api(self.app).show_rank(row.rank)
         return True
