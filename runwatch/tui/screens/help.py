@@ -60,12 +60,10 @@ class HelpPanel(PagePanel):
     def lines(self, width: int) -> list[Line]:
         """Return all lines of the help: the keys of the view, what is on the screen, signs, other keys."""
         played = self.scene.replay is not None
-        all_of_them = [
-            each for each in self.scene.registry.actions if played or each.id not in actions.CONTROLS
-        ]
-        usual = [action for action in all_of_them if action.group in {"everywhere", "views"}]
-        here = [each for each in all_of_them if self._view in each.views and each not in usual]
-        elsewhere = [action for action in all_of_them if action not in here and action not in usual]
+        every = [each for each in self.scene.registry.actions if played or each.id not in actions.CONTROLS]
+        usual = [action for action in every if action.group in {"everywhere", "views"}]
+        here = [each for each in every if self._view in each.views and each not in usual]
+        elsewhere = [action for action in every if action not in here and action not in usual]
         explained = [
             *_sentences("mouse", words.mouse(self._view), width),
             *_sentences("on this screen", words.explain(self._view, self.scene), width),
