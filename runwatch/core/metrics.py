@@ -134,20 +134,20 @@ def is_of_machine(metric: str) -> bool:
     return metric.startswith(_OF_MACHINE)
 
 
+_LABELS = {
+    LEARNING_RATE: "lr",
+    LR_MULTIPLIER: "lr mult",
+    TOKENS_PER_SEC: "tok/s",
+    SAMPLES_PER_SEC: "samples/s",
+    MFU: "MFU",
+    TFLOPS: "TFLOP/s",
+}
+
+
 def label(metric: str) -> str:
     """Return the short name people read: `train/grad_norm` -> `grad norm`."""
-    known = {
-        LEARNING_RATE: "lr",
-        LR_MULTIPLIER: "lr mult",
-        TOKENS_PER_SEC: "tok/s",
-        SAMPLES_PER_SEC: "samples/s",
-        MFU: "MFU",
-        TFLOPS: "TFLOP/s",
-        VAL_LOSS: "val loss",
-        VAL_BPB: "val bpb",
-    }
-    if metric in known:
-        return known[metric]
+    if metric in _LABELS:
+        return _LABELS[metric]
     if metric.startswith("val/"):
         metric = f"val {metric.removeprefix('val/')}"
     head, _, rest = metric.partition("/")

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from runwatch.parsers.body.decoded import Decoded
     from runwatch.parsers.framing.lines import Lines
-    from runwatch.parsers.pipeline import Pipeline
     from runwatch.parsers.progress.idle import Run
+    from runwatch.parsers.rest import Records
 
 BULK_SIZE = 1 << 15
 """Pieces at least this long are worth the bulk path."""
@@ -38,9 +38,9 @@ _RECORD = re.compile(rb"[^\r\n]*[\r\n]")
 class BlockReader:
     """Reads one source's blocks. Its state is where the next record is."""
 
-    def __init__(self, pipeline: Pipeline, line: int) -> None:
+    def __init__(self, records: Records, line: int) -> None:
         """`line` is the number of the first one."""
-        self._pipeline = pipeline
+        self._records = records
         self.line = line
         self._ordinal = 0
         """Number of the next record."""
@@ -59,22 +59,22 @@ class BlockReader:
                 single = glued(block, start, end)
             if plain < start:
                 plain = self._plain(block, start, single)
-            redrawn = self._pipeline.evidence.detector.wavers and plain - start < BULK_SIZE
-            if (self._pipeline.candidates.decoders or redrawn) and single - start >= BULK_SIZE:
-                stop = self._near(block, start, single) if self._pipeline.evidence.detector.wavers else single
+            redrawn = self._records.evidence.detector.wavers and plain - start < BULK_SIZE
+            if (self._records.candidates.decoders or redrawn) and single - start >= BULK_SIZE:
+                stop = self._near(block, start, single) if self._records.evidence.detector.wavers else single
                 start = self._read_bulk(block, start, stop, piece)
                 self._reach_further(start == stop)
                 continue
-            if self._pipeline.candidates.folded and single - start >= BULK_SIZE:
+            if self._records.candidates.folded and single - start >= BULK_SIZE:
                 if alike < start:
-                    alike = self._pipeline.candidates.folded.until(block, start, single)
+                    alike = self._records.candidates.folded.until(block, start, single)
                 if alike - start >= BULK_SIZE:
                     start = self._read_bulk(block, start, alike, piece)
                     continue
-            if plain - start >= BULK_SIZE and not self._line_has_text and self._pipeline.quiet:
+            if plain - start >= BULK_SIZE and not self._line_has_text and self._records.quiet:
                 start = self._pass_over(block, start, plain, piece)
                 continue
-            if self._pipeline.candidates.tables and not self._line_has_text:
+            if self._records.candidates.tables and not self._line_has_text:
                 start += self._read_rows(block, start, end, piece)
             found = _RECORD.match(block, start, end)
             if found is None:
@@ -88,8 +88,8 @@ class BlockReader:
 
     def read_record(self, text: bytes, offset: int, piece: Piece) -> None:
         """Read a record that is not empty."""
-        used = self._pipeline.read(text, offset, self.line, self._ordinal, piece)
-        self._line_used |= used or self.line in self._pipeline.evidence.understood
+        used = self._records.read(text, offset, self.line, self._ordinal, piece)
+        self._line_used |= used or self.line in self._records.evidence.understood
         self._line_has_text = True
         self._ordinal += 1
 
@@ -114,7 +114,7 @@ class BlockReader:
         lines = text.split(line_end)[:-1]
         parts: Rows = []
         if not _NOT_PLAIN.search(text) and text.count(b"\r") == (len(lines) if len(line_end) > 1 else 0):
-            for table in self._pipeline.candidates.tables:
+            for table in self._records.candidates.tables:
                 found = table.take(lines)
                 parts = found or []
                 if parts or found is None:
@@ -144,13 +144,13 @@ class BlockReader:
         from runwatch.parsers.framing.lines import Lines, worth
 
         end = self._near(block, begin, end)
-        lines, pipeline = Lines(block, begin, end), self._pipeline
+        lines, records = Lines(block, begin, end), self._records
         before = [0, *(lines.lengths > 1).cumsum().tolist()]
-        done, candidates = 0, self._pipeline.candidates
-        read = worth(candidates.sieve.through(lines), len(lines), lambda: not pipeline.quiet)
+        done, candidates = 0, self._records.candidates
+        read = worth(candidates.sieve.through(lines), len(lines), lambda: not records.quiet)
         for index in chain(read, (len(lines),)):
             held_back = before[index] - before[done]
-            pipeline.evidence.pass_over(held_back)
+            records.evidence.pass_over(held_back)
             piece.lines += index - done
             piece.unparsed += held_back
             self.line += index - done
@@ -162,7 +162,7 @@ class BlockReader:
                 self.read_record(lines.record(index), start, piece)
             self._end_line(piece)
             done = index + 1
-            if self._pipeline.candidates is not candidates:
+            if self._records.candidates is not candidates:
                 self._reach_further(False)
                 return begin + int(lines.starts[index] + lines.lengths[index])
         self._reach_further(True)
@@ -193,19 +193,19 @@ class BlockReader:
         for part in decoded:
             used[part.lines] = True
             trains[part.lines] = part.layout.kind == TRAIN
-        offset, folded = piece.start + begin, self._pipeline.candidates.folded
+        offset, folded = piece.start + begin, self._records.candidates.folded
         if folded is not None:
             used |= folded.begin(lines, text, offset, self.line, piece)
         runs = self._idle_runs(lines, text & ~used)
         if runs:
-            counted, runs = self._pipeline.candidates.idle.counts(lines, runs)
+            counted, runs = self._records.candidates.idle.counts(lines, runs)
             for part in counted:
                 used[part.lines] = True
             decoded += counted
-        rest = Rest(self._pipeline, lines, text, used, trains, piece)
+        rest = Rest(self._records, lines, text, used, trains, piece)
         count = rest.read(runs, self.line, self._ordinal)
         if runs:
-            self._pipeline.candidates.idle.done()
+            self._records.candidates.idle.done()
         if folded is not None:
             folded.end()
         for part in decoded:
@@ -217,15 +217,15 @@ class BlockReader:
         line_text, line_used = lines.by_line(text), lines.by_line(used)
         line_text[0] |= self._line_has_text
         line_used[0] |= self._line_used
-        for number in self._pipeline.evidence.understood:
+        for number in self._records.evidence.understood:
             if self.line <= number < self.line + len(line_used):
                 line_used[number - self.line] = True
         whole = int(np.count_nonzero(lines.ends_line[:count]))
         piece.lines += whole
         unparsed = line_text[:whole] & ~line_used[:whole]
         piece.unparsed += int(np.count_nonzero(unparsed))
-        if self._pipeline.evidence.learner is not None:
-            self._pipeline.evidence.learner.ended_many(self.line, unparsed.tolist())
+        if self._records.evidence.learner is not None:
+            self._records.evidence.learner.ended_many(self.line, unparsed.tolist())
         self.line += whole
         open_end = len(line_text) > whole  # the block ends with a redrawn, unfinished line
         self._line_has_text = bool(open_end and line_text[-1])
@@ -238,7 +238,7 @@ class BlockReader:
 
         found: list[Decoded] = []
         open_ = text.copy()
-        for decoder in self._pipeline.candidates.decoders:
+        for decoder in self._records.candidates.decoders:
             candidates = np.flatnonzero(open_ & lines.beginning(decoder.matcher.prefix))
             parts = decoder.decode(lines, candidates) if len(candidates) else []
             for part in parts:
@@ -250,16 +250,16 @@ class BlockReader:
         """Return the runs of redraws among the records `rest` that show nothing new."""
         import numpy as np
 
-        candidates = self._pipeline.candidates
+        candidates = self._records.candidates
         every = b"" in candidates.heads or candidates.folded is not None
-        learns = self._pipeline.evidence.learner is not None
+        learns = self._records.evidence.learner is not None
         return candidates.idle.passed(lines, np.flatnonzero(rest), learns=learns, every=every)
 
     def _end_line(self, piece: Piece) -> None:
         piece.lines += 1
         if self._line_has_text and not self._line_used:
             piece.unparsed += 1
-            if self._pipeline.evidence.learner is not None:
-                self._pipeline.evidence.learner.ended(self.line)
+            if self._records.evidence.learner is not None:
+                self._records.evidence.learner.ended(self.line)
         self.line += 1
         self._line_has_text = self._line_used = False

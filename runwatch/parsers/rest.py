@@ -3,20 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.parsers.api import MAX_LINE
 from runwatch.parsers.body.piece import Piece
+from runwatch.parsers.detect.candidates import Candidates
+from runwatch.parsers.detect.evidence import Evidence
+from runwatch.parsers.events.events import EventScanner
 from runwatch.parsers.framing.ansi import bare
 from runwatch.parsers.framing.lines import PAINTED_INSIDE, UNCLEAN, Ints, Lines, worth
 from runwatch.parsers.prefilter.sieve import TRIGGERS
 from runwatch.parsers.progress.idle import Run, Shown
 
-if TYPE_CHECKING:
-    from runwatch.parsers.pipeline import Pipeline
+
+class Records(Protocol):
+    """Who reads single records, and knows what blocks may pass over (see pipeline)."""
+
+    evidence: Evidence
+    events: EventScanner
+
+    @property
+    def candidates(self) -> Candidates:
+        """Who is asked about lines."""
+        ...
+
+    def read(self, record: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
+        """Read one record that is not empty; return whether it contained anything."""
+        ...
+
+    def emit(self, record: bytes, offset: int, number: int, ordinal: int, piece: Piece) -> bool:
+        """Take the events of a record that was decoded; return whether it reported any."""
+        ...
+
+    @property
+    def quiet(self) -> bool:
+        """Whether a line that the sieve holds back shows nothing."""
+        ...
+
+    def idles(self, shows: Shown) -> bool:
+        """Return whether redraws of this kind show nothing more: nothing waits for any line."""
+        ...
 
 
 class Rest:
@@ -24,7 +53,7 @@ class Rest:
 
     def __init__(
         self,
-        pipeline: Pipeline,
+        records: Records,
         lines: Lines,
         text: NDArray[np.bool_],
         used: NDArray[np.bool_],
@@ -35,7 +64,7 @@ class Rest:
 
         What shows anything is noted in `used`.
         """
-        self._pipeline, self._lines, self._piece = pipeline, lines, piece
+        self._records, self._lines, self._piece = records, lines, piece
         self._text, self._used = text, used
         self._trained = np.cumsum(trains)
         """Records of training decoded so far, by record."""
@@ -49,7 +78,7 @@ class Rest:
         These are all, or those up to the one that changed the format or made it sure. `line` and `ordinal`
         are the numbers of the first one; `runs` are the redraws that may be passed over.
         """
-        pipeline, lines = self._pipeline, self._lines
+        records, lines = self._records, self._lines
         left = self._text & ~self._used
         for run in runs:
             left[run.begin : run.end] = False
@@ -58,8 +87,8 @@ class Rest:
         self._ordinals += np.int64(ordinal - 1)
         places = (rest, lines.starts[rest], lines.line[rest], self._ordinals[rest], self._trained[rest])
         indices, starts, numbers, ordinals, trained = (place.tolist() for place in places)
-        candidates, due = self._pipeline.candidates, 0
-        for at in worth(meaningful, len(rest), lambda: pipeline.events.inside):
+        candidates, due = self._records.candidates, 0
+        for at in worth(meaningful, len(rest), lambda: records.events.inside):
             index = indices[at]
             while due < len(runs) and runs[due].begin < index:
                 changed = self._pass(runs[due], line)
@@ -67,18 +96,18 @@ class Rest:
                 if changed:
                     return changed
             self._read(index, starts[at], line + numbers[at], ordinals[at], trained[at])
-            if self._pipeline.candidates is not candidates:
+            if self._records.candidates is not candidates:
                 return int(index) + 1
         for run in runs[due:]:
             changed = self._pass(run, line)
             if changed:
                 return changed
-        pipeline.evidence.confirm(int(self._trained[-1]) - self._confirmed)
+        records.evidence.confirm(int(self._trained[-1]) - self._confirmed)
         return len(lines)
 
     def _meaningful(self, rest: Ints) -> NDArray[np.bool_]:
         """Return which of the records `rest` may show something."""
-        candidates, lines, folded = self._pipeline.candidates, self._lines, self._pipeline.candidates.folded
+        candidates, lines, folded = self._records.candidates, self._lines, self._records.candidates.folded
         meaningful = lines.lengths[rest] > MAX_LINE
         for head in candidates.heads:
             meaningful |= lines.beginning(head, rest)
@@ -95,15 +124,15 @@ class Rest:
 
     def _read(self, index: int, start: int, number: int, ordinal: int, trained: int) -> None:
         """Read one record; `trained` records of training precede it."""
-        offset, pipeline = self._offset + start, self._pipeline
-        if self._pipeline.candidates.folded is not None:
-            self._pipeline.candidates.folded.at = offset
+        offset, records = self._offset + start, self._records
+        if self._records.candidates.folded is not None:
+            self._records.candidates.folded.at = offset
         self._confirm(trained)
-        reported = pipeline.read(self._lines.record(index), offset, number, ordinal, self._piece)
+        reported = records.read(self._lines.record(index), offset, number, ordinal, self._piece)
         self._used[index] = reported
 
     def _confirm(self, trained: int) -> None:
-        self._pipeline.evidence.confirm(trained - self._confirmed)
+        self._records.evidence.confirm(trained - self._confirmed)
         self._confirmed = trained
 
     def _pass(self, run: Run, line: int) -> int:
@@ -111,7 +140,7 @@ class Rest:
 
         Return how many records are done if one has changed the format, else 0.
         """
-        candidates = self._pipeline.candidates
+        candidates = self._records.candidates
         for index in range(run.begin, run.end):
             if self._may_pass(run.shows, index):
                 left = run._replace(begin=index)
@@ -131,44 +160,44 @@ class Rest:
 
     def _read_each(self, indices: Iterable[int], line: int) -> int:
         """Read records; return how many of the block are done if one has changed the format, else 0."""
-        candidates = self._pipeline.candidates
+        candidates = self._records.candidates
         for index in indices:
             if self._text[index]:
                 self._read_alone(index, line)
-            if self._pipeline.candidates is not candidates:
+            if self._records.candidates is not candidates:
                 return index + 1
         return 0
 
     def _may_pass(self, shows: Shown, index: int) -> bool:
         """Return whether nothing waits for redraws from `index` on; a repeated event was reported before."""
-        if not self._pipeline.idles(shows):
+        if not self._records.idles(shows):
             return False
         before = int(self._ordinals[index]) - int(self._text[index])
-        return shows is not Shown.AGAIN or self._pipeline.events.drew(before)
+        return shows is not Shown.AGAIN or self._records.events.drew(before)
 
     def _skip(self, run: Run, line: int) -> None:
         """Take redraws for what they are known to show."""
-        pipeline, chosen = self._pipeline, slice(run.begin, run.end)
+        records, chosen = self._records, slice(run.begin, run.end)
         before = int(self._ordinals[run.begin]) - int(self._text[run.begin])
         last = int(self._ordinals[run.end - 1])
         self._confirm(int(self._trained[run.begin]))
         if run.shows is Shown.COUNT:
             index = np.arange(run.begin, run.end)[self._text[chosen] & ~self._used[chosen]]
-            for part in self._pipeline.candidates.idle.count(self._lines, index) if len(index) else ():
+            for part in self._records.candidates.idle.count(self._lines, index) if len(index) else ():
                 self._used[part.lines] = True
                 part.place(self._lines, self._offset, line)
                 self._piece.add_bulk(part)
             return
         if run.shows is Shown.AGAIN:
             redraw = self._lines.record(run.begin + int(self._text[chosen].argmax()))
-            self._used[chosen] |= self._text[chosen] & pipeline.events.repeat(bare(redraw), last)
-        pipeline.evidence.pass_over(last - before, redraws=True)
+            self._used[chosen] |= self._text[chosen] & records.events.repeat(bare(redraw), last)
+        records.evidence.pass_over(last - before, redraws=True)
 
     def _read_alone(self, index: int, line: int) -> None:
         """Read a record, or of one that was decoded the events."""
         start, number = int(self._lines.starts[index]), line + int(self._lines.line[index])
         ordinal, record = int(self._ordinals[index]), self._lines.record(index)
         if self._used[index]:
-            self._pipeline.emit(record, self._offset + start, number, ordinal, self._piece)
+            self._records.emit(record, self._offset + start, number, ordinal, self._piece)
         else:
             self._read(index, start, number, ordinal, int(self._trained[index]))

@@ -118,7 +118,7 @@ _BY_NAME: tuple[tuple[frozenset[str], Write], ...] = (
     (_TIMES, lambda x: f"{numbers.si(x)} times"),
     (_CLOCKS, plain.clock),
     (_HERTZ, lambda x: f"{numbers.step(x)} MHz"),
-    (frozenset({"temperature"}), lambda x: f"{numbers.si(x)} C"),
+    (frozenset({"temperature"}), numbers.celsius),
     (frozenset({"cores", "main_cores", "workers_cores"}), lambda x: f"{x:.2f}"),
     (frozenset({"room", "due"}), lambda x: f"{numbers.step(x)} more"),
 )

@@ -154,6 +154,11 @@ def duration(seconds: float | None) -> str:
     return sign + text
 
 
+def celsius(degrees: float) -> str:
+    """`71 C`: no sensor has more digits."""
+    return f"{step(degrees)} C"
+
+
 def watts(power: float) -> str:
     """`412 W`."""
     return f"{si(power)} W"
@@ -221,7 +226,7 @@ _BY_ENDING: tuple[tuple[tuple[str, ...], Callable[[float], str]], ...] = (
     (("loss",), loss),
     (("memory", "memory_used", "memory_total", "_bytes", "rss"), size),
     (("power",), watts),
-    (("temperature",), lambda x: f"{si(x)} C"),
+    (("temperature",), celsius),
 )
 
 

@@ -122,8 +122,8 @@ def parts() -> list[Rows]:
     return [
         chart, log, note.Note(), head.Head("overview"), alerts.AlertsPanel(), alerts.AlertList(), alerts.AlertDetail(),
         logs.LogPanel(), machine.MachinePanel(), pages.CheckpointTable(), pages.EventTable(), pages.FactTable(),
-        ranks.RankGrid(), ranks.RankTable(), ranks.RankDetail(), runs.RunTable(), tables.Summary(), tables.Stats(),
-        tables.Checkpoints(), tables.SummaryCard(), pages.StageTable(), runs.RunDetail(), end_card.EndCard(),
+        ranks.RankGrid(), ranks.RankTable(), ranks.RankDetail(), runs.RunTable(), tables.Side(), tables.Stats(),
+        tables.NewestCheckpoints(), tables.SummaryCard(), pages.StageTable(), runs.RunDetail(), end_card.EndCard(),
         comparison_card.ComparisonCard(),
     ]  # fmt: skip
 

@@ -85,7 +85,7 @@ async def test_enter_tells_all_of_a_rank_and_esc_closes(open_app):
         await s.press("3", "enter")
         reported = s.drawn("#rank-detail")
         for words in (
-            "rank 2 ", "41/100, 9 behind", "4702 blocked in read of /d/x.tar, 0.00 cores", "python train.py", "SM 10%",
+            "rank 2 ", "41/100, 9 behind", "4702 blocked in read of /d/x.tar, 0.00 cores", "python train.py", "SM 10%", "600 W, 70 C",
             "[rank2] step 41 newest",
         ):  # fmt: skip
             assert words in reported, reported

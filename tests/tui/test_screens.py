@@ -28,12 +28,6 @@ async def test_overview(open_app, golden, size):
         golden(f"overview-{size[0]}x{size[1]}", s.text())
 
 
-async def test_overview_in_ascii(open_app, golden):
-    async with open_app((80, 24), ascii_only=True, ranks=64, incidents=ALERTS) as s:
-        assert s.text().isascii()
-        golden("overview-ascii", s.text())
-
-
 async def test_overview_of_a_log_with_two_metrics(open_app, golden):
     async with open_app((120, 40), metrics=("train/loss", "train/learning_rate")) as s:
         golden("overview-two-metrics", s.text())
@@ -69,7 +63,6 @@ def replaced(text: str) -> str:
 
 
 @pytest.mark.parametrize("size", EVERY_SIZE)
-@pytest.mark.deep
 async def test_every_view_in_ascii(open_app, golden, size):
     machine = {"machine": MACHINE, "has_machine": True}
     async with open_app(size, ascii_only=True, ranks=64, incidents=ALERTS, **machine, **DETAILS) as s:

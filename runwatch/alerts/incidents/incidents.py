@@ -129,7 +129,7 @@ class IncidentBook:
         elif not firing:
             return None
         else:
-            rise = finding.severity.rank - Severity(incident.row.severity).rank
+            rise = finding.severity.rank - Severity.of(incident.row.severity).rank
             incident.row = self._confirm(incident.row, finding, moved=finding.rule in HALTS)
             kind = "escalated" if rise > 0 else "eased" if rise < 0 else ""
         if not kind:
@@ -202,7 +202,8 @@ class IncidentBook:
         for incident in self._open.values():
             row = incident.row
             if row.id == kept.id and row.state == "firing":
-                seen = kept.state == "acknowledged" and _rank(row) <= _rank(kept)
+                worse = Severity.of(row.severity).exceeds(Severity.of(kept.severity))
+                seen = kept.state == "acknowledged" and not worse
                 incident.row = msgspec.structs.replace(
                     row, since=kept.since, state="acknowledged" if seen else row.state
                 )
@@ -226,7 +227,7 @@ class IncidentBook:
             [*self._open.values(), *self._resolved],
             key=lambda i: (
                 i.row.state == "resolved",
-                -Severity(i.row.severity).rank,
+                -Severity.of(i.row.severity).rank,
                 i.row.rule not in HALTS,
                 -i.order,
             ),
@@ -337,10 +338,6 @@ def _same_in_loss(row: IncidentRow, symptom: IncidentRow) -> bool:
     alike = (row.rule, row.rank) == (symptom.rule, symptom.rank)
     both_open = "resolved" not in (row.state, symptom.state)
     return alike and both_open and symptom.metric == LOSS  # so that the other is of another metric
-
-
-def _rank(row: IncidentRow) -> int:
-    return Severity(row.severity).rank
 
 
 def _scope(row: IncidentRow) -> Scope:

@@ -67,12 +67,12 @@ _TOTALS = tuple(name.encode() for name in TOTALS)
 _BATCHES = tuple(name.encode() for name in WITHIN_EPOCH)
 _BEHIND = re.compile(rb"(?:\(\?<!(?:[^()\\]|\\.)*\))*")
 """What a head may say of the text before it."""
-_LITERAL = re.compile(rb"(?:([^\\.^$*+?{}\[\]|()])|\\(\W))(?![*?{])")
-"""A character of a regex that is in every text it matches."""
-_ONE = re.compile(rb"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
-"""An escape or a class of a regex: one character."""
-_GROUP = re.compile(rb"\([^()]*\)")
+_ONE = re.compile(r"\\(t|\W)|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+"""An escape or a class of a regex: one character, which may be known."""
+_GROUP = re.compile(r"\([^()]*\)")
 """A group of a regex without others in it, where escapes and classes are left out."""
+_VARIES = re.compile(r".(?:[*?]|\{[\d,]*\})\??|[+.^$]", re.DOTALL)
+"""What need not be in the text, or be any, where groups are left out too."""
 _PLACE_OF = re.compile(rb"\{([A-Za-z_]\w*)\}")
 """Where a head has a number: `{loss}`."""
 _WHOLE = frozenset(b"step total rank epoch epochs within per step_in_epoch iter iteration".split())
@@ -172,18 +172,18 @@ def _grouped(head: bytes) -> bytes:
     return _PLACE_OF.sub(group, head)
 
 
-def beginning(head: bytes) -> bytes:
-    """Return the text that everything begins with that a regex matches, as far as it is easy to see."""
-    rest, outer = b"", _ONE.sub(b"", head)
+def _texts(head: bytes) -> list[bytes]:
+    """Return the texts between groups and all that varies in what a regex matches, as far as easy to see."""
+
+    def known(found: re.Match[str]) -> str:  # a character that is no group's, whatever it is
+        return chr(256 + (9 if found[1] == "t" else ord(found[1]))) if found[1] else "\0"
+
+    rest, outer = "", _ONE.sub(known, head.decode("latin-1"))
     while rest != outer:
-        rest, outer = outer, _GROUP.sub(b"", outer)
-    if b"|" in outer:
-        return b""
-    behind = _BEHIND.match(head)
-    at, text = behind.end() if behind else 0, b""
-    while (found := _LITERAL.match(head, at)) is not None:
-        text, at = text + (found[1] or found[2]), found.end()
-    return text
+        rest, outer = outer, _GROUP.sub("\0", outer)
+    if "|" in outer:
+        return [b""]
+    return [bytes(ord(char) % 256 for char in text) for text in _VARIES.sub("\0", outer).split("\0")]
 
 
 class LinePattern(Matcher):
@@ -214,13 +214,14 @@ class LinePattern(Matcher):
         """`fields`: True for FIELDS, or a pattern of (name, value) or (name, unit, value, unit).
 
         Lines begin with `prefix`, if the text that the head begins with does not show it; where they
-        have none, `needle` says what they hold. Where other lines often hold that too, `sign` is a regex
-        that is found in all of this kind.
+        have none, `needle` says what they hold, if the longest text in the head is not rare. Where other
+        lines often hold that too, `sign` is a regex that is found in all of this kind.
         `units` are those of values that are printed without one, by printed name.
         """
         head = _grouped(head)
-        self.prefix = prefix or beginning(head)
-        self.needle = needle or self.prefix
+        behind = _BEHIND.match(head)
+        self.prefix = prefix or _texts(head[behind.end() if behind else 0 :])[0]
+        self.needle = needle or self.prefix or max(_texts(head), key=len)
         """What every line it matches holds."""
         self.sign = sign
         self.kind = kind

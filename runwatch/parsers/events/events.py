@@ -218,7 +218,7 @@ class EventScanner:
         known = HEAD in line.text or MODULE in line.text or line.text.startswith(ROOT_CAUSE)
         if not known and not (WORD in line.text and CUT_HEAD.search(line.text)):
             return False
-        begun = self._tracebacks.begin(*line[:5]) or self._failures.begin(*line[:5])
+        begun = self._tracebacks.begin(*line[:6]) or self._failures.begin(*line[:5])
         self.inside |= begun
         return begun
 
@@ -324,14 +324,12 @@ def _redrawn(line: bytes) -> bytes:
 
 def _of_traceback(ended: Ended) -> list[Event]:
     """Return the event of a traceback; nothing of one that Python continues after, unless it says more."""
-    header = opened(ended.tag + b" {", lenient=True)
-    rank = header.rank(ended.tag) if header is not None else None
     kind = (TROUBLE.first(ended.raised) or ("traceback",))[0]
     if "ignored" in ended.data and kind == "traceback":
         return []
     title = _title(_said(ended)) if ended.raised else "Traceback without its last line"
     data = ended.data | (saves.broken_off(ended.raised) if ended.raised else {})
-    return [Event(kind, ended.offset, ended.line, title, rank, data=data)]
+    return [Event(kind, ended.offset, ended.line, title, ended.rank, data=data)]
 
 
 def _said(ended: Ended) -> bytes:

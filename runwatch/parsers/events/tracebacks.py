@@ -113,9 +113,11 @@ class _Open:
     """Of its newest line."""
     next: int
     """Number of the record that would follow directly."""
-    before: bytes
+    rank: int | None
+    """That of the process that printed it."""
+    before: bytes = b""
     """What a logger put before its first line, digits as 0."""
-    indent: int
+    indent: int = 0
     barred: bool = False
     """Whether it is of an exception group: a bar precedes each line."""
     frames: list[str] = field(default_factory=list)
@@ -152,7 +154,7 @@ class _Open:
 class Ended:
     """A traceback, complete or cut off."""
 
-    tag: bytes
+    rank: int | None
     offset: int
     line: int
     raised: bytes
@@ -186,46 +188,31 @@ class Tracebacks:
         """Take the words before a traceback that Python prints and continues after."""
         self._ignored = {tag: ordinal + 1}
 
-    def begin(self, text: bytes, tag: bytes, offset: int, line: int, ordinal: int) -> bool:
+    def begin(
+        self, text: bytes, tag: bytes, offset: int, line: int, ordinal: int, rank: int | None = None
+    ) -> bool:
         """Return whether `text` is the first line of a traceback, which then is open."""
         if len(self._open) >= _MAX_OPEN:
             return False
+        open_ = _Open(line, offset, ordinal + 1, rank, begun=line)
         if HEAD not in text and _HEADLESS.match(text):
-            frames = [decode(text, 200)]
-            self._open[tag] = _Open(
-                line, offset, ordinal + 1, b"", 0, frames=frames, begun=line, headless=True
-            )
-            return True
-        if HEAD not in text and (cut := CUT_HEAD.search(text)):
-            known = b"".join(text[text.index(WORD, cut.start()) :].split())
-            self._open[tag] = _Open(line, offset, ordinal + 1, b"", 0, begun=line, head=known)
-            return True
-        head = _HEAD.match(text) or _NOTEBOOK.match(text)
-        if head is None and _GLUED.search(text):
-            head = _HEAD.match(text, text.rfind(WORD))
-        if head is None or _NATIVE.search(head["before"]):
-            return False
-        before = b"" if head["before"][:1] >= b"\x80" else head["before"]
-        barred = bool(head["group"]) or before == b"| "
-        before = b"" if barred else before.translate(ALIKE)
-        chained = tag in self._because
-        self._because.discard(tag)
-        handling = tag in self._handling
-        self._handling.discard(tag)
-        indent = len(head["indent"])
-        ignored = self._ignored.get(tag) == ordinal
-        self._open[tag] = _Open(
-            line,
-            offset,
-            ordinal + 1,
-            before,
-            indent,
-            barred,
-            begun=line,
-            chained=chained,
-            handling=handling,
-            ignored=ignored,
-        )
+            open_.frames, open_.headless = [decode(text, 200)], True
+        elif HEAD not in text and (cut := CUT_HEAD.search(text)):
+            open_.head = b"".join(text[text.index(WORD, cut.start()) :].split())
+        else:
+            head = _HEAD.match(text) or _NOTEBOOK.match(text)
+            if head is None and _GLUED.search(text):
+                head = _HEAD.match(text, text.rfind(WORD))
+            if head is None or _NATIVE.search(head["before"]):
+                return False
+            before = b"" if head["before"][:1] >= b"\x80" else head["before"]
+            open_.indent, open_.barred = len(head["indent"]), bool(head["group"]) or before == b"| "
+            open_.before = b"" if open_.barred else before.translate(ALIKE)
+            open_.chained, open_.handling = tag in self._because, tag in self._handling
+            open_.ignored = self._ignored.get(tag) == ordinal
+            self._because.discard(tag)
+            self._handling.discard(tag)
+        self._open[tag] = open_
         return True
 
     def feed(
@@ -309,7 +296,7 @@ class Tracebacks:
         if not raised:
             ignored |= open_.headless
             data = {"frames": frames} | ({"ignored": "1"} if ignored else {})
-            return Ended(tag, open_.offset, open_.line, b"", data)
+            return Ended(open_.rank, open_.offset, open_.line, b"", data)
         facts = {
             # it begins inside the program, as one does that was caught there and printed
             "caught": first is not None and not _OUTERMOST.match(open_.frames[0], first.end()),
@@ -326,7 +313,7 @@ class Tracebacks:
         if own is not None and not (open_.handling or open_.chained or ignored):
             data["main"] = str(open_.begun)  # line of its head: unless the program caught it, it has ended
         data |= {} if own is None else {"program": own[1]}
-        return Ended(tag, offset or open_.offset, line or open_.line, raised, data)
+        return Ended(open_.rank, offset or open_.offset, line or open_.line, raised, data)
 
 
 def _inner(body: bytes, open_: _Open) -> bytes:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from runwatch.parsers.api import Format, Match, Matcher, Reader, Row
@@ -102,42 +103,41 @@ class _Guard:
         return default
 
 
-class _Matcher(Matcher):
-    """A matcher of another package: it cannot raise, and what it finds are numbers."""
+class _Foreign:
+    """What matchers and readers of other packages have in common: they cannot raise."""
+
+    def __init__(self, one: Matcher | Reader | None, guard: _Guard, declared: str, asked: str) -> None:
+        """Copy the attributes that are `declared`; methods that are `asked` are called behind the guard."""
+        self._one, self._guard = one, guard
+        for name in declared.split():
+            setattr(self, name, getattr(one, name, getattr(type(self), name)))
+        for name in asked.split():
+            setattr(self, name, partial(guard.ask, one, name, None))
+
+    @property
+    def awake(self) -> bool:
+        """Whether it may want the next line, whatever that holds."""
+        return bool(self._guard.ask(self._one, "awake", True)) and not self._guard.off
+
+    def of_rank(self) -> Any:
+        """Return one for the lines of a rank, if it has any."""
+        one = self._guard.ask(self._one, "of_rank", None)
+        return type(self)(one, self._guard) if one else None  # type: ignore[call-arg]
+
+
+class _Matcher(_Foreign, Matcher):
+    """A matcher of another package: what it finds are numbers."""
 
     def __init__(self, matcher: Matcher, guard: _Guard) -> None:
-        self._matcher, self._guard = matcher, guard
-        for name in ("prefix", "needle", "sign", "whole"):
-            setattr(self, name, getattr(matcher, name, getattr(Matcher, name)))
+        super().__init__(matcher, guard, "prefix needle sign whole", "prime break_off bulk")
+        self._matcher = matcher
         self.remembers = getattr(matcher, "remembers", True)
         own = getattr(type(matcher), "bulk", Matcher.bulk) is not Matcher.bulk
         self.skeletons = getattr(matcher, "skeletons", True) and not own
 
-    @property
-    def awake(self) -> bool:
-        """Whether the next line may be its own, whatever that holds."""
-        return bool(self._guard.ask(self._matcher, "awake", True)) and not self._guard.off
-
     def fresh(self) -> _Matcher:
         """Return a matcher that has read nothing yet."""
         return _Matcher(self._guard.ask(self._matcher, "fresh", self._matcher), self._guard)
-
-    def of_rank(self) -> Matcher | None:
-        """Return a matcher of one rank's lines, if it has one."""
-        one = self._guard.ask(self._matcher, "of_rank", None)
-        return _Matcher(one, self._guard) if one else None
-
-    def prime(self, lines: list[bytes]) -> None:
-        """Show the first lines of a stream whose middle is read."""
-        self._guard.ask(self._matcher, "prime", None, lines)
-
-    def break_off(self) -> None:
-        """Take what comes next as the beginning of another file."""
-        self._guard.ask(self._matcher, "break_off", None)
-
-    def bulk(self) -> Any:
-        """Return its own bulk path, if it has one."""
-        return self._guard.ask(self._matcher, "bulk", None)
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the layout and the value spans of `line`, or None."""
@@ -150,19 +150,11 @@ class _Matcher(Matcher):
         return None
 
 
-class _Reader(Reader):
-    """A reader of another package that cannot raise."""
+class _Reader(_Foreign, Reader):
+    """A reader of another package; None where its maker failed."""
 
     def __init__(self, reader: Reader | None, guard: _Guard) -> None:
-        """None: there is none, as its maker failed."""
-        self._reader, self._guard = reader, guard
-        for name in ("needles", "begins", "observes", "apart"):
-            setattr(self, name, getattr(reader, name, getattr(Reader, name)))
-
-    @property
-    def awake(self) -> bool:
-        """Whether it may want the next line, whatever that holds."""
-        return bool(self._guard.ask(self._reader, "awake", True)) and not self._guard.off
+        super().__init__(reader, guard, "needles begins observes apart", "prime observe")
 
     def feed(self, line: bytes, number: int) -> list[Row] | None:
         """Return the records that `line` completes, or None if it is not one of theirs."""
@@ -172,21 +164,8 @@ class _Reader(Reader):
         """Return the record that the stream's end completes."""
         return self._rows("flush") or []
 
-    def prime(self, lines: list[bytes]) -> None:
-        """Show the first lines of a stream whose middle is read."""
-        self._guard.ask(self._reader, "prime", None, lines)
-
-    def of_rank(self) -> Reader | None:
-        """Return a reader of one rank's lines, if it has one."""
-        one = self._guard.ask(self._reader, "of_rank", None)
-        return _Reader(one, self._guard) if one else None
-
-    def observe(self, line: bytes) -> None:
-        """Take what a line without a rank says."""
-        self._guard.ask(self._reader, "observe", None, line)
-
     def _rows(self, name: str, *args: Any) -> list[Row] | None:
-        rows: list[Row] | None = self._guard.ask(self._reader, name, None, *args)
+        rows: list[Row] | None = self._guard.ask(self._one, name, None, *args)
         with self._guard:
             if any(len(row.values) != len(row.layout.names) for row in rows or ()):
                 raise ValueError("a row has not as many values as its layout has names")

@@ -105,7 +105,8 @@ KINDS = (
         DATA_TIME,
         "duration",
         _cores("data time,data load time,data loading time,data loader time,dataload time,dataloader time")
-        + _cores("dataloading time,data wait time,data wait,data fetch time,data prep time"),
+        + _cores("dataloading time,data wait time,data wait,data fetch time,data prep time,data cost")
+        + _cores("reader cost,dt data"),
     ),
 )
 """The lexicon. Times may end with their unit: `step_ms`, `data_s`, `iter time (ms)`."""

@@ -168,7 +168,7 @@ def _nearby(key: str, name: str, alias: str | None) -> str | None:
     return f"val/{key}" if is_score(key) else None
 
 
-class Shape(NamedTuple):
+class RecordShape(NamedTuple):
     """What records that hold the same keys become."""
 
     layout: Layout
@@ -178,7 +178,7 @@ class Shape(NamedTuple):
     """The columns that are not stored as they are printed, and how."""
 
 
-class Reader:
+class RecordReader:
     """Applies a schema. Its only state is the layouts it has seen, a bounded number."""
 
     def __init__(self, schema: Schema) -> None:
@@ -197,11 +197,11 @@ class Reader:
             stored[column] = unit.apply(stored[column])
         return Match(shape.layout, (), tuple(stored))
 
-    def shape(self, keys: tuple[str, ...], mode: str | None) -> Shape | None:
+    def shape(self, keys: tuple[str, ...], mode: str | None) -> RecordShape | None:
         """Return what records with these keys become, or None if they are none."""
         return self._known[mode, keys]
 
-    def _build(self, of: tuple[str | None, tuple[str, ...]]) -> Shape | None:
+    def _build(self, of: tuple[str | None, tuple[str, ...]]) -> RecordShape | None:
         mode, keys, schema = of[0], frozenset(of[1]), self.schema
         kind = schema.kind(keys, mode)
         if kind is None:
@@ -254,7 +254,7 @@ class Reader:
         )
         layout = self._layouts[layout, tuple(printed.items())]
         scaled = tuple((at, unit) for at, unit in enumerate(units) if unit != Unit())
-        return Shape(layout, tuple(columns.values()), scaled)
+        return RecordShape(layout, tuple(columns.values()), scaled)
 
     def _order(self, key: str) -> tuple[bool, bool, tuple[bool, int, bool], bool, str]:
         """Sort the clear keys first: they get the canonical names, and never fall to the limit.

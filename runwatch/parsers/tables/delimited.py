@@ -34,7 +34,7 @@ from runwatch.parsers.lexicon.words import (
 )
 from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.resume_state import row as known_by
-from runwatch.parsers.structured.keyed_records import ANYTHING, NEARBY, Reader, Schema, Shape
+from runwatch.parsers.structured.keyed_records import ANYTHING, NEARBY, RecordReader, RecordShape, Schema
 from runwatch.parsers.tables.one_metric import OneMetric
 
 HEADER_WITHIN = 8
@@ -84,8 +84,8 @@ def _is_by_part(schema: Schema, names: Sequence[str]) -> bool:
     return epochs and any(is_quality(name.encode()) for name in names)
 
 
-def _reader(schema: Schema) -> Reader:
-    return Reader(replace(schema, needs=frozenset(), train=ANYTHING, held_out=False))
+def _reader(schema: Schema) -> RecordReader:
+    return RecordReader(replace(schema, needs=frozenset(), train=ANYTHING, held_out=False))
 
 
 def _trained(schema: Schema, names: Sequence[str]) -> list[int]:
@@ -143,7 +143,7 @@ class _Plan:
 
     @classmethod
     def of(
-        cls, shape: Shape, names: tuple[str, ...], numbers: list[int], words: list[int], *, counts: bool
+        cls, shape: RecordShape, names: tuple[str, ...], numbers: list[int], words: list[int], *, counts: bool
     ) -> _Plan | None:
         """Return the plan of a shape, or None if it is that of an event."""
         if shape.layout.event:

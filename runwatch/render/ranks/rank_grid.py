@@ -190,7 +190,7 @@ def _few(drawing: _Drawing) -> tuple[list[Row], int] | None:
     measure = drawing.span[0]
     described = (ranks.describe(row, measure).partition(" ")[2] for row in drawing.ranks)
     values = [said.removeprefix(f"{measure} ") for said in described]  # the title names it
-    roles = [ranks.plain(drawing.warm(x)) for x in drawing.levels]
+    roles = [ranks.text_role(drawing.warm(x)) for x in drawing.levels]
     widest, below = max(map(cells.width, values)), list[Row]()
     if drawing.lines > 2 and widest <= each:
         below.append([(" ".join(f"{name:<{each}}" for name in names), "dim")])

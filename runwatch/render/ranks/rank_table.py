@@ -91,7 +91,7 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
 
     def warm(measure: str) -> Callable[[RankRow], str]:
         judge = ranks.heats(peers, measure)
-        return lambda row: ranks.plain(judge(ranks.level(row, measure, top)))
+        return lambda row: ranks.text_role(judge(ranks.level(row, measure, top)))
 
     def deviation(row: RankRow) -> str:
         apart = _apart(row, usual)
@@ -114,8 +114,8 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
         _Column(busy, 5, 4, _placed(_busy), warm("gpu")),
         _Column("GPU memory", 13, 8, _placed(_memory)),
         _Column(
-            "temp", 5, 7, _placed(lambda place: _known(_degrees, place.temperature)),
-            _placed(lambda place: ranks.plain(heat.temperature(place.temperature))),
+            "temp", 5, 7, _placed(lambda place: _known(numbers.celsius, place.temperature)),
+            _placed(lambda place: ranks.text_role(heat.temperature(place.temperature))),
         ),
         _Column("power", 7, 9, _placed(lambda place: _known(numbers.watts, place.power))),
     ]  # fmt: skip
@@ -168,7 +168,7 @@ def words(
     known = [("progress", _progress(row, others), "")]
     if row.step_time is not None:
         slow = ranks.heats(others, "step time")(row.step_time)
-        known.append(("pace", _pace(row, others), ranks.plain(slow)))
+        known.append(("pace", _pace(row, others), ranks.text_role(slow)))
     if loss := ranks.loss(row):
         known.append(("loss", loss, "crit" if row.loss_text else ""))
     known.append(("last seen", _seen(row) or "not since the log is watched", ""))
@@ -230,7 +230,7 @@ def _gpu(place: RankPlace) -> str:
     )
     parts += [f"memory {text}"] if (text := _memory(place)) else []
     parts += [numbers.watts(place.power)] if place.power is not None else []
-    parts += [_degrees(place.temperature)] if place.temperature is not None else []
+    parts += [numbers.celsius(place.temperature)] if place.temperature is not None else []
     return ", ".join(parts) or "nothing measured"
 
 
@@ -270,7 +270,3 @@ def _known(write: Callable[[float], str], x: float | None) -> str:
 
 def _whole(x: float) -> str:
     return numbers.percent(x, 0)
-
-
-def _degrees(x: float) -> str:
-    return f"{numbers.si(x)}C"

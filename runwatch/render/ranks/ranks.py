@@ -265,7 +265,7 @@ def heats(ranks: Sequence[RankRow], measure: str) -> Heat:
     return heat.among(measure, known(ranks, measure), NEAR / steps if steps > 0 else 0.0)
 
 
-def plain(role: str) -> str:
+def text_role(role: str) -> str:
     """Return a heat as the role of text, which is plain where all is as it should be."""
     return "" if role == heat.ROLES[0] else role
 

@@ -182,7 +182,7 @@ class ChartScreen(PointedScreen, ZoomScreen):
             return
         begin, end = max(columns.x[0], scene.first_step() or columns.x[0]), columns.x[-1]
         at = scene.cursor
-        moved = max(begin, min(end, end if at is None else panel.beside(at, by)))
+        moved = max(begin, min(end, end if at is None else panel.step_away(at, by)))
         near = chart.nearest(columns, moved)
         # Land on a measured step, unless that would not move at all.
         measured = near is not None and columns.x[near] != at and begin <= columns.x[near]

@@ -21,7 +21,7 @@ from runwatch.watcher import protocol
 
 _LEAST = 7
 """Rows from which the run below the table is shown."""
-_BESIDE = 80
+_SIDE_BY_SIDE = 80
 """Columns from which its chart and its alerts are next to each other."""
 _SIDE = 2
 """Fifths of the columns that the side of the chart has."""
@@ -72,7 +72,7 @@ class Runs(FilterScreen, ListScreen):
         names = choose.of_run(self.scene.run)
         chart.metrics = tuple(names[:1])
         lower.display = left >= _LEAST and self.table.selected() is not None
-        wide, high = self.size.width >= _BESIDE, left >= _BELOW
+        wide, high = self.size.width >= _SIDE_BY_SIDE, left >= _BELOW
         lower.set_class(high and not wide, "-stacked")
         side, log, run = self.query_one("#run-side"), self.query_one(LogPanel), self.scene.run
         detail.display = side.display = wide or high or not chart.metrics

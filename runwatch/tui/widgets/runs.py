@@ -10,11 +10,11 @@ from runwatch.render import cells, outcome, plain, run_table, states
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
 from runwatch.render.run_table import Heading, Order, Place
-from runwatch.render.summary import Line
+from runwatch.render.summary import SummaryLine
 from runwatch.tui import actions
 from runwatch.tui.api import api
 from runwatch.tui.widgets.rows import Listed, Panel, Target
-from runwatch.tui.widgets.tables import card, pairs
+from runwatch.tui.widgets.tables import card, placed
 
 _TOP = 2
 """Rows above the runs: the frame and the names of the columns."""
@@ -202,15 +202,15 @@ class RunDetail(Panel):
         known = [*_known(run)]
         room = width - 1 - max((cells.width(line.label) for line in known), default=0)
         if run.sources:
-            known.append(Line("log", cells.shorten(run.sources[0], max(1, room), glyphs.ellipsis), ""))
-        return rows + pairs(known, width, glyphs.ellipsis)
+            known.append(SummaryLine("log", cells.shorten(run.sources[0], max(1, room), glyphs.ellipsis), ""))
+        return rows + [row for row, _ in placed(known, width, glyphs.ellipsis)]
 
 
-def _known(run: RunView) -> Iterator[Line]:
+def _known(run: RunView) -> Iterator[SummaryLine]:
     """Yield what a run reached, its results, and what prints it."""
     lines = card(run)
     said = {outcome.GO_BACK, *(line.label for line in lines)}
-    yield from (Line(name, text) for name, text in outcome.facts(run) if name not in said)
+    yield from (SummaryLine(name, text) for name, text in outcome.facts(run) if name not in said)
     yield from lines
     if run.format:
-        yield Line("format", run.format, "")
+        yield SummaryLine("format", run.format, "")

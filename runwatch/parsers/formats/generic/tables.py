@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from runwatch.core.metrics import LEARNING_RATE, LOSS, STEP_TIME
+from runwatch.core.metrics import LEARNING_RATE, STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.lexicon.counters import ANY
 from runwatch.parsers.structured.keyed_records import Schema
@@ -26,8 +26,6 @@ def _format(name: str, title: str, example: str, schema: Schema, separator: byte
     return Format(name, title, example, (Columns(schema, separator),))
 
 
-_OPTIMIZERS = ("AdamW", "Adam", "SGD", "RMSprop", "Adagrad", "FusedAdam", "DeepSpeedCPUAdam", "Lion", "LAMB")
-
 LIGHTNING = _format(
     "lightning-metrics-csv",
     "PyTorch Lightning's metrics.csv",
@@ -39,7 +37,6 @@ LIGHTNING = _format(
         train=re.compile(r"loss|acc|train|val|lr", re.IGNORECASE),
         held_out=False,
         mixed=True,  # each callback writes rows of its own
-        aliases={"loss_step": LOSS, **{f"lr-{name}": LEARNING_RATE for name in _OPTIMIZERS}},
     ),
 )
 
@@ -107,7 +104,7 @@ YOLO = _format(
         needs=frozenset({"epoch"}),
         lacks=frozenset({"step"}),
         train=re.compile(r"^train/.*loss"),
-        aliases={"time": "time/elapsed", "lr/pg0": LEARNING_RATE, "x/lr0": LEARNING_RATE},
+        aliases={"time": "time/elapsed", "x/lr0": LEARNING_RATE},
     ),
 )
 

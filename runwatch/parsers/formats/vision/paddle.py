@@ -3,7 +3,7 @@
 Where a line shows the iterations of the epoch only, they are counted on from the epochs before.
 """
 
-from runwatch.core.metrics import SAMPLES_PER_SEC, STEP_TIME
+from runwatch.core.metrics import SAMPLES_PER_SEC
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import evaluation, training
 from runwatch.parsers.lexicon.validation_names import HeldOut
@@ -25,7 +25,6 @@ DETECTION = Format(
         training(  # semi-supervised: the numbers in front count all iterations
             rb" {0,8}{step}/{total} iters Epoch: \[{epoch}\] \[ *\d+/\d+\] (?=learning_rate: )",
             "train-semi",
-            needle=b" iters Epoch: [",
             fields=True,
             aliases=_PACE,
         ),
@@ -45,7 +44,7 @@ OCR = Format(
         training(
             rb"epoch: \[{epoch}/\d+\], (?:global_step|iter): {step}, (?=lr: )",
             fields=True,
-            aliases={**_PACE, "avg_batch_cost": STEP_TIME},
+            aliases=_PACE,
         ),
         evaluation(rb"cur metric, ", "metric", fields=True, aliases=HeldOut()),
     ),

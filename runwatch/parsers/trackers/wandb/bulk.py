@@ -19,18 +19,18 @@ from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.framing.lines import Flags, Ints
 from runwatch.parsers.framing.record_files import Records
 from runwatch.parsers.trackers.wandb.items import HistoryItems, Keys, sort
-from runwatch.parsers.trackers.wandb.shape import Shape
+from runwatch.parsers.trackers.wandb.shape import HistoryShape
 
 _MAX_KEYS = 4096
 
-Read = tuple[Shape, list[float], int, int]
+Read = tuple[HistoryShape, list[float], int, int]
 """A row that was read by itself: its shape and stored values, its record's offset and number."""
 
 
 class _Part(NamedTuple):
     """Rows of one shape."""
 
-    shape: Shape
+    shape: HistoryShape
     lines: Ints
     table: Floats
     """Offset, line and stored values (2 + columns, n)."""
@@ -88,7 +88,7 @@ class HistoryDecoder:
         self._keys = Keys()
 
     def decode(
-        self, records: Records, line: int, shape_of: Callable[[Iterable[bytes]], Shape | None]
+        self, records: Records, line: int, shape_of: Callable[[Iterable[bytes]], HistoryShape | None]
     ) -> Found:
         """Read what can be read in bulk of `records`, the first of which has the number `line`.
 

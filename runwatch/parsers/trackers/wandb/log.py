@@ -27,9 +27,9 @@ from runwatch.parsers.framing.protobuf import (
     varint,
 )
 from runwatch.parsers.framing.record_files import Records
-from runwatch.parsers.structured.keyed_records import Reader, Schema
+from runwatch.parsers.structured.keyed_records import RecordReader, Schema
 from runwatch.parsers.trackers.wandb.notes import Console, Facts, item, of_config, of_machine, of_run, stats
-from runwatch.parsers.trackers.wandb.shape import Shape
+from runwatch.parsers.trackers.wandb.shape import HistoryShape
 
 if TYPE_CHECKING:
     from runwatch.parsers.trackers.wandb.bulk import HistoryDecoder
@@ -64,7 +64,7 @@ class WandbDecoder:
         """Without `bulk`, numpy is not needed."""
         self._bulk: HistoryDecoder | None = None
         self._may_bulk = bulk
-        self._reader = Reader(_SCHEMA)
+        self._reader = RecordReader(_SCHEMA)
         self._shapes = Known(self._build, _MAX_SHAPES)
         self._step: float | None = None
         self._placed = False
@@ -183,7 +183,7 @@ class WandbDecoder:
             self._step = values[0]
         piece.add(layout, offset, line, values)
 
-    def values(self, row: dict[bytes, bytes]) -> tuple[Shape, list[float]] | None:
+    def values(self, row: dict[bytes, bytes]) -> tuple[HistoryShape, list[float]] | None:
         """Return a row's shape and stored values, or None if it has no step or nothing else."""
         shape = self.shape(row)
         if shape is None:
@@ -200,11 +200,11 @@ class WandbDecoder:
             values[column] = unit.apply(values[column])
         return shape, values
 
-    def shape(self, row: Iterable[bytes]) -> Shape | None:
+    def shape(self, row: Iterable[bytes]) -> HistoryShape | None:
         """Return what rows that hold these keys become; None: nothing."""
         return self._shapes[frozenset(row)]
 
-    def _build(self, keys: frozenset[bytes]) -> Shape | None:
+    def _build(self, keys: frozenset[bytes]) -> HistoryShape | None:
         named = {key.decode("utf-8", "replace"): key for key in sorted(keys)}
         found = self._reader.shape(tuple(n for n in named if not _SCHEMA.skip.match(n)), None)
         if found is None or found.layout.names[:1] != ("step",):
@@ -214,7 +214,7 @@ class WandbDecoder:
             layout = layout.extended(("time",))
             columns.append(b"_timestamp")
         again = replace(layout, kind=EVAL)
-        return Shape(
+        return HistoryShape(
             layout,
             again,
             replace(again, names=again.names[1:], units=again.units[1:]),
