@@ -54,7 +54,11 @@ _ABOUT = {
     "reward_collapse": RULES["metric_collapse"] | RULES["no_learning"],
 }
 """Kind of trouble of the index -> rules that are about it; other kinds are called as in `kinds`."""
-_SIGNATURES = {"oom": SIGNATURES["out_of_memory"], "nan": SIGNATURES["nan"]}
+_SIGNATURES = {
+    "oom": SIGNATURES["out_of_memory"],
+    "nan": SIGNATURES["nan"],
+    "hang": SIGNATURES["stall"],
+}
 Row = dict[str, Any]
 
 

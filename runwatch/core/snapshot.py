@@ -207,7 +207,7 @@ class Saving(msgspec.Struct, frozen=True):
     """What a run's checkpoints say together; None is not known."""
 
     last_good: int | None = None
-    """Step of the newest complete checkpoint."""
+    """Step of the newest good checkpoint."""
     interval: float | None = None
     """Usual distance, in steps."""
     interval_seconds: float | None = None

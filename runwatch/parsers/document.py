@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from runwatch.core.metrics import LOSS, VAL_LOSS
@@ -87,10 +88,16 @@ def _within(text: str, value: dict[str, Any]) -> tuple[DocumentFormat, list[Entr
         return ARRAYS, entries
     for key, items in _lists(value, MAX_DEPTH):
         entries = list(_listed(text, max(0, text.find(f'"{key}"')), items, {})) if key else _numbered(items)
-        placed = sum(ENTRIES.schema.step_key(entry.numbers) is not None for entry in entries)
-        if placed > 1 and 2 * placed > len(entries) and _trains(ENTRIES, entries):
+        if _grow(entries) and _trains(ENTRIES, entries):
             return ENTRIES, entries
     return ENTRIES, []
+
+
+def _grow(entries: list[Entry]) -> bool:
+    """Whether most entries are further than the one before: results of trials may all say `epochs`."""
+    keys = (ENTRIES.schema.step_key(entry.numbers) for entry in entries)
+    steps = [entry.numbers[key] for entry, key in zip(entries, keys, strict=True) if key is not None]
+    return len(steps) > 1 and 2 * sum(b > a for a, b in pairwise(steps)) >= len(entries) - 1
 
 
 def _spread(value: dict[str, Any]) -> dict[str, Any]:

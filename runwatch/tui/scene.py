@@ -12,6 +12,7 @@ from runwatch.core.snapshot import (
     IncidentRow,
     Latest,
     Progress,
+    RankRow,
     Replay,
     RunRow,
     RunView,
@@ -100,6 +101,16 @@ class Scene(StepRange):
     def runs(self) -> tuple[RunRow, ...]:
         """All runs that are known."""
         return self.snapshot.runs if self.snapshot else ()
+
+    @property
+    def ranks(self) -> tuple[RankRow, ...]:
+        """The ranks of the run."""
+        return self.run.ranks if self.run else ()
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What runwatch has to say of itself."""
+        return self.snapshot.notices if self.snapshot else ()
 
     @property
     def ordered_runs(self) -> list[RunRow]:

@@ -450,6 +450,14 @@ def test_a_launch_that_begins_again_with_the_step_it_had_reached_is_another_run(
     assert again.judge(GeneralizationGap(evals=7)) == []
 
 
+def test_evaluations_that_are_on_their_way_back_do_not_rise():
+    values = np.array([3.66, 3.65, 5.7, 5.78, 5.69, 5.45, 5.24, 5.0, 4.95, 4.83, 4.67, 4.49, 4.25, 4.03])
+    log = Log(train__loss=np.geomspace(10, 2, 14), val__loss=values)
+    assert log.judge(Validation()) == []
+    log.columns[VAL] = np.append(values[:2], values[:1:-1])
+    assert "warning" in {severity for severity, _ in fired(log.judge(Validation()))}
+
+
 def test_the_training_loss_of_epochs_that_are_long_over_does_not_count():
     epochs = np.arange(120)
     warm = (epochs % 30) / 30  # a rate that begins again every 30 epochs, and is not printed
@@ -465,6 +473,12 @@ def test_evaluations_of_one_value_are_as_they_should_be_while_training_rests():
     assert [severity for severity, _ in fired(log.judge(GeneralizationGap()))] == []
     log.columns[LOSS][20:] *= np.geomspace(1, 0.5, 40)
     assert [severity for severity, _ in fired(log.judge(GeneralizationGap()))] == ["warning"]
+
+
+def test_evaluations_of_one_value_are_of_weights_that_rest_where_training_scatters():
+    scatters = 0.1 * np.exp(0.6 * np.random.default_rng(2).normal(size=200))
+    log = Log(train__loss=scatters, val__loss=np.full(200, 0.27578))
+    assert log.judge(GeneralizationGap()) == []
 
 
 def test_evaluations_of_one_value_from_before_the_first_training_row_on_are_found():

@@ -97,6 +97,8 @@ def test_what_is_wrong_is_named(tmp_path):
         ("crash", "hang", "", False),
         ("oom", "crash", "cuda_oom", True),
         ("oom", "crash", "exception", False),
+        ("hang", "crash", "nccl_timeout", True),
+        ("hang", "crash", "nccl", False),
         ("flat", "never_learns", "", True),
         ("flat", "crash", "", False),
         ("spike", "loss_spike", "", True),

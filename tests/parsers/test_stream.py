@@ -182,6 +182,13 @@ def test_results_in_a_document_are_no_records(document):
     assert read(json.dumps(document).encode()).column("train/loss").size == 0
 
 
+def test_trials_of_as_many_epochs_are_no_records():
+    trials = [{"epochs": 10 * n, "loss": 9.0 - n} for n in range(1, 9)]
+    assert read(json.dumps({"trials": trials}).encode()).format == "json"
+    trials = [{"epochs": 10, "loss": 9.0 - n} for n in range(1, 9)]
+    assert read(json.dumps({"trials": trials}).encode()).format != "json"
+
+
 def test_a_document_written_again_shows_only_what_is_new():
     parser, parsed = StreamParser(), Parsed()
     for steps in (3, 3, 8):

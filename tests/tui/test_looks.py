@@ -110,7 +110,7 @@ async def test_keys_of_ones_own(open_app):
         await s.press("f5")
         assert s.view.zoomed is not None
         await s.press("f2")
-        rows = ["".join(text for text, _ in row) for row in s.app.screen.panel.rows(80)]
+        rows = ["".join(text for text, _ in row) for row, _ in s.app.screen.panel.lines(80)]
         assert any(re.search(r"f5 +enlarge", row) for row in rows)
         await s.press("f2")
         assert s.app.screen is s.view

@@ -54,6 +54,7 @@ SIGNATURES = {
     "disk": frozenset({"disk_full", "write"}),
     "checkpoint_failed": frozenset({"write"}),
     "nan": frozenset({"not_finite"}),
+    "stall": frozenset({"nccl_timeout"}),
     "out_of_memory": frozenset({"cuda_oom", "host_oom", "worker_killed"}),
 }
 """Kind of trouble -> signatures of crashes that name it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -79,10 +80,15 @@ def _test(channel: str, config: str | None) -> int:
     from runwatch.config.loader import load
 
     channels = load(config).everyone()
+    _check(channel, channels)
+    return ExitCode.OK if _delivered(channel, channels[channel]) else ExitCode.FINDINGS
+
+
+def _check(channel: str, channels: Mapping[str, ChannelConfig]) -> None:
+    """Raise UsageError for a channel that does not exist."""
     if channel not in channels:
         known = f"use one of {', '.join(channels)}" if channels else "no channel is configured"
         raise UsageError("no such channel", channel, known)
-    return ExitCode.OK if _delivered(channel, channels[channel]) else ExitCode.FINDINGS
 
 
 def _delivered(channel: str, config: ChannelConfig) -> bool:
@@ -146,8 +152,8 @@ def _retry(channel: str | None, config: str | None) -> int:
 
     loaded = load(config)
     channels = loaded.everyone()
-    if channel is not None and channel not in channels:
-        raise UsageError("no such channel", channel, f"use one of {', '.join(channels)}" if channels else "")
+    if channel is not None:
+        _check(channel, channels)
     said: list[str] = []
     journal = open_journal(said.append)
     try:

@@ -75,7 +75,7 @@ class Alerts(PointedScreen, ListScreen):
         most = max(4, body * 2 // 5, least)
         rows = min(found.needed(self.size.width), most)
         found.styles.height = "1fr" if crowded else rows
-        ranks = self.scene.run.ranks if self.scene.run and row is not None and row.rank is not None else ()
+        ranks = self.scene.ranks if row is not None and row.rank is not None else ()
         grid = self.query_one("#alert-ranks", RankGrid)
         side_by_side = self.size.width >= _SIDE_BY_SIDE
         below, needed = body - rows, detail.needed(self.size.width)

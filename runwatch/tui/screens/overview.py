@@ -128,9 +128,8 @@ class Overview(ChartScreen):
                 panel.display = bool(panel.metrics)
         stats.charted = frozenset(group[0] for group in (*main[:1], *side))
         rows = self._lay_side(stacked, bool(side), max(_STATS, height // 5))
-        notices = scene.snapshot.notices if scene.snapshot else ()
         judged = [row for row in scene.incidents() if row.severity != "info"]  # the card has how it ended
-        said = not notices and len(judged) == len(scene.firing()) <= 1  # by the bar above
+        said = not scene.notices and len(judged) == len(scene.firing()) <= 1  # by the bar above
         alerts = run is not None and not said and (not narrow or tall)
         ranks = bool(run and run.ranks) and not (stacked and alerts)
         checkpoints = bool(run and run.checkpoints) and wide and (ranks or alerts)

@@ -65,7 +65,7 @@ class Ranks(PointedScreen, ListScreen):
 
         What few ranks leave goes to higher bars, and to a curve or to other bars.
         """
-        count = len(self.scene.run.ranks) if self.scene.run else 0
+        count = self.length()
         view = self.scene.run.machine if self.scene.run else None
         seen = view is not None and bool(view.processes or view.gpus or view.host)
         alone = seen and not count
@@ -99,7 +99,7 @@ class Ranks(PointedScreen, ListScreen):
         Return how many of these rows the bars get.
         """
         chart, other = self.query_one(ChartPanel), self.query_one("#rank-other", RankGrid)
-        known = self.scene.run.ranks if self.scene.run else ()
+        known = self.scene.ranks
         room = bool(known) and self.shown == 0 and rest >= LEAST_CHART
         bars = rank_grid.bars_fit(known, self.size.width - 2)
         newest = self.scene.latest(metrics.STEP_TIME)
@@ -180,12 +180,11 @@ class Ranks(PointedScreen, ListScreen):
 
     def length(self) -> int:
         """Return how many ranks there are."""
-        return len(self.scene.run.ranks) if self.scene.run else 0
+        return len(self.scene.ranks)
 
     def do_measure(self) -> None:
         """Show the other thing known about ranks."""
-        known = ranks.measures(self.scene.run.ranks if self.scene.run else ())
-        self.scene.measure = following(known, measure_of(self.scene))
+        self.scene.measure = following(ranks.measures(self.scene.ranks), measure_of(self.scene))
         self.show()
 
     def do_group(self) -> None:
@@ -210,7 +209,6 @@ class Ranks(PointedScreen, ListScreen):
 
     def _sort(self, by: int) -> None:
         table = self.query_one(RankTable)
-        known = ranks.sortable(self.scene.run.ranks if self.scene.run else ())
-        table.column = following(known, table.column, by)
+        table.column = following(ranks.sortable(self.scene.ranks), table.column, by)
         table.first()
         self.show()

@@ -231,9 +231,8 @@ def first_shown(heights: list[int], at: int, room: int) -> int:
 
 def _notes(scene: Scene, width: int) -> list[Row]:
     """Return what runwatch says about itself."""
-    notices = scene.snapshot.notices if scene.snapshot else ()
     more = scene.glyphs.ellipsis
-    pieces = [cells.wrapped(notice, max(8, width - 5), _NOTE, more) for notice in notices]
+    pieces = [cells.wrapped(notice, max(8, width - 5), _NOTE, more) for notice in scene.notices]
     return [
         [("note " if i == 0 else "     ", "warn"), (piece, "dim")]
         for each in pieces

@@ -51,13 +51,11 @@ def _steps(count: float) -> str:
 class ChartPanel(ChartMouse):
     """Shows one metric, and others laid over it."""
 
-    def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, classes=classes)
-        self._range_of: tuple[object, ...] = ()
-        """What the y range of the plot belongs to."""
-        self._picture: still.Picture | None = None
-        self._outer = 0
-        """Cells of the panel with its frame."""
+    _range_of: tuple[object, ...] = ()
+    """What the y range of the plot belongs to."""
+    _picture: still.Picture | None = None
+    _outer = 0
+    """Cells of the panel with its frame."""
 
     def charts(self) -> list[tuple[str, int]]:
         """Return the metrics with the columns of the plot."""

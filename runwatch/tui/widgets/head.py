@@ -206,8 +206,8 @@ def _news(scene: Scene) -> Segment:
         return scene.said, "value"
     if run is not None and run.history is not None:
         return f"reading history {numbers.percent(run.history, 0)}", "busy"
-    if scene.snapshot is not None and scene.snapshot.notices:
-        return f"note: {scene.snapshot.notices[0]}", "warn"
+    if scene.notices:
+        return f"note: {scene.notices[0]}", "warn"
     return "", ""
 
 

@@ -55,8 +55,7 @@ class Note(Panel):
             lines += [f"{run.saving.present:,} checkpoints: {about}"] * bool(run.saving.present and about)
             lines.append("only checkpoints are here: name the log too, to see its steps")
         elif not run.log_source and run.history is None:  # until it was read, nobody knows what is in it
-            notices = scene.snapshot.notices if scene.snapshot else ()
-            lines += notices or ("it is empty: is the run started, and does it write here?",)
+            lines += scene.notices or ("it is empty: is the run started, and does it write here?",)
         elif run.log_source and (run.log or states.ended(run.phase)):
             lines.append("no training step was recognized in its lines; to see why:")
             lines.append(f"runwatch formats {run.log_source}")

@@ -32,12 +32,10 @@ _PAGE = frozenset({"read from", "preferred sources", "lines", "unrecognized line
 class Stats(Rows):
     """Metric, last value and trend, one row each, then the summary: the charts of a narrow screen."""
 
-    def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, classes=classes)
-        self.charted: frozenset[str] = frozenset()
-        """Metrics that have charts next to it, not those that are laid over them."""
-        self.said: frozenset[str] = frozenset()
-        """Labels of what the card of the end says."""
+    charted: frozenset[str] = frozenset()
+    """Metrics that have charts next to it, not those that are laid over them."""
+    said: frozenset[str] = frozenset()
+    """Labels of what the card of the end says."""
 
     def _names(self) -> list[str]:
         names = choose.charted(self.scene.run)
@@ -229,11 +227,8 @@ class Side(Panel):
 
     can_focus = False
     opens = actions.RUNS
-
-    def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, classes=classes)
-        self.charted: frozenset[str] = frozenset()
-        """Metrics of the charts next to it: their newest values are there."""
+    charted: frozenset[str] = frozenset()
+    """Metrics of the charts next to it: their newest values are there."""
 
     def worth(self) -> bool:
         """Return whether there is more than the summary of the only run, which needs no column."""

@@ -6,8 +6,8 @@ Formula: no evaluation is below the best by `fall`, for max(`evals`, `part` of a
 and the median of the newest three is at most `near` above it; the median training loss of 64 rows
 fell to half of what it was at that best, to less than half of that best, and `gap` below it. A note;
 where it has risen, `validation` says what that costs. A warning where `frozen` evaluations in a row are one
-value of four digits or more, while the training loss fell by a tenth from what it was just before the first
-of them: they do not see what is trained. Ends
+value of four digits or more, while the training loss fell by a tenth, and by the order of what it was before
+each of them (the test of Mann and Kendall): they do not see what is trained. Ends
 with a better evaluation, or another one.
 
 Example: 'val loss has not fallen below 1.02 for 9 evaluations, since step 400, while train loss fell to 0.2'.
@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import ClassVar
 
 import numpy as np
@@ -34,6 +35,7 @@ from runwatch.alerts.rules.baseline import middle
 from runwatch.alerts.rules.common.chance import is_telling
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.evaluations import Launches
+from runwatch.alerts.rules.common.trend import falls
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LOSS, VAL_LOSS, label
@@ -41,8 +43,8 @@ from runwatch.core.metrics import LOSS, VAL_LOSS, label
 _HALF = 0.5
 _LEAST = 1e-3
 """Of the training loss, what an evaluation is above that is not as good as a program can print."""
-_TRAINED = 0.9
-"""Of the training loss at the first evaluation of that value, what shows that weights have changed."""
+_TRAINED, _FEW = 0.9, 3
+"""Of the training loss at the first three evaluations of that value, what shows that weights have changed."""
 
 
 @dataclass
@@ -64,8 +66,8 @@ class _Watch:
     newest: deque[float] = field(default_factory=lambda: deque(maxlen=3))
     same: int = 1
     """Newest evaluations of one value."""
-    then: float = np.nan
-    """Training loss just before the first of them."""
+    trained: deque[float] = field(default_factory=lambda: deque(maxlen=24))
+    """Median training losses before each of them."""
     firing: Severity | None = None
 
 
@@ -112,9 +114,9 @@ class GeneralizationGap(RankRule):
             return found
         watch.step, watch.count, watch.since = step, watch.count + 1, watch.since + 1
         watch.same = watch.same + 1 if watch.newest and value == watch.newest[-1] else 1
-        lately = self._train(offset, before)
-        if watch.same == 1 or np.isnan(watch.then):
-            watch.then = lately
+        if watch.same == 1:
+            watch.trained.clear()
+        watch.trained.append(self._train(offset, before))
         watch.newest.append(value)
         train = self._train(offset, watch.begin)
         if watch.firing is Severity.WARNING and watch.same == 1:
@@ -123,7 +125,7 @@ class GeneralizationGap(RankRule):
             found += self.resolve(self._watch, here, VAL_LOSS)
             watch.best, watch.where, watch.train, watch.since = value, here, train, 0
             return found
-        if self._is_frozen(watch, value, lately):
+        if self._is_frozen(watch, value):
             severity = Severity.WARNING
         elif self._is_flat(watch, train):
             severity = Severity.INFO
@@ -134,10 +136,14 @@ class GeneralizationGap(RankRule):
         watch.firing = severity
         return [*found, self._finding(watch, train, here)]
 
-    def _is_frozen(self, watch: _Watch, value: float, train: float) -> bool:
+    def _is_frozen(self, watch: _Watch, value: float) -> bool:
         """Whether evaluations print one and the same value, though training changes the weights."""
-        several = is_telling(value) and value > _LEAST * watch.then  # else it may be as good as it gets
-        return watch.same >= self.frozen and several and train < _TRAINED * watch.then
+        trained = [train for train in watch.trained if isfinite(train)]
+        if watch.same < self.frozen or len(trained) < self.frozen - 1:
+            return False
+        first = middle(trained[:_FEW])
+        several = is_telling(value) and value > _LEAST * first  # else it may be as good as it gets
+        return several and middle(trained[-_FEW:]) < _TRAINED * first and falls(np.array(trained))
 
     def _is_flat(self, watch: _Watch, train: float) -> bool:
         """Whether no better evaluation came, while the training loss fell far below."""

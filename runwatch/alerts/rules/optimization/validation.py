@@ -25,6 +25,7 @@ a score of held-out data still rises, by a hundredth in half of the evaluations 
 has neither jumped nor doubled; and, unless it wastes the run, where fewer than 24 in a row are above a best
 that is that of guessing, ln(k), by the untrained model: batch norms may know their data later than
 weights do.
+Nothing is said while those since the best fall by their order: they are on their way back.
 Reported again when the rise has grown by half or becomes a warning; ends with an evaluation near the best,
 or a median of three where the rise is within the noise.
 s is the noise of one evaluation: the 90th percentile of how far one is above the line between its
@@ -249,7 +250,7 @@ class Validation(RankRule):
         if min(self._trained(watch, watch.begin), default=0.0) < 0:  # an agent's is no loss to repeat
             return []
         sign = self._sign(watch, jumped=jumped)
-        if sign is None:
+        if sign is None or falls(np.array(watch.newest)[-watch.behind :], _TREND):
             return []
         watch.scatters = sign not in (_Sign.RISES, _Sign.JUMPED)
         far = jumped or sign is _Sign.LOST or self._costs(watch)
