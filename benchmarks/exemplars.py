@@ -90,10 +90,6 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
         "2030-01-02 03:04:{_second:02d},678 - mmdet - INFO - Epoch [{epoch}][{within}/{per}]\tlr: {lr:.3e}, "
         "eta: 2:21:{_second:02d}, time: {small:.3f}, data_time: {one:.3f}, memory: {rate}, loss: {loss:.4f}",
     ),
-    "paddleseg": (
-        "2030-01-02 03:04:{_second:02d} [INFO]\t[TRAIN] epoch: {epoch}, iter: {step}/{total}, loss: {loss:.4f}, "
-        "lr: {lr:.6f}, batch_cost: {small:.4f}, reader_cost: {one:.5f}, ips: {mfu:.4f} samples/sec",
-    ),
     "detectron2": (
         "[01/02 03:04:{_second:02d} d2.utils.events]:  eta: 0:07:{_second:02d}  iter: {step}  total_loss: {loss:.4g}  "
         "loss_cls: {norm:.4g}  loss_box_reg: {small:.4g}  time: {one:.4f}  data_time: {mfu:.4f}  lr: {lr:.5g}  "
@@ -124,7 +120,6 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
         "lr: {lr:.3e} loss: {loss:.3f} batch_cost: {small:.5f} sec reader_cost: {one:.5f} sec ips: {mfu:.5f} images/s "
         "eta: 1 day, 2:03:{_second:02d}",
     ),
-    "paddle-cyclegan": ("epoch id: {epoch}, batch step: {step}, g_loss: {loss:.6f}",),
     "yolo": (
         "{step:7d}/{total}      {_mem:.2f}G {loss:10.4g} {norm:10.4g} {small:10.4g} {_within:10d}        640: "
         "100%|##########| 9/9 [00:02<00:00,  {_speed:.2f}it/s]",
@@ -251,7 +246,6 @@ EXEMPLARS: dict[str, tuple[str, ...]] = {
     "rllib-progress-csv": ("{loss!r},{rate},{step},{small!r},node-{_within}",),
     "sb3-monitor-csv": ("{loss:.6f},{within},{ms:.6f}",),
     "yolo-results-csv": ("{step},{ms:.3f},{loss:.5f},{norm:.5f},{mfu:.5f},{mem:.5f},{lr:.7f}",),
-    "flair-loss-tsv": ("{step}\t03:04:05\t{epoch}\t{lr:.4f}\t{loss:.6f}\t{norm:.6f}",),
     "catboost-tsv": ("{step}\t{loss:.9f}\t{norm:.9f}",),
     "csv": ("{step},{loss!r},{lr!r},{norm!r},{rate},{speed:.2f}",),
 }
@@ -262,7 +256,6 @@ HEADERS = {
     "rllib-progress-csv": "episode_reward_mean,timesteps_total,training_iteration,time_this_iter_s,hostname",
     "sb3-monitor-csv": '#{"t_start": 1637082108.19, "env_id": "Hopper-v3"}\nr,l,t',
     "yolo-results-csv": "epoch,time,train/box_loss,train/cls_loss,metrics/mAP50(B),val/box_loss,lr/pg0",
-    "flair-loss-tsv": "EPOCH\tTIMESTAMP\tBAD_EPOCHS\tLEARNING_RATE\tTRAIN_LOSS\tDEV_LOSS",
     "catboost-tsv": "iter\tRMSE\tMAE",
     "csv": "step,loss,lr,grad_norm,tokens,tokens_per_second",
     "spacy": "E    #       LOSS TOK2VEC  LOSS NER  ENTS_F  ENTS_P  ENTS_R  SCORE",

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import pty
 import select
 import signal
-import struct
 import sys
-import termios
 import time
 
 import psutil
+
+from benchmarks import terminals
 
 
 def measure(path: str, step: int) -> tuple[float, float]:
     """Return (seconds until the step is on the screen, peak MB of all processes while history is read)."""
     shown = f"{step:,}".encode()
     begin = time.monotonic()
-    pid, screen = pty.fork()
-    if pid == 0:
-        os.environ["TERM"] = "xterm-256color"
-        os.execv(sys.executable, [sys.executable, "-m", "runwatch", "tail", path])
-    fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    pid, screen = terminals.start([sys.executable, "-m", "runwatch", "tail", path], 120, 40)
     try:
         seconds = _until(screen, shown, begin)
         most, end = 0, time.monotonic() + 4.0

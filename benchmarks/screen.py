@@ -16,17 +16,13 @@ Cases: usual, ranks, history, first, long, leet.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import math
 import os
-import pty
 import select
 import signal
 import socket
 import statistics
-import struct
 import sys
-import termios
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -34,7 +30,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import rows, screen_first, screen_leet
+from benchmarks import rows, screen_first, screen_leet, terminals
 from benchmarks.rows import Row, limit
 from runwatch.core.snapshot import (
     Columns,
@@ -181,13 +177,7 @@ def measure_cost(
     """
     ours, theirs = socket.socketpair()
     os.set_inheritable(theirs.fileno(), True)
-    pid, screen = pty.fork()
-    if pid == 0:
-        # Before exec: a screen that learns its size late would paint twice.
-        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", SIZE[1], SIZE[0], 0, 0))
-        os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
-        os.environ.pop("NO_COLOR", None)
-        os.execv(command[0], [*command, str(theirs.fileno())])
+    pid, screen = terminals.start([*command, str(theirs.fileno())], *SIZE, COLORTERM="truecolor")
     theirs.close()
     engine = Engine(ours, ranks, first, bool(keys))
     written: list[bytes] = []

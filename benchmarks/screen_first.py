@@ -6,16 +6,12 @@ Everything is real here: command, engine, worker, log.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import pty
 import re
 import select
 import signal
-import struct
 import sys
 import tempfile
-import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +19,7 @@ from pathlib import Path
 import psutil
 import pyte
 
-from benchmarks import make_log
+from benchmarks import make_log, terminals
 from benchmarks.rows import Row
 
 SMALL = "a small app with textual-plot"
@@ -43,11 +39,8 @@ class Shown:
         self.begin, self.written = time.monotonic(), 0
         self._picture = pyte.Screen(120, 40)
         self._stream = pyte.ByteStream(self._picture)
-        self._pid, self._screen = pty.fork()
-        if self._pid == 0:
-            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
-            os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor"})
-            os.execv(sys.executable, [sys.executable, "-m", *arguments])
+        command = [sys.executable, "-m", *arguments]
+        self._pid, self._screen = terminals.start(command, 120, 40, COLORTERM="truecolor")
         self.process = psutil.Process(self._pid)
 
     def read(self, seconds: float = 0.01) -> bytes:

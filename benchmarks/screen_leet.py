@@ -12,18 +12,14 @@ Needs the wandb package.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import multiprocessing
 import os
-import pty
 import re
 import select
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -35,6 +31,7 @@ from statistics import median
 import psutil
 import pyte
 
+from benchmarks import terminals
 from benchmarks.rows import Row, limit
 
 WARM = 12.0
@@ -116,11 +113,8 @@ def training(directory: Path) -> Iterator[Training]:
 
 def watch(arguments: list[str], shown: re.Pattern[str], seconds: float) -> Cost:
     """Run a program in a terminal and return what it and its children used after the warm-up."""
-    pid, screen = pty.fork()
-    if pid == 0:
-        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
-        os.environ.update({"TERM": "xterm-256color", "COLORTERM": "truecolor", "WANDB_MODE": "offline"})
-        os.execv(sys.executable, [sys.executable, *arguments])
+    command = [sys.executable, *arguments]
+    pid, screen = terminals.start(command, 200, 50, COLORTERM="truecolor", WANDB_MODE="offline")
     picture = pyte.Screen(200, 50)
     stream = pyte.ByteStream(picture)
     process = psutil.Process(pid)

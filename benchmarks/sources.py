@@ -14,18 +14,14 @@ processes of a command, until then; it depends less on what else the machine doe
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
-import pty
 import re
 import select
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -35,7 +31,7 @@ from typing import Any
 import psutil
 import pyte
 
-from benchmarks import checkpoints, rows, trackers
+from benchmarks import checkpoints, rows, terminals, trackers
 from benchmarks.rows import Row, limit
 
 RUNS = 3
@@ -61,11 +57,7 @@ def all_in(text: str) -> bool:
 @contextlib.contextmanager
 def terminal(command: list[str]) -> Iterator[tuple[int, psutil.Process]]:
     """Run a command in a terminal of 200x50 of its own; yield the terminal and the process."""
-    pid, screen = pty.fork()
-    if pid == 0:
-        os.environ |= {"TERM": "xterm-256color", "WANDB_MODE": "offline"}
-        os.execv(sys.executable, [sys.executable, *command])
-    fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
+    pid, screen = terminals.start([sys.executable, *command], 200, 50, WANDB_MODE="offline")
     try:
         yield screen, psutil.Process(pid)
     finally:

@@ -6,19 +6,14 @@ import msgspec
 import platformdirs
 import pytest
 
-from runwatch.config.loader import (
-    SOURCES,
-    Config,
-    RuleConfig,
-    Secret,
-    SlackConfig,
-    check_names,
-    find,
-    load,
-    read,
-)
+from runwatch.alerts.channels.secret import Secret
+from runwatch.alerts.channels.slack import SlackConfig
+from runwatch.alerts.rules.settings import RuleConfig
+from runwatch.config.loader import Config, find, format_name, load, read
+from runwatch.config.sections import SOURCES
 from runwatch.core.errors import ConfigError, ExitCode
 from runwatch.core.findings import Severity
+from runwatch.core.known_names import check_names
 from runwatch.watcher.sources.member import ORDER
 
 HOOK = "https://hooks.slack.com/services/T0/B0/hushhush"
@@ -260,3 +255,14 @@ def test_names_that_others_know_are_checked_with_the_file_line(place):
     (place / "runwatch.toml").unlink()
     assert config.where("rules", "loss_spik") == str(place / "runwatch.toml")
     assert Config().where("rules") == "configuration"
+
+
+def test_a_file_without_errors_is_not_searched_for_their_lines(place, monkeypatch):
+    def search(*given):
+        raise AssertionError(given)
+
+    monkeypatch.setattr("runwatch.config.reader.where_is", search)
+    monkeypatch.setattr("runwatch.config.sections.where_is", search)
+    config = read(write(place, 'screen.theme = "nord"\nsources.prefer = ["log"]\ntail.format = "nanogpt"\n'))
+    assert format_name(None, config) == "nanogpt"
+    read(write(place, '[channels.team]\ntype = "webhook"\nurl = "https://here/"\n'))

@@ -22,8 +22,6 @@ def test_a_total_without_a_step_is_left_out():
         (100, 100, {}, "finished at step 100 of 100"),
         (9, None, {}, "finished at step 9"),
         (9, 0, {}, "finished at step 9"),
-        (74, 100, {"whole": 0.75}, "finished at step 74 of 100"),
-        (73, 100, {"whole": 0.75}, "finished at step 73 of 100, before its end"),
     ],
 )
 def test_a_run_ends_before_its_end_below_98_percent_of_its_steps(last, total, more, story):

@@ -129,7 +129,7 @@ def test_only_a_regular_file_is_opened_and_nothing_is_waited_for(tmp_path, kind,
     assert not private_files.is_file(path)
 
 
-@pytest.mark.parametrize("ending", private_files.BESIDE)
+@pytest.mark.parametrize("ending", private_files.SUFFIXES)
 def test_what_lies_next_to_a_database_is_looked_at_too(tmp_path, ending):
     private_files.database(tmp_path / "state.db")
     os.mkfifo(tmp_path / f"state.db{ending}")

@@ -11,10 +11,11 @@ import pytest
 from runwatch.core.batch import BY_EPOCH, EVAL, RANK, TRAIN, Batch, Event, Table
 from runwatch.core.block import LATE, Block, Moment, RankProgress, Samples
 from runwatch.core.checkpoint import Checkpoint, Look, State
+from runwatch.core.ending import COMPLETE
 from runwatch.core.fold.position import Position
 from runwatch.core.fold.rank_state import MAX_RANK_METRICS, RankState, trained
 from runwatch.core.fold.rows import Rows, column_of, counts, newest_of
-from runwatch.core.fold.run import DONE, MAX_EVENTS, MAX_FACTS, MAX_RANKS, MAX_SERIES, REST, Run
+from runwatch.core.fold.run import MAX_EVENTS, MAX_FACTS, MAX_RANKS, MAX_SERIES, REST, Run
 from runwatch.core.fold.stages import MAX_HEADERS, MAX_RESULTS, Stage, results_of
 from runwatch.core.metrics import DONE as SHARE
 from runwatch.core.metrics import EPOCH, STEP_TIME
@@ -170,7 +171,7 @@ def test_what_finishes_at_98_percent_has_done_all(last, covered):
 
 @pytest.mark.parametrize(
     ("share", "end", "covered"),
-    [(0.4, False, 0.4), (DONE, True, 1.0), (0.97, True, 0.97), (1.2, False, None), (-0.1, False, None)],
+    [(0.4, False, 0.4), (COMPLETE, True, 1.0), (0.97, True, 0.97), (1.2, False, None), (-0.1, False, None)],
 )
 def test_a_printed_share_counts_where_no_total_is_known(share, end, covered):
     marks = {"finished": 500} if end else {}

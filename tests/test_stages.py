@@ -280,7 +280,7 @@ def test_each_stage_has_the_checkpoints_that_its_log_names_or_whose_folder_is_ca
         for step, folder in ((60, "base_checkpoints"), (40, "sft_checkpoints")):
             path = f"/runs/out/{folder}/model_{step:06d}.pt"
             seen = Checkpoint(path, path, "torch", State.COMPLETE, step=step)
-            engine.look("out", Look(f"/runs/out/{folder}", (seen,), 1), SidecarFacts("/runs/out"))
+            engine.look("out", Look(f"/runs/out/{folder}", (seen,), 1), SidecarFacts())
 
     if looked == "first":
         look()

@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.comparison.train import EVERY, Setting, Trained, train
-from runwatch.reports.comparison.compare import HIGHER, IDENTICAL, LOWER, NO_DIFFERENCE, Pair, compare
+from runwatch.reports.comparison.compare import HIGHER, IDENTICAL, NO_DIFFERENCE, Pair, compare
 from runwatch.reports.comparison.phrases import cause
 from runwatch.reports.evidence import RunEvidence, gather
 from runwatch.watcher.engine.check import check
@@ -164,9 +164,7 @@ def judge(folder: Path, seeds: int, steps: int) -> Iterator[Line]:
         worse = runs(name, setting, others)
         pairs = [pair(left, right) for left in first[:FEW] for right in worse]
         right = sum(
-            each.verdict == HIGHER
-            and each.verdict != LOWER
-            and words in cause(each.differences, differs=each.differs)
+            each.verdict == HIGHER and words in cause(each.differences, differs=each.differs)
             for each in pairs
         )
         gap = np.mean([each.gaps["step"].value for each in pairs])

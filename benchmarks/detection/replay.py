@@ -94,7 +94,7 @@ class Replay:
                 self._note(self._engine.sample("run", message))
             look = world.look(t)
             if look is not None:
-                beside = SidecarFacts("out")
+                beside = SidecarFacts()
                 self._note(self._engine.look("out", look, beside, live=True, arrival=self._clock))
             self._note(self._engine.tick(self._clock))
         self._clock = max(self._clock, until)

@@ -28,7 +28,7 @@ from runwatch.alerts.routing.policy import (
     Route,
     parse_matcher,
 )
-from runwatch.alerts.routing.silences import Once, Weekly, parse_hours, parse_weekly
+from runwatch.alerts.routing.silences import Once, Weekly, parse_hours, parse_time, parse_weekly
 from runwatch.core.findings import Severity
 
 Duration = Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)]
@@ -143,7 +143,7 @@ class AlertsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def minute(self) -> int:
         """Return the minute of the day of the digest. Raises SettingError."""
         try:
-            return parse_hours(f"{self.digest}-{'00:01' if self.digest in ('00:00', '0:00') else '00:00'}")[0]
+            return parse_time(self.digest)
         except ValueError:
             raise SettingError(("digest",), 'the digest comes at a time such as "09:00"') from None
 
@@ -217,7 +217,7 @@ def _route(index: int, given: RouteConfig, base: Route, channels: dict[str, Chan
         base,
         matchers=tuple(_matcher(text, (*at, "match")) for text in given.match),
         channels=given.channels,
-        goes_on=given.continue_,
+        continues=given.continue_,
         **own,
     )
 

@@ -12,7 +12,7 @@ import click
 
 from runwatch.cli.main import cli
 from runwatch.cli.overview import EXIT_CODES, GROUPS
-from runwatch.cli.parts import inner, parts, usage
+from runwatch.cli.parts import inner, options, parts, usage
 
 _HEAD = f"""\
 # Commands
@@ -37,26 +37,21 @@ def render() -> str:
 
 
 def _command(command: click.Command, path: str, level: int) -> Iterator[str]:
-    context = click.Context(command, info_name=path)
     yield f"\n{'#' * level} `{path}`\n"
     text, examples = parts(command)
     yield f"{text}\n"
     if examples:
         yield f"```sh\n{examples}\n```\n"
     yield f"Usage: `{path} {usage(command, path)}`"
-    options = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
-    if options:
-        yield "\n| option | meaning |\n|---|---|"
-        yield from (_option(option, context) for option in options)
+    for number, (flags, meaning) in enumerate(options(command)):
+        yield from () if number else ("\n| option | meaning |\n|---|---|",)
+        yield f"| `{_cell(flags)}` | {_cell(meaning)} |"
     for name, each in inner(command).items():
         yield from _command(each, f"{path} {name}", level + 1)
 
 
-def _option(option: click.Option, context: click.Context) -> str:
-    record = option.get_help_record(context)
-    assert record is not None
-    flags, text = (part.replace("|", "\\|") for part in record)
-    return f"| `{flags}` | {' '.join(text.split())} |"
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":

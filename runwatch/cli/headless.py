@@ -133,7 +133,7 @@ class Printer:
         self._printed: dict[str, str] = {}
         """Key of a run -> the newest printed progress."""
         self._found: dict[str, dict[tuple[object, ...], str]] = {}
-        """Key of a run -> rule, metric, rank and step of each incident -> its severity."""
+        """Key of a run -> what each incident is counted by -> its severity."""
 
     def text(self, body: dict[str, Any]) -> str:
         """Return the line for `body`; "" if nothing changed. It may come from a daemon on another host."""
@@ -184,8 +184,7 @@ class Printer:
     def _remember(self, body: dict[str, Any]) -> bool:
         """Count a finding once; return whether it is resolved."""
         row = body["incident"]
-        key = (row["rule"], row["metric"], row["rank"], row["step"])
-        self._found.setdefault(key_of(body), {})[key] = row["severity"]
+        self._found.setdefault(key_of(body), {})[plain_words.found(row)] = row["severity"]
         return bool(body["change"] == "resolved")
 
     def findings(self, body: Mapping[str, Any]) -> str:
@@ -195,11 +194,8 @@ class Printer:
 
     def _incident(self, run: str, body: dict[str, Any]) -> str:
         row, resolved = body["incident"], self._remember(body)
-        word = "RESOLVED" if resolved else row["severity"].upper()
         sign = self._glyphs.states["resolved"] if resolved else self._glyphs.severities[row["severity"]]
-        where = f" (line {row['line']})" if row["line"] else ""
-        cause = f": {row['cause']}" if row["cause"] and not resolved else ""
-        return f"{sign} {word} {run}: {row['rule']}: {row['title']}{where}{cause}"
+        return f"{sign} {plain_words.changed(row, body['change'], run)}"
 
     def _end(self, run: str, body: dict[str, Any]) -> str:
         state = ENDS.get(body["state"], body["state"])

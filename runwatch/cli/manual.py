@@ -15,7 +15,7 @@ import click
 from runwatch import __version__
 from runwatch.cli.main import cli
 from runwatch.cli.overview import COMMANDS, EXIT_CODES, FILES, GROUPS, VARIABLES
-from runwatch.cli.parts import inner, parts, usage
+from runwatch.cli.parts import inner, options, parts, usage
 
 
 def write(directory: Path) -> list[Path]:
@@ -70,13 +70,9 @@ def _command(command: click.Command, path: str, section: str = ".SH") -> Iterato
     text, examples = parts(command)
     yield from (f"{section} SYNOPSIS", rf"\fB{_safe(path)}\fR {_safe(usage(command, path))}".rstrip())
     yield from (f"{section} DESCRIPTION", *_prose(text))
-    options = [each for each in command.params if isinstance(each, click.Option)]
-    if options:
-        yield f"{section} OPTIONS"
-        for option in options:
-            record = option.get_help_record(click.Context(command))
-            assert record is not None
-            yield from _entry(rf"\fB{_safe(record[0])}\fR", " ".join(record[1].split()))
+    for number, (flags, meaning) in enumerate(options(command)):
+        yield from () if number else (f"{section} OPTIONS",)
+        yield from _entry(rf"\fB{_safe(flags)}\fR", meaning)
     if examples:
         yield from (f"{section} EXAMPLES", *_examples(examples))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from runwatch.core.errors import RunwatchError
 from runwatch.core.text import path as safe_path
+from runwatch.core.text import shell_word
 
 if TYPE_CHECKING:
     from runwatch.watcher.daemon.nearby import Nearby
@@ -37,7 +37,7 @@ def lines(logs: Sequence[Nearby]) -> str:
 
 def _steps(logs: Sequence[Nearby]) -> Iterator[tuple[str, str]]:
     for log in logs[:_NAMED]:
-        path = shlex.quote(safe_path(os.path.relpath(log.path)))
+        path = shell_word(os.path.relpath(log.path))
         yield f"runwatch tail {path}", "watch this run on a live screen"
     if not logs:
         yield "runwatch tail train.log", "watch a log on a live screen"
@@ -51,7 +51,7 @@ def _steps(logs: Sequence[Nearby]) -> Iterator[tuple[str, str]]:
 def _background() -> Iterator[tuple[str, str]]:
     """Yield what comes next on the way to a daemon that sends alerts."""
     from runwatch.config.loader import find, load
-    from runwatch.watcher.service.sockets import connect, state_directory
+    from runwatch.watcher.service.sockets import answers, state_directory
 
     try:
         path = find(report=lambda line: None)
@@ -59,15 +59,12 @@ def _background() -> Iterator[tuple[str, str]]:
     except RunwatchError:
         yield "runwatch doctor", "say what is wrong with the configuration"
         return
-    try:
-        connect(state_directory(), 2.0).close()
-    except RunwatchError:
-        if path is None:
-            yield "runwatch init", "write a configuration, to watch all runs in the background"
-        else:
-            yield "runwatch watch -d", f"watch all runs of {safe_path(str(path))} in the background"
-    else:
+    if answers(state_directory(), 2.0):
         yield "runwatch status", "show the runs that the daemon watches"
         yield "runwatch attach", "open the screen on the daemon"
+    elif path is None:
+        yield "runwatch init", "write a configuration, to watch all runs in the background"
+    else:
+        yield "runwatch watch -d", f"watch all runs of {safe_path(str(path))} in the background"
     if not channels:
         yield "runwatch notify setup slack", "get alerts on Slack"

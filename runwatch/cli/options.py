@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 from runwatch.cli import complete
+from runwatch.core.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,6 +35,16 @@ def format_option(name: str, logs: str = "logs") -> Callable[[F], F]:
     )
 
 
+def _scrape_job(_context: click.Context, _option: click.Parameter, name: str) -> str:
+    if not re.fullmatch(r"[\w.:/-]+", name):
+        raise UsageError("not the name of a scrape job", name)
+    return name
+
+
+job_option = click.option(
+    "--job", default="runwatch", show_default=True, callback=_scrape_job,
+    help="Name of the scrape job of the daemons.",
+)  # fmt: skip
 config_option = click.option("--config", type=click.Path(), help="Use this runwatch.toml.")
 record_option = click.option(
     "--record", type=click.Path(), help="Record the watch in this new file, for runwatch replay."

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from runwatch.alerts.channels.secret import Secret
-from runwatch.config.loader import FILE_NAME, WEBHOOK_VARIABLE, find, load, read
+from runwatch.config.loader import FILE_NAME, WEBHOOK_VARIABLE, find, load, read, user_directory
 from runwatch.config.reader import web_address
 from runwatch.core.errors import ConfigError
 from runwatch.system import private_files
@@ -31,19 +31,17 @@ def ask() -> Secret:
     """Return the address: from the environment, from standard input, or from a person. Raises ConfigError."""
     if given := os.environ.get(WEBHOOK_VARIABLE, ""):
         print(f"the address is that of ${WEBHOOK_VARIABLE}")
-        return web_address(given, "$" + WEBHOOK_VARIABLE)
+        return web_address(given, lambda: "$" + WEBHOOK_VARIABLE)
     if not sys.stdin.isatty():
-        return web_address(sys.stdin.readline().strip(), "standard input")
+        return web_address(sys.stdin.readline().strip(), lambda: "standard input")
     print(GUIDE)
     typed = click.prompt("Paste the address (it is not shown)", hide_input=True)
-    return web_address(typed.strip(), "the address")
+    return web_address(typed.strip(), lambda: "the address")
 
 
 def place() -> Path:
     """Return the configuration to extend. Raises ConfigError if it has another Slack already."""
-    import platformdirs
-
-    path = find() or platformdirs.user_config_path("runwatch") / FILE_NAME
+    path = find() or user_directory() / FILE_NAME
     if path.exists():
         config = read(path)
         if config.slack.token or (config.slack.webhook and config.slack.webhook != _secret()):
@@ -71,25 +69,17 @@ def keep(path: Path, address: Secret) -> None:
 
 
 def _next() -> str:
-    from runwatch.core.errors import RunwatchError
-    from runwatch.watcher.service.sockets import connect, state_directory
+    from runwatch.watcher.service.sockets import answers, state_directory
 
-    try:
-        connect(state_directory(), 2.0).close()
-    except RunwatchError:
-        paths = load().watch.paths
-        return (
-            "runwatch watch -d"
-            if paths
-            else "runwatch tail train.log, or for all runs: runwatch watch -d ~/runs"
-        )
-    return "runwatch reload (the daemon runs, and takes it then)"
+    if answers(state_directory(), 2.0):
+        return "runwatch reload (the daemon runs, and takes it then)"
+    if load().watch.paths:
+        return "runwatch watch -d"
+    return "runwatch tail train.log, or for all runs: runwatch watch -d ~/runs"
 
 
 def _kept() -> Path:
-    import platformdirs
-
-    return platformdirs.user_config_path("runwatch") / KEPT
+    return user_directory() / KEPT
 
 
 def _secret() -> Secret:

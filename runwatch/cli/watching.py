@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -68,11 +69,15 @@ def printer(as_json: bool, plain: bool, ascii_only: bool) -> Printer:
     return Printer(as_json, glyphs(ascii_only, sys.stdout.encoding))
 
 
-def pace(given: float | None, plain: bool) -> float:
-    """Return the seconds between two lines of progress: as given, else the default."""
-    if given is not None:
-        return given
-    return 60.0 if plain else _INTERVAL
+def pace(given: float | None, plain: bool, every: int | None = None) -> float:
+    """Return the seconds between two lines of progress: as given, else the default.
+
+    Raises UsageError if they, or the steps that are given instead, are no number above zero.
+    """
+    seconds = given if given is not None else 60.0 if plain else _INTERVAL
+    if not 0 < seconds < math.inf or (every is not None and every <= 0):
+        raise UsageError("--interval and --every must be numbers above zero")
+    return seconds
 
 
 def show(
@@ -83,7 +88,7 @@ def show(
     theme: str | None,
     ascii_only: bool,
     reopen: Callable[[], socket.socket] | None = None,
-    fleet: bool = False,
+    list_first: bool = False,
     kept: bool = True,
     alone: bool = False,
 ) -> int:
@@ -100,7 +105,7 @@ def show(
         keys=config.keys,
         where=config.where,
         reopen=reopen,
-        fleet=fleet,
+        list_first=list_first,
         kept=kept,
         alone=alone,
     )

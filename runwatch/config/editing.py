@@ -23,14 +23,16 @@ def add_webhook(path: Path, secret: Path) -> None:
     """
     there = path.exists()
     text, mode = contents(path) if there else (_NEW, 0o600)
+    end = "\r\n" if there and b"\r\n" in path.read_bytes() else "\n"
     line = f"webhook = {{ file = {json.dumps(str(secret), ensure_ascii=False)} }}\n"
     advice = f"add it by hand, under [slack]: {line.strip()}"
-    half = path.with_name(f".{path.name}.new")
+    real = path.resolve()
+    half = real.with_name(f".{real.name}.new")
     try:
-        private_files.write(half, _with_line(text, line), stat.S_IMODE(mode))
+        private_files.write(half, _with_line(text, line).replace("\n", end), stat.S_IMODE(mode))
         if not read(half).slack.webhook:
             raise ConfigError("cannot add a setting", str(path), advice)
-        half.replace(path.resolve())
+        half.replace(real)
     except OSError as error:
         raise ConfigError("cannot write", str(path), f"{error.strerror}: {advice}") from None
     except ConfigError:

@@ -54,7 +54,9 @@ class NameConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return meaning_given(self.metric, self.unit, self.split)
 
 
-def meanings(names: Mapping[str, str | NameConfig]) -> dict[str, Meaning]:
-    """Return what configured names mean."""
-    meanings = {name: NameConfig(given) if isinstance(given, str) else given for name, given in names.items()}
-    return {name: given.build() for name, given in meanings.items()}
+def use_names(names: Mapping[str, str | NameConfig]) -> None:
+    """Let names mean what is configured, from now on; to be called before a log is read."""
+    from runwatch.parsers.lexicon.names import use
+
+    given = {name: NameConfig(known) if isinstance(known, str) else known for name, known in names.items()}
+    use({name: known.build() for name, known in given.items()})

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,23 +17,12 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from runwatch.alerts.channels.secret import Secret
-from runwatch.alerts.channels.slack import SlackConfig
-from runwatch.alerts.rules.settings import RuleConfig
-from runwatch.config.formats import FormatConfig
+from runwatch.config.formats import use_names
 from runwatch.config.reader import parsed, web_address
-from runwatch.config.sections import (
-    SOURCES,
-    Config,
-    StateConfig,
-    TailConfig,
-    WatchConfig,
-    contents,
-)
+from runwatch.config.sections import Config, contents
 from runwatch.core.errors import ConfigError
 from runwatch.core.known_names import check_names
-from runwatch.core.text import path as safe_path
-from runwatch.core.text import plain
+from runwatch.core.text import plain, shell_word
 from runwatch.system import file_trust
 
 if sys.version_info >= (3, 11):
@@ -42,22 +30,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = [
-    "SOURCES",
-    "Config",
-    "FormatConfig",
-    "RuleConfig",
-    "Secret",
-    "SlackConfig",
-    "StateConfig",
-    "TailConfig",
-    "WatchConfig",
-    "check_names",
-    "find",
-    "format_name",
-    "load",
-    "read",
-]
+__all__ = ["Config", "find", "format_name", "load", "load_to_read", "read"]
 
 FILE_NAME = "runwatch.toml"
 PATH_VARIABLE = "RUNWATCH_CONFIG"
@@ -73,7 +46,7 @@ def to_stderr(line: str) -> None:
 
 
 def load(
-    explicit: Path | None = None,
+    explicit: str | Path | None = None,
     environ: Mapping[str, str] = os.environ,
     *,
     found: bool = False,
@@ -84,25 +57,44 @@ def load(
     `found` says that the path was not named but found before, so its trust is checked again.
     `report` takes a line about a file that is skipped, or whose secrets everyone can read.
     """
-    source = _opened(explicit, judged=True) if explicit and found else _locate(explicit, environ, report)
+    source = (
+        _opened(Path(explicit), judged=True) if explicit and found else _locate(explicit, environ, report)
+    )
     config = Config() if source is None else _parsed(source)
     if source is not None and source.open_to_all and any(secret.inline for secret in config.secrets()):
         where = os.path.abspath(source.path)
-        report(f"everyone can read the secrets in the configuration: {where}: chmod 600 {_word(where)}")
+        report(f"everyone can read the secrets in the configuration: {where}: chmod 600 {shell_word(where)}")
     webhook = environ.get(WEBHOOK_VARIABLE, "")
     if webhook:
-        secret = web_address(webhook, "$" + WEBHOOK_VARIABLE)
+        secret = web_address(webhook, lambda: "$" + WEBHOOK_VARIABLE)
         slack = msgspec.structs.replace(config.slack, webhook=secret)
         config = msgspec.structs.replace(config, slack=slack)
     return config
 
 
+def load_to_read(explicit: str | Path | None, asked: str | None = None) -> tuple[Config, str | None]:
+    """Find and read the configuration, whose [names] logs have from now on; return it and the `format_name`.
+
+    Raises ConfigError.
+    """
+    config = load(explicit)
+    use_names(config.names)
+    return config, format_name(asked, config)
+
+
 def find(
-    explicit: Path | None = None, environ: Mapping[str, str] = os.environ, *, report: Report = to_stderr
+    explicit: str | Path | None = None, environ: Mapping[str, str] = os.environ, *, report: Report = to_stderr
 ) -> Path | None:
     """Return the file that is used, or None. Raises ConfigError if a named one is missing."""
     source = _locate(explicit, environ, report)
     return None if source is None else source.path
+
+
+def user_directory() -> Path:
+    """Return the user's own configuration directory."""
+    import platformdirs
+
+    return platformdirs.user_config_path("runwatch")
 
 
 def is_judged(path: Path, explicit: Path | None = None, environ: Mapping[str, str] = os.environ) -> bool:
@@ -125,7 +117,7 @@ def format_name(asked: str | None, config: Config) -> str | None:
         from runwatch.parsers.formats import catalogue
 
         known = [*(own.name for own in config.formats), *(fmt.name for fmt in catalogue())]
-        check_names([name], known, "--format" if asked else config.where("tail", "format"))
+        check_names([name], known, lambda _: "--format" if asked else config.where("tail", "format"))
     return name
 
 
@@ -142,7 +134,7 @@ class _Distrusted(ConfigError):  # noqa: N818
     """A configuration that was not named, and that others can write."""
 
 
-def _locate(explicit: Path | None, environ: Mapping[str, str], report: Report) -> _Source | None:
+def _locate(explicit: str | Path | None, environ: Mapping[str, str], report: Report) -> _Source | None:
     """Return the file that is used, read; None if there is none. Raises ConfigError."""
     named = [(explicit, "--config"), (environ.get(PATH_VARIABLE), "$" + PATH_VARIABLE)]
     for name, origin in named:
@@ -157,9 +149,7 @@ def _locate(explicit: Path | None, environ: Mapping[str, str], report: Report) -
             return _opened(here, judged=True)
         except _Distrusted as error:
             report(str(error))
-    import platformdirs
-
-    own = platformdirs.user_config_path("runwatch") / FILE_NAME
+    own = user_directory() / FILE_NAME
     return _opened(own) if own.is_file() else None
 
 
@@ -176,9 +166,9 @@ def _opened(path: Path, *, judged: bool = False) -> _Source:
 
 def _distrusted(path: Path, objection: file_trust.Objection) -> _Distrusted:
     where = os.path.abspath(path)
-    advice = f"to use it anyway: --config {_word(where)}, or set ${PATH_VARIABLE}"
+    advice = f"to use it anyway: --config {shell_word(where)}, or set ${PATH_VARIABLE}"
     if objection.writable:
-        advice = f"chmod go-w {_word(os.path.abspath(objection.writable))}; or {advice}"
+        advice = f"chmod go-w {shell_word(os.path.abspath(objection.writable))}; or {advice}"
     return _Distrusted(f"configuration not read, {objection.why}", where, advice)
 
 
@@ -191,8 +181,3 @@ def _parsed(source: _Source) -> Config:
         where = f"{path}:{line[1]}" if line else str(path)
         raise ConfigError("not valid TOML", where, what[: line.start()].strip() if line else what) from None
     return parsed(tables, path, text)
-
-
-def _word(path: str) -> str:
-    """Return a path as one safe word of a command line."""
-    return shlex.quote(safe_path(path))

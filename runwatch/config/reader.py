@@ -119,7 +119,7 @@ class _Reader:
 
     def screen(self, given: object) -> ScreenConfig:
         found = self.section(ScreenConfig, ("screen",), given)
-        check_names([found.theme], THEMES, self.where("screen", "theme"))
+        check_names([found.theme], THEMES, lambda _: self.where("screen", "theme"))
         return found
 
     def channel(self, keys: Keys, given: object) -> ChannelConfig:
@@ -127,7 +127,7 @@ class _Reader:
         kind = self.value((*keys, "type"), str, table.pop("type", ""))
         if not kind:
             raise ConfigError("a channel needs a type", self.where(*keys), f"one of {', '.join(kinds())}")
-        check_names([kind], kinds(), self.where(*keys, "type"))
+        check_names([kind], kinds(), lambda _: self.where(*keys, "type"))
         if keys[-1] == "slack":
             raise ConfigError(
                 "this name is taken by the section [slack]", self.where(*keys), "choose another"
@@ -155,7 +155,7 @@ class _Reader:
 
     def sources(self, given: object) -> SourcesConfig:
         found = self.section(SourcesConfig, ("sources",), given)
-        check_names(found.prefer, SOURCES, self.where("sources", "prefer"))
+        check_names(found.prefer, SOURCES, lambda _: self.where("sources", "prefer"))
         return found
 
     def formats(self, given: object) -> tuple[FormatConfig, ...]:
@@ -243,7 +243,7 @@ class _Reader:
         if not isinstance(given, Mapping):
             text = self.value(keys, str, given)
             address = text and keys[-1] in ("webhook", "url")
-            return web_address(text, self.where(*keys)) if address else Secret(text)
+            return web_address(text, lambda: self.where(*keys)) if address else Secret(text)
         kinds: dict[str, Any] = {"env": str, "file": str, "command": tuple[str, ...]}
         check_names(given, kinds, lambda name: self.where(*keys, name))
         if len(given) != 1:
@@ -273,8 +273,8 @@ def _renamed(table: Any) -> Any:
     return table
 
 
-def web_address(text: str, where: str) -> Secret:
+def web_address(text: str, where: Callable[[], str]) -> Secret:
     """Return the address as a secret. Raises ConfigError, without repeating it, for other text."""
     if not is_web_address(text):
-        raise ConfigError("not a web address", where, "a webhook's begins with https://")
+        raise ConfigError("not a web address", where(), "a webhook's begins with https://")
     return Secret(text)

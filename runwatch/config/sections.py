@@ -25,6 +25,7 @@ from runwatch.alerts.settings import (
 from runwatch.config.formats import FormatConfig, NameConfig
 from runwatch.config.locations import where_is
 from runwatch.core.errors import ConfigError
+from runwatch.core.theme_names import DARK
 
 if TYPE_CHECKING:
     from runwatch.alerts.rules.ruleset import Ruleset
@@ -166,7 +167,7 @@ class MetricsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How the screen looks."""
 
-    theme: str = "dark"
+    theme: str = DARK
     """dark, light, contrast (for readers who distinguish few colors), color-blind (for readers who do not
     distinguish red and green), ansi (the terminal's own colors), nord, gruvbox, dracula, catppuccin,
     tokyo-night, solarized-light or monokai."""

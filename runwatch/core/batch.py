@@ -43,6 +43,8 @@ EPOCH_STEPS = "epoch_steps"
 
 META_COLUMNS = frozenset({"offset", "line", "step", "total", EPOCH_STEPS, "rank", "node", "time"})
 """Columns that place a row; every other column is a metric."""
+OUR_COLUMNS = frozenset({"offset", "line", "time"})
+"""Those of them that are no printed name's."""
 
 BY_EPOCH = " by epoch"
 """Ends the pattern of training records whose step is an epoch, or rounded: there may be many of one."""
@@ -94,6 +96,11 @@ class Table(msgspec.Struct, frozen=True):
     def metrics(self) -> tuple[str, ...]:
         """Names of the columns that are metrics."""
         return tuple(name for name in self.names if name not in META_COLUMNS)
+
+
+def printed_column(name: str) -> str:
+    """Return the column that a printed name becomes: one of ours it may not take."""
+    return f"printed/{name}" if name in OUR_COLUMNS else name
 
 
 class Event(msgspec.Struct, frozen=True):

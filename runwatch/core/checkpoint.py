@@ -156,12 +156,12 @@ def in_order(checkpoints: Iterable[Checkpoint]) -> list[Checkpoint]:
     return listed
 
 
-def last_good(checkpoints: Iterable[Checkpoint], before: int | None = None) -> Checkpoint | None:
-    """Return the newest complete checkpoint, of those made before step `before` if that is given."""
+def last_good(checkpoints: Iterable[Checkpoint], until: int | None = None) -> Checkpoint | None:
+    """Return the newest complete checkpoint, of those not after step `until` if that is given."""
     good = [
         c
         for c in checkpoints
-        if c.state is State.COMPLETE and (before is None or (c.step is not None and c.step < before))
+        if c.state is State.COMPLETE and (until is None or (c.step is not None and c.step <= until))
     ]
     ordered = in_order(good)
     placed = [c for c in ordered if c.at is not None] or ordered
@@ -336,9 +336,9 @@ class Checkpoints:
     def __iter__(self) -> Iterator[Checkpoint]:
         return iter(in_order(self._known.values()))
 
-    def last_good(self, before: int | None = None) -> Checkpoint | None:
-        """Return the newest complete checkpoint, of those made before step `before` if that is given."""
-        return last_good(self._known.values(), before)
+    def last_good(self, until: int | None = None) -> Checkpoint | None:
+        """Return the newest complete checkpoint, of those not after step `until` if that is given."""
+        return last_good(self._known.values(), until)
 
     def summary(self) -> Summary:
         """Return what they say together; free space is that of the fullest directory."""

@@ -45,6 +45,8 @@ STOPS = ("early_stop", "budget")
 """Kinds of events by which a run stops before its end: it gets no better, or what it may use is used up."""
 ENDS = ("finished", "over", *STOPS)
 """Kinds of events that say that training is over."""
+COMPLETE = 0.98
+"""Part of the planned steps that is all of them: the last row may be some steps before the end."""
 NO_END = "none"
 """What an incident gives as the kind of end for an error after which the program continued."""
 CUT_SHORT: Mapping[str, tuple[str, str]] = {
@@ -84,7 +86,6 @@ def finished(
     total: int | None,
     *,
     early: bool = False,
-    whole: float = 0.98,
     probable: str = "",
 ) -> str:
     """Return the story of a run that has finished; `early`: by its own word before its end.
@@ -99,7 +100,7 @@ def finished(
         story += f" at step {last_step:,}"
     if total and last_step is not None:
         # Where steps count from 0, the last one is one less than the total.
-        short = not early and last_step + 1 < whole * total
+        short = not early and last_step + 1 < COMPLETE * total
         story += f" of {total:,}" + (", before its end" if short else "")
     return f"{story}: {probable}" if probable else story
 

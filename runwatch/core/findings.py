@@ -14,6 +14,14 @@ class Severity(str, Enum):
     WARNING = "warning"
     CRITICAL = "critical"
 
+    @classmethod
+    def of(cls, name: str) -> Severity:
+        """Return the severity of that name; an unknown one, of a newer version, counts as the highest."""
+        try:
+            return cls(name)
+        except ValueError:
+            return cls.CRITICAL
+
     @property
     def rank(self) -> int:
         """Return 0 for info, 1 for warning, 2 for critical."""

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from statistics import median, median_low
+from statistics import median_low
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from runwatch.core import rank_pace
 from runwatch.core.batch import NODE
 from runwatch.core.ending import ENDED
 from runwatch.core.run_order import urgency
 from runwatch.core.snapshot import IncidentRow, RankRow, RunRow
 
 SLOW = 1.3
-"""Times the median step time from which a node or a rank is slow."""
+"""Times the usual step time from which a node or a rank is slow."""
 BEHIND = 20
 """Steps by which the last rank of a node may be behind the first rank of the job."""
 SILENT = 60.0
@@ -148,10 +149,11 @@ def odd_ranks(ranks: Sequence[RankRow], host: str, silent: Iterable[str] = ()) -
     timed = [(row.step_time, row) for row in ranks if row.step_time is not None]
     if len(timed) > 2:
         seconds, row = max(timed, key=lambda each: each[0])
-        usual = median(each for each, _ in timed)
+        usual = rank_pace.usual([each for each, _ in timed])
         if seconds > SLOW * usual > 0 and several[row.host] > 1:
             where = _place(row, host)
-            title = f"{where} takes {seconds / usual:.1f} times as long per step as its peers"
+            peers = f"the {rank_pace.yardstick(len(timed))} of the ranks"
+            title = f"{where} takes {seconds / usual:.1f} times as long per step as {peers}"
             yield _warning("slow", where, title, row.rank)
     known = set(silent)
     aged = [(row.age, row) for row in ranks if row.age is not None and row.host not in known]

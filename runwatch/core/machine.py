@@ -223,6 +223,11 @@ class Machine:
         found = [index for process in own for index in self.gpus_of(process)]
         return tuple(dict.fromkeys((*found, *reported)))
 
+    def is_shared(self, index: str) -> bool:
+        """Return whether the driver reports programs of others next to the run's on a GPU."""
+        pids, ours = self.computing.get(index, {}).keys(), {process.pid for process in self.processes}
+        return bool(pids & ours and pids - ours)
+
     def gpu(self, index: str) -> Gpu:
         """Return what is known of a GPU that does not change."""
         return next((gpu for gpu in self.gpus if gpu.index == index), Gpu(index))

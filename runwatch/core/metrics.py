@@ -32,6 +32,8 @@ DATA_TIME = "data_time"
 REMAINING = "perf/remaining"
 """Seconds until the end, as the program itself estimates it."""
 DONE = "train/done"
+SCORE = "SCORE"
+"""The score of an evaluation, as spaCy prints it."""
 """Share of the run that is done, as the program prints it, where it prints no total."""
 TOKENS_PER_SEC = "perf/tokens_per_sec"
 SAMPLES_PER_SEC = "perf/samples_per_sec"
@@ -53,22 +55,20 @@ DISCRIMINATOR_LOSSES = frozenset({
 class Unit:
     """How a printed number becomes the stored one: value * multiply / divide, or its inverse.
 
-    Of a share only what exceeds 1 is divided: it is printed as a fraction or in per cent,
-    and which of them a value shows by itself, however much of the log was read.
+    What is not `above` a value is stored as it is. A share is printed as a fraction or in per cent, a time
+    in seconds or in milliseconds: which of them a value shows by itself, however much of the log was read.
     """
 
     multiply: float = 1.0
     divide: float = 1.0
     invert: bool = False
-    share: bool = False
+    above: float = float("-inf")
 
     def apply(self, value: float) -> float:
         """Return the stored value; both parsing paths compute exactly this."""
         if self.invert:
             return 1.0 / value if value else float("inf")
-        if self.share and not value > 1.0:
-            return value
-        return value * self.multiply / self.divide
+        return value * self.multiply / self.divide if value > self.above else value
 
     def scale(self, column: NDArray[np.float64]) -> None:
         """Make stored values of printed ones in place."""
@@ -78,16 +78,20 @@ class Unit:
             column[:] = 1.0 / column
             column[zero] = float("inf")
             return
+        if self.above > float("-inf"):
+            over = column > self.above
+            column[over] = column[over] * self.multiply / self.divide
+            return
         if self.multiply != 1.0:
             column *= self.multiply
-        if self.share:
-            column[column > 1.0] /= self.divide
-        elif self.divide != 1.0:
+        if self.divide != 1.0:
             column /= self.divide
 
 
-SHARE = Unit(divide=100.0, share=True)
+SHARE = Unit(divide=100.0, above=1.0)
 """A fraction, or per cent where it exceeds 1."""
+CLOCK = Unit(divide=1e3, above=1e11)
+"""Unix seconds, or milliseconds where no time in seconds is so late."""
 
 
 _WORD = re.compile(r"[a-z]+")
@@ -130,20 +134,20 @@ def is_of_machine(metric: str) -> bool:
     return metric.startswith(_OF_MACHINE)
 
 
+_LABELS = {
+    LEARNING_RATE: "lr",
+    LR_MULTIPLIER: "lr mult",
+    TOKENS_PER_SEC: "tok/s",
+    SAMPLES_PER_SEC: "samples/s",
+    MFU: "MFU",
+    TFLOPS: "TFLOP/s",
+}
+
+
 def label(metric: str) -> str:
     """Return the short name people read: `train/grad_norm` -> `grad norm`."""
-    known = {
-        LEARNING_RATE: "lr",
-        LR_MULTIPLIER: "lr mult",
-        TOKENS_PER_SEC: "tok/s",
-        SAMPLES_PER_SEC: "samples/s",
-        MFU: "MFU",
-        TFLOPS: "TFLOP/s",
-        VAL_LOSS: "val loss",
-        VAL_BPB: "val bpb",
-    }
-    if metric in known:
-        return known[metric]
+    if metric in _LABELS:
+        return _LABELS[metric]
     if metric.startswith("val/"):
         metric = f"val {metric.removeprefix('val/')}"
     head, _, rest = metric.partition("/")

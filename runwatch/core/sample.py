@@ -156,10 +156,8 @@ class Job(msgspec.Struct, frozen=True, tag="job"):
     time: float
     id: str
     state: str = ""
-    nodes: tuple[str, ...] = ()
     deadline: float | None = None
     """Unix time at which the scheduler ends it; None if it has no limit or that is not known."""
-    restarts: int = 0
     name: str = ""
 
 

@@ -146,6 +146,10 @@ class RankRow(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Name of its node, where ranks of several are shown together."""
 
 
+OPEN = frozenset({"firing", "acknowledged"})
+"""States of an incident that is not over."""
+
+
 class IncidentRow(msgspec.Struct, frozen=True):
     """One incident, as people read it."""
 
@@ -203,7 +207,7 @@ class Saving(msgspec.Struct, frozen=True):
     """What a run's checkpoints say together; None is not known."""
 
     last_good: int | None = None
-    """Step of the newest complete checkpoint."""
+    """Step of the newest good checkpoint."""
     interval: float | None = None
     """Usual distance, in steps."""
     interval_seconds: float | None = None
@@ -232,6 +236,8 @@ class EventRow(msgspec.Struct, frozen=True):
     step: int | None = None
     line: int | None = None
     rank: int | None = None
+    source: str = ""
+    """Path of the log that `line` is in."""
 
 
 class ProcessRow(msgspec.Struct, frozen=True):

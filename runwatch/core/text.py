@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from os.path import splitext
 
 _ESCAPES = re.compile(
@@ -78,6 +79,11 @@ def path(name: str) -> str:
     if name.isascii() and name.isprintable() and not _AMBIGUOUS.search(name):
         return name
     return "/".join(map(_part, name.split("/")))
+
+
+def shell_word(name: str) -> str:
+    """Return a file name as one safe word of a command line."""
+    return shlex.quote(path(name))
 
 
 def _part(name: str) -> str:

@@ -4,3 +4,5 @@ THEMES = (
     "dark", "light", "contrast", "color-blind", "ansi", "nord", "gruvbox", "dracula", "catppuccin",
     "tokyo-night", "solarized-light", "monokai",
 )  # fmt: skip
+DARK = THEMES[0]
+"""The usual one."""

@@ -25,7 +25,6 @@ from runwatch.watcher.sources.member import ORDER
 
 STDOUT = "-"
 SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
-FORMATS = ("csv", "jsonl", "parquet", "tensorboard", "figures")
 
 
 class Writer(Protocol):

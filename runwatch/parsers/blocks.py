@@ -63,7 +63,7 @@ class BlockReader:
             if (self._records.candidates.decoders or redrawn) and single - start >= BULK_SIZE:
                 stop = self._near(block, start, single) if self._records.evidence.detector.wavers else single
                 start = self._read_bulk(block, start, stop, piece)
-                self._go_on(start == stop)
+                self._reach_further(start == stop)
                 continue
             if self._records.candidates.folded and single - start >= BULK_SIZE:
                 if alike < start:
@@ -163,9 +163,9 @@ class BlockReader:
             self._end_line(piece)
             done = index + 1
             if self._records.candidates is not candidates:
-                self._go_on(False)
+                self._reach_further(False)
                 return begin + int(lines.starts[index] + lines.lengths[index])
-        self._go_on(True)
+        self._reach_further(True)
         return end
 
     def _near(self, block: bytes, begin: int, end: int) -> int:
@@ -175,7 +175,7 @@ class BlockReader:
             return end
         return max(block.rfind(b"\n", begin, near), block.rfind(b"\r", begin, near)) + 1 or end
 
-    def _go_on(self, unchanged: bool) -> None:
+    def _reach_further(self, unchanged: bool) -> None:
         """Read more at once next, or little if the format has changed."""
         self._reach = min(2 * self._reach, _WIDEST_REACH) if unchanged else BULK_SIZE
 

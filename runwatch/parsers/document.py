@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from runwatch.core.metrics import LOSS, VAL_LOSS
@@ -21,7 +22,7 @@ from runwatch.parsers.formats.generic.documents import (
 )
 from runwatch.parsers.lexicon.records import objective
 from runwatch.parsers.structured.arrays import side_by_side
-from runwatch.parsers.structured.keyed_records import flatten
+from runwatch.parsers.structured.keyed_records import MAX_DEPTH, flatten, numeric
 
 _MAX_ENTRIES = 2_000_000
 
@@ -68,13 +69,81 @@ def parse(data: bytes) -> Document | str:
         )
         entries = list(_listed(text, max(0, text.find('"iterations"')), *named))
     elif isinstance(value, dict):
-        fmt, entries = ARRAYS, _side_by_side(value)
+        fmt, entries = _within(text, value)
     elif isinstance(value, list):
         entries = list(_listed(text, 0, value, {}))
-    trains = fmt.schema.is_training
-    if not any(trains(key) for entry in entries for key in entry.numbers):
-        return "other"
-    return Document(fmt, entries)
+    return Document(fmt, entries) if _trains(fmt, entries) else "other"
+
+
+def _trains(fmt: DocumentFormat, entries: list[Entry]) -> bool:
+    return any(fmt.schema.is_training(key) for entry in entries for key in entry.numbers)
+
+
+def _within(text: str, value: dict[str, Any]) -> tuple[DocumentFormat, list[Entry]]:
+    """Return the records in an object: arrays side by side, or a list of objects under one of its keys."""
+    nested = next((v for k in ("history", "metrics") if isinstance(v := value.get(k), dict)), None)
+    records = side_by_side(_spread(nested or value), ARRAYS.schema)
+    entries = [Entry(index, 0, numbers) for index, numbers in enumerate(records)]
+    if _trains(ARRAYS, entries):
+        return ARRAYS, entries
+    for key, items in _lists(value, MAX_DEPTH):
+        entries = list(_listed(text, max(0, text.find(f'"{key}"')), items, {})) if key else _numbered(items)
+        if _grow(entries) and _trains(ENTRIES, entries):
+            return ENTRIES, entries
+    return ENTRIES, []
+
+
+def _grow(entries: list[Entry]) -> bool:
+    """Whether most entries are further than the one before: results of trials may all say `epochs`."""
+    keys = (ENTRIES.schema.step_key(entry.numbers) for entry in entries)
+    steps = [entry.numbers[key] for entry, key in zip(entries, keys, strict=True) if key is not None]
+    return len(steps) > 1 and 2 * sum(b > a for a, b in pairwise(steps)) >= len(entries) - 1
+
+
+def _spread(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the arrays in an object, keys joined with "/": `{"train": {"loss": [...]}}`.
+
+    An object whose keys count is one, as a data frame is written.
+    """
+    found: dict[str, Any] = {}
+    for key, item in value.items():
+        if not isinstance(item, dict):
+            found[key] = item
+        elif _counts(item):
+            found[key] = [*item.values()]
+        else:
+            found |= {f"{key}/{name}": array for name, array in item.items() if isinstance(array, list)}
+    return found
+
+
+def _lists(value: dict[str, Any], depth: int) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the lists in an object with their keys, those next to its root first.
+
+    So are objects whose keys count, as items that show these; they have no key.
+    """
+    if _counts(value) and not any(map(_is_text, value.values())):
+        yield "", [{"epoch": at, **item} for at, item in value.items() if isinstance(item, dict)]
+    for key, item in value.items():
+        if isinstance(item, list):
+            yield key, item
+    for item in value.values() if depth else ():
+        if isinstance(item, dict):
+            yield from _lists(item, depth - 1)
+
+
+def _counts(value: dict[str, Any]) -> bool:
+    """Whether the keys of an object count: `{"0": ..., "1": ...}`."""
+    return len(value) > 1 and all(key.isdecimal() for key in value)
+
+
+def _is_text(item: object) -> bool:
+    """Whether an item holds words, as results of single questions do."""
+    return isinstance(item, dict) and any(isinstance(v, str) and numeric(v) is None for v in item.values())
+
+
+def _numbered(items: list[Any]) -> list[Entry]:
+    numbers = (flatten(item, ENTRIES.schema.skip) for item in items[:_MAX_ENTRIES])
+    return [Entry(index, 0, found) for index, found in enumerate(numbers)]
 
 
 def _listed(text: str, at: int, items: list[Any], more: dict[str, float]) -> Iterator[Entry]:
@@ -134,10 +203,3 @@ def _by_name(item: dict[str, Any], names: dict[str, list[str]]) -> dict[str, Any
 
 def _items(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _side_by_side(value: dict[str, Any]) -> list[Entry]:
-    """Return the entries of arrays of one length under their names."""
-    nested = next((v for k in ("history", "metrics") if isinstance(v := value.get(k), dict)), None)
-    records = side_by_side(nested or value, ARRAYS.schema)
-    return [Entry(index, 0, numbers) for index, numbers in enumerate(records)]

@@ -27,7 +27,7 @@ from runwatch.parsers.document import Document, parse
 from runwatch.parsers.framing.record_files import FRAMINGS, framing, may_be_framed
 from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.resume_state import row as known_by
-from runwatch.parsers.structured.keyed_records import Reader
+from runwatch.parsers.structured.keyed_records import RecordReader
 from runwatch.parsers.trackers.record_stream import Known, RecordFile
 
 if TYPE_CHECKING:
@@ -319,7 +319,7 @@ class StreamParser:
         known = 0 < seen <= len(entries) and self._reported.knows(entries[seen - 1].numbers)
         self._reported = ResumeState(len(entries), len(entries), known_by(entries[-1].numbers))
         piece = Piece(self._offset)
-        reader = Reader(document.format.schema)
+        reader = RecordReader(document.format.schema)
         for entry in entries[seen if known else 0 :]:
             match = reader.read(entry.numbers)
             if match is None or match.stored is None:

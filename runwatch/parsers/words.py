@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from functools import cache, cached_property
 from itertools import groupby
 
+ALIKE = bytes(48 if 48 <= c <= 57 else c for c in range(256))
+"""Translates text so that all digits in it are alike."""
 _SHORT = 2
 """Words of so many bytes are almost anywhere: they are searched for one by one."""
 

@@ -215,7 +215,7 @@ RUN: tuple[Metric, ...] = (
     ),
     _gauge(
         "checkpoint_last_good_step",
-        "step of the newest complete checkpoint",
+        "step of the newest good checkpoint",
         lambda run: run.saving.last_good,
     ),
     _gauge("checkpoint_due_timestamp_seconds", "Unix time at which the next checkpoint is due", _due),

@@ -6,7 +6,6 @@ where 3.1 % is meant, nor 1158 where 19 minutes are.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from itertools import pairwise
@@ -31,7 +30,6 @@ _LABELS = {
     "frames": "traceback, innermost first",
     "signature": "recognized as",
     "failed_first": "first rank that failed",
-    "beside": "also reported",
     "events": "lines about it",
     "source": "file",
     "best_step": "best at step",
@@ -47,6 +45,7 @@ _LABELS = {
     "room": "room for",
     "due": "still due",
     "part": "part of the usual size",
+    "skipped_part": "part of the steps skipped",
     "rise": "above the best",
     "full_in": "disk full in",
     "use": "GPU use",
@@ -62,11 +61,12 @@ _LABELS = {
     "last_finite": "last finite value",
     "last_finite_step": "at step",
     "last_checkpoint": "last checkpoint before it",
+    "last_checkpoint_line": "its line",
     "sound_step": "last step before the rise",
 }
 _PARTS = frozenset({
-    "mfu", "use", "usual_use", "io_pressure", "host_cpu", "cost", "part", "part_of_time", "rise", "slower",
-    "slowdown", "progress",
+    "mfu", "use", "usual_use", "io_pressure", "host_cpu", "cost", "part",
+    "part_of_time", "skipped_part", "rise", "slower", "slowdown", "progress",
 })  # fmt: skip
 _SECONDS = frozenset({
     "timeout", "median_gap", "longest_gap", "pause_seconds", "usual_seconds",
@@ -99,12 +99,8 @@ def value(row: IncidentRow, name: str, x: Value) -> str:
 
 
 def _writer(row: IncidentRow, name: str) -> Write:
-    if row.rule == "silent_rank" and name == "limit":
-        return numbers.duration
     if name in _OF_METRIC and row.metric is not None:
         metric = row.metric
-        if row.rule == "throughput" and metric != metrics.STEP_TIME:  # kept as seconds per piece of work
-            return lambda x: numbers.value(metric, 1 / x if x else math.inf)
         return lambda x: numbers.value(metric, x)
     for names, write in _BY_NAME:
         if name in names:
@@ -122,7 +118,7 @@ _BY_NAME: tuple[tuple[frozenset[str], Write], ...] = (
     (_TIMES, lambda x: f"{numbers.si(x)} times"),
     (_CLOCKS, plain.clock),
     (_HERTZ, lambda x: f"{numbers.step(x)} MHz"),
-    (frozenset({"temperature"}), lambda x: f"{numbers.si(x)} C"),
+    (frozenset({"temperature"}), numbers.celsius),
     (frozenset({"cores", "main_cores", "workers_cores"}), lambda x: f"{x:.2f}"),
     (frozenset({"room", "due"}), lambda x: f"{numbers.step(x)} more"),
 )
@@ -161,8 +157,8 @@ def rest(row: IncidentRow) -> list[tuple[str, str]]:
 
 def _label(row: IncidentRow, name: str) -> str:
     """Return what a piece of evidence is called; rules smooth training before they call a value its best."""
-    smoothed = name == "best" and row.metric is not None and not row.metric.startswith("val/")
-    return "best, smoothed" if smoothed else label(name)
+    single = row.metric is None or metrics.of_held_out(row.metric) or row.metric == metrics.SCORE
+    return "best, smoothed" if name == "best" and not single else label(name)
 
 
 def _is_said(row: IncidentRow, name: str, x: Value) -> bool:

@@ -24,13 +24,15 @@ class Glyphs:
     bottom_right: str
     tick: str
     origin: str
-    cursor: str
     above: str
     """Sorted so that values grow upwards."""
     higher: str
     """A value beyond the top of a chart."""
     lower: str
     """One beyond its bottom."""
+    left: str
+    """The key of an arrow, as `right`."""
+    right: str
     best: str
     minor: str
     """A tick without a label on the x axis; on the y axis it is `tick`."""
@@ -74,10 +76,11 @@ UNICODE = Glyphs(
     bottom_right="╯",
     tick="┤",
     origin="└",
-    cursor="│",
     above="▲",
     higher="↑",
     lower="↓",
+    left="←",
+    right="→",
     best="★",
     minor="┴",
     fill="░",
@@ -131,10 +134,11 @@ ASCII = Glyphs(
     bottom_right="+",
     tick="+",
     origin="+",
-    cursor="|",
     above="^",
     higher="^",
     lower="_",
+    left="<",
+    right=">",
     best="*",
     minor="'",
     fill=":",

@@ -109,7 +109,7 @@ def _gpu(gpu: GpuRow, glyphs: Glyphs) -> Row:
     memory = _pair(numbers.size, gpu.memory_used, gpu.memory_total)
     power = _pair(lambda watts: f"{watts:.0f}", gpu.power, gpu.power_limit) + (" W" if gpu.power else "")
     busy = "-" if gpu.busy is None else numbers.percent(gpu.busy, 0)
-    heat = "-" if gpu.temperature is None else f"{gpu.temperature:.0f}C"
+    heat = "-" if gpu.temperature is None else numbers.celsius(gpu.temperature)
     row = _gpu_columns(str(gpu.index), busy, memory, power, heat, role)
     if gpu.trend:
         row.append((f"  {sparkline(gpu.trend, _TREND, glyphs)}", "smooth"))

@@ -154,6 +154,16 @@ def duration(seconds: float | None) -> str:
     return sign + text
 
 
+def celsius(degrees: float) -> str:
+    """`71 C`: no sensor has more digits."""
+    return f"{step(degrees)} C"
+
+
+def watts(power: float) -> str:
+    """`412 W`."""
+    return f"{si(power)} W"
+
+
 def legible(text: str) -> str:
     """Return a text as it is, but a number with more digits than mean anything with seven of them.
 
@@ -215,8 +225,8 @@ _BY_ENDING: tuple[tuple[tuple[str, ...], Callable[[float], str]], ...] = (
     (("_seconds", "_time", " time"), duration),
     (("loss",), loss),
     (("memory", "memory_used", "memory_total", "_bytes", "rss"), size),
-    (("power",), lambda x: f"{si(x)} W"),
-    (("temperature",), lambda x: f"{si(x)} C"),
+    (("power",), watts),
+    (("temperature",), celsius),
 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from runwatch.core import metrics
 from runwatch.core.plural import counted
 from runwatch.core.snapshot import RunRow, RunView
-from runwatch.render import cells, evidence, fleet, incident, numbers, plain, states, summary
+from runwatch.render import cells, evidence, incident, numbers, plain, run_table, states, summary
 from runwatch.render.glyphs import UNICODE, Glyphs
 
 _WIDEST = 100
@@ -61,7 +61,7 @@ def best(run: RunView) -> tuple[str, str] | None:
     ) + where
 
 
-def following(run: RunView) -> str:
+def next_step(run: RunView) -> str:
     """Return what to do next; "" where nothing is known to be."""
     advice = next((plain.advice(row) for row in states.firing(run) if row.advice), "")
     if advice or run.phase == "finished":
@@ -94,7 +94,7 @@ def farewell(run: RunView, width: int, glyphs: Glyphs = UNICODE, log: bool = Tru
     shown = [("", f"{sign} {word}  {run.name}: {story(run)}")]
     shown += facts(run)
     shown.append(("alerts", alerts(run)))
-    if next_one := following(run):
+    if next_one := next_step(run):
         shown.append(("next", next_one))
     shown += [("log", path) for path in run.sources[:1] if log and path != "-"]
     widest = max(len(label) for label, _ in shown) + 2
@@ -111,10 +111,10 @@ def farewell_all(runs: Sequence[RunRow], width: int, glyphs: Glyphs = UNICODE) -
     """Return several runs, a line each, as their list shows them; where none has a step, that."""
     if none := states.without_steps(runs):
         return [none]
-    shown, room = fleet.ordered(runs, fleet.Order())[:_RUNS], min(width, _WIDEST)
-    places = fleet.layout(shown, room, glyphs)
-    names = fleet.names(shown, places, glyphs)
-    rows = [fleet.heading(places, fleet.Order(), glyphs)]
-    rows += [fleet.line(row, places, glyphs, name=names[row.id]) for row in shown]
+    shown, room = run_table.ordered(runs, run_table.Order())[:_RUNS], min(width, _WIDEST)
+    places = run_table.layout(shown, room, glyphs)
+    names = run_table.names(shown, places, glyphs)
+    rows = [run_table.heading(places, run_table.Order(), glyphs)]
+    rows += [run_table.line(row, places, glyphs, name=names[row.id]) for row in shown]
     rows += [[(f"  and {len(runs) - _RUNS} more", "")]] if len(runs) > _RUNS else []
-    return [cells.row_text(row).removeprefix(" " * fleet.EDGE).rstrip() for row in rows]
+    return [cells.row_text(row).removeprefix(" " * run_table.EDGE).rstrip() for row in rows]

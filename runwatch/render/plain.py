@@ -6,6 +6,7 @@ import math
 import re
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -107,6 +108,20 @@ def title(row: IncidentRow, now: float | None = None) -> str:
         return said
     grown = numbers.brief(silent + max(0.0, now - row.since))
     return _FOR.sub(lambda found: f"for {grown}{' ' if found[0].endswith(' ') else ''}", said, count=1)
+
+
+def found(incident: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return what an incident of the stream is counted by: it may be reported several times."""
+    return tuple(incident[name] for name in ("rule", "metric", "rank", "step"))
+
+
+def changed(incident: Mapping[str, Any], change: str, run: str = "") -> str:
+    """Return `CRITICAL run: rule: title (line 8): cause`, or what is resolved, without its cause."""
+    resolved = change == "resolved"
+    where = f" (line {incident['line']})" if incident["line"] else ""
+    cause = f": {incident['cause']}" if incident["cause"] and not resolved else ""
+    word = "RESOLVED" if resolved else incident["severity"].upper()
+    return f"{word} {run and f'{run}: '}{incident['rule']}: {incident['title']}{where}{cause}"
 
 
 def advice(row: IncidentRow) -> str:

@@ -39,7 +39,7 @@ def _counts(row: RunRow) -> bool:
 def _parts(row: RunRow) -> list[str]:
     progress, parts = plain.current(row.progress, row.phase, row.age), []
     if row.phase not in ("training", "evaluating", "checkpointing", "warmup"):
-        parts.append(states.phase_word(row.phase))
+        parts.append(states.phase_word(states.phase_of(row)))
     if progress.step is not None:
         parts.append(f"{progress.step}" + (f"/{progress.total}" if progress.total else ""))
     if progress.fraction is not None:

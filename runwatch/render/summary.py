@@ -27,7 +27,7 @@ _LENGTHS = frozenset(("total time", "train_runtime"))
 """Metrics that say how long the run took."""
 
 
-class Line(NamedTuple):
+class SummaryLine(NamedTuple):
     """One line: what it is, its value, how the value is colored, and the metric with its curve, if any."""
 
     label: str
@@ -50,40 +50,39 @@ def best(run: RunView) -> list[Best]:
     return sorted(filter(None, found), key=lambda each: metrics.goal(each.metric) != "min")
 
 
-def lines(run: RunView, single: Sequence[str]) -> list[Line]:
+def lines(run: RunView, single: Sequence[str]) -> list[SummaryLine]:
     """Return the lines of a run, the most important first; `single` are the metrics without a chart."""
     known = {item.metric: item for item in run.latest}
     said: set[str] = set(_LENGTHS)
-    out: list[Line] = []
+    out: list[SummaryLine] = []
     for each in {metrics.goal(each.metric): each for each in reversed(best(run))}.values():
         several = known[each.metric].count > 1
         at = "" if each.step is None else f" @{numbers.step(each.step)}"
         name, text = metrics.label(each.metric), numbers.value(each.metric, each.value) + at
-        out.append(Line(f"best {name}" if several else name, text, metric=each.metric))
+        out.append(SummaryLine(f"best {name}" if several else name, text, metric=each.metric))
         said |= set() if several else {each.metric}
     out.reverse()
     for name, value in (run.stages[-1].results if run.stages else {}).items():
         what = metrics.label(name)
         text = numbers.latest(name, value, "not finite")
         role = "bad" if value is None else "value"
-        out.append(Line(what if what.startswith("final") else f"final {what}", text, role))
+        out.append(SummaryLine(what if what.startswith("final") else f"final {what}", text, role))
         said.add(name)
-    out += [Line(name, run.facts[name]) for name in SIZES if name in run.facts]
-    out += [Line("duration", numbers.duration(run.elapsed))] if run.elapsed is not None else []
+    out += [SummaryLine("checkpoints", _checkpoints(run))] if run.checkpoints else []
+    out += [SummaryLine(name, run.facts[name]) for name in SIZES if name in run.facts]
+    out += [SummaryLine("duration", numbers.duration(run.elapsed))] if run.elapsed is not None else []
     for name in single:
         what = _counts(name)
-        out += [Line(what, numbers.si(known[name].value))] if what and what not in run.facts else []
+        out += [SummaryLine(what, numbers.si(known[name].value))] if what and what not in run.facts else []
         said |= {name} if what or not _is_worth_a_line(name) else set()
-    if run.checkpoints:
-        out.append(Line("checkpoints", _checkpoints(run)))
     return out + [last(known[name]) for name in single if name not in said and not _is_setting(known[name])]
 
 
-def last(item: Latest) -> Line:
+def last(item: Latest) -> SummaryLine:
     """Return the newest value of a metric."""
     bad = item.value is None and bool(item.text)
     text = numbers.latest(item.metric, item.value, item.text)
-    return Line(metrics.label(item.metric), text, "bad" if bad else "value", item.metric)
+    return SummaryLine(metrics.label(item.metric), text, "bad" if bad else "value", item.metric)
 
 
 def is_constant(item: Latest) -> bool:

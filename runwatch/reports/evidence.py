@@ -21,7 +21,7 @@ from runwatch.core.fold.rank_state import RankState
 from runwatch.core.fold.run import Run
 from runwatch.core.fold.saves import Save
 from runwatch.core.metrics import EPOCH, STEP_TIME
-from runwatch.core.series import Points, Series, Summary
+from runwatch.core.series import Floats, Points, Series, Summary
 from runwatch.core.snapshot import IncidentRow
 from runwatch.reports import printed
 from runwatch.reports.facts import Facts, sort_facts
@@ -31,8 +31,6 @@ from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import Pipeline
 from runwatch.watcher.engine.watched import WatchedRun
 from runwatch.watcher.sources.member import LOG
-
-Floats = NDArray[np.float64]
 
 COUNTED = ("total time", "train_time", "time/elapsed", "time/time_elapsed", "time_total_s", "wall")
 """Metrics with the seconds of training so far, as programs print them."""
@@ -198,20 +196,15 @@ class RunEvidence:
     format: str | None
     sources: tuple[str, ...]
     """Paths, the one whose records are the run's steps first."""
-    whys: tuple[str, ...]
-    """What each of them is to the run; empty for one."""
     facts: Facts
     lines: int
     unparsed: int
-    written: float | None
-    """Unix time of the newest write to any source."""
     state: str
     phase: str
     health: str
     """ok, warning or critical."""
     reason: str
     """Why it is blind, or what is wrong with a run that has finished; else ""."""
-    eta_seconds: float | None
     stages: tuple[StageEvidence, ...]
     """Oldest first; at least one."""
     unseen: tuple[tuple[str, str], ...]
@@ -237,14 +230,14 @@ class RunEvidence:
         return self.phase in HALTED
 
 
-def gather(engine: Engine, now: float, beside: Mapping[str, str] | None = None) -> tuple[RunEvidence, ...]:
+def gather(engine: Engine, now: float, sidecars: Mapping[str, str] | None = None) -> tuple[RunEvidence, ...]:
     """Return the evidence of every run that an engine has read to its end; `now` is Unix time.
 
-    `beside`: facts that belong to the run, if there is only one. The beginning of its log is read again for
+    `sidecars`: facts that belong to the run, if there is only one. The beginning of its log is read again for
     the settings that it shows.
     """
     pipelines = list(engine.pipelines())
-    more = dict(beside or {}) if len(pipelines) == 1 else {}
+    more = dict(sidecars or {}) if len(pipelines) == 1 else {}
     settings = cache(printed.of_log)  # many runs may be in one log
     return tuple(_run(engine, pipeline, now, more, settings) for pipeline in pipelines)
 
@@ -265,20 +258,17 @@ def _run(
     speaker = group.speaker()
     unseen = [(source.id, lost.reason) for source in group.sources.values() if (lost := source.unseen)]
     return RunEvidence(
-        id=pipeline.stages[0].run.id,
+        id=pipeline.id,
         name=newest.run.name,
         format=newest.run.format,
         sources=group.paths,
-        whys=group.whys,
         facts=sort_facts(about),
         lines=group.lines,
         unparsed=group.unparsed,
-        written=group.written,
         state=engine.state(group, newest, now),
         phase=group.shown_phase(newest, now),
         health=newest.health,
         reason=newest.reason,
-        eta_seconds=group.progress(newest, now).eta_seconds,
         stages=tuple(
             _stage(engine, group, stage, name, now)
             for stage, name in zip(pipeline.stages, _named(pipeline.stages), strict=True)

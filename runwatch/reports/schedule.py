@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from runwatch.core.plural import counted
+from runwatch.core.plural import counted, listed
+from runwatch.core.series import Floats
 from runwatch.reports.evidence import Curve, last_pass
-
-Floats = NDArray[np.float64]
 
 FEWEST = 8
 """Values from which a schedule is named."""
@@ -261,10 +259,9 @@ def _stairs(t: Floats, z: Floats) -> str | None:
         return None  # a decay that is printed with few digits
     factors = z[changes + 1] / z[changes]
     same = factors.max() - factors.min() < 0.02
-    places = ", ".join(f"{step:,.0f}" for step in t[changes + 1][:6].tolist())
-    more = f" and {len(changes) - 6} more" if len(changes) > 6 else ""
+    places = listed([f"{step:,.0f}" for step in t[changes + 1].tolist()], 6)
     by = f"times {factors[0]:.3g}" if same else "by different factors"
-    return f"{counted(len(changes), 'step')} {by} at {places}{more}"
+    return f"{counted(len(changes), 'step')} {by} at {places}"
 
 
 def _restarts(t: Floats, y: Floats) -> str | None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from runwatch.core.series import Floats
 from runwatch.reports.evidence import Curve, last_pass
-
-Floats = NDArray[np.float64]
 
 FEWEST = 12
 """Values from which a shape is stated."""

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.core.metrics import EPOCH, STEP_TIME, of_held_out
+from runwatch.core.series import Floats
 from runwatch.reports.document import Part
 from runwatch.reports.evidence import Clock, Curve, StageEvidence, stride
-
-Floats = NDArray[np.float64]
 
 TRAINING, EVALUATING, SAVING = "training", "evaluation", "checkpointing"
 BOTH = "evaluation and checkpointing"

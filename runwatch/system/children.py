@@ -14,5 +14,6 @@ async def give_up(child: asyncio.subprocess.Process) -> None:
     if child.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             child.kill()
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(child.wait(), PATIENCE)
+        ended = asyncio.ensure_future(child.wait())
+        await asyncio.wait({ended}, timeout=PATIENCE)
+        ended.cancel()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from runwatch.system import file_trust
 
-BESIDE = ("-wal", "-shm", "-journal")
+SUFFIXES = ("-wal", "-shm", "-journal")
 """Suffixes of the files that SQLite keeps next to a database."""
 
 
@@ -91,13 +91,27 @@ def is_file(path: Path | str) -> bool:
         return False
 
 
+def identity(place: Path | int) -> tuple[int, int] | None:
+    """Return what no other file has: of the one at a path, or behind a descriptor; None if there is none."""
+    try:
+        found = os.fstat(place) if isinstance(place, int) else os.lstat(place)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def is_at(path: Path, descriptor: int) -> bool:
+    """Return whether an open file is still the one at its path."""
+    return identity(path) == identity(descriptor)
+
+
 def database(path: Path) -> None:
     """Create the file of a database if it is missing, for SQLite to open. Raises OSError as `opened`."""
     os.close(opened(path, os.O_RDWR))
-    for ending in BESIDE:
-        beside = Path(f"{path}{ending}")
-        if os.path.lexists(beside) and not is_file(beside):
-            raise _irregular(beside)
+    for suffix in SUFFIXES:
+        file = Path(f"{path}{suffix}")
+        if os.path.lexists(file) and not is_file(file):
+            raise _irregular(file)
 
 
 def _irregular(path: Path) -> OSError:

@@ -9,7 +9,6 @@ from typing import Any
 from textual.driver import Driver
 from textual.screen import Screen
 
-from runwatch.tui.actions import Registry
 from runwatch.tui.navigation import NavigationApp
 from runwatch.tui.scene import Scene
 from runwatch.tui.screens.base import RunScreen
@@ -24,12 +23,10 @@ class ActingApp(NavigationApp, inherit_bindings=False):
         scene: Scene,
         driver: type[Driver] | None,
         ansi_color: bool | None,
-        registry: Registry,
         reopen: Callable[[], socket.socket] | None,
     ) -> None:
         """`reopen` starts another engine when one is lost; None: there is no way to."""
         super().__init__(scene, driver, ansi_color)
-        self.registry = registry
         self._reopen = reopen
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -47,14 +44,15 @@ class ActingApp(NavigationApp, inherit_bindings=False):
         view = self.view
         if view is None:
             return {}
-        known = (action for action in self.registry.of_view(name) if action.label)
+        known = (action for action in self.scene.registry.of_view(name) if action.label)
         words = {each.id: view.label(each.id, each.label) for each in known if self._does(view, each.id)}
         return {action: word for action, word in words.items() if word}
 
     def _does(self, screen: Screen[Any], action: str) -> bool:
         if not screen.is_mounted:
             return False
-        if not isinstance(screen, (RunScreen, Help)) or screen.view not in self.registry.by_id[action].views:
+        views = self.scene.registry.by_id[action].views
+        if not isinstance(screen, (RunScreen, Help)) or screen.view not in views:
             return False
         return screen.can(action) and self._can(action)
 

@@ -10,6 +10,7 @@ from textual.keys import _character_to_key
 
 from runwatch.core.errors import ConfigError
 from runwatch.core.known_names import check_names
+from runwatch.render.glyphs import Glyphs
 
 RUNS, OVERVIEW, METRICS, RANKS, LOGS, ALERTS, CHECKPOINTS, CONFIGURATION, HELP = (
     "runs",
@@ -60,16 +61,10 @@ class Action:
     views: frozenset[str] = _VIEWS
     rank: int = 50
     """Place in the footer; small comes first and stays longest on a narrow screen."""
-    twin: str = ""
-    """Key of the action that goes with it, shown next to its own in the footer."""
+    paired: bool = False
+    """Whether the footer shows the key of the action that follows it too."""
     follows: str = ""
     """Id of the action that it reverses or repeats: the help names both in one line."""
-
-    @property
-    def shown(self) -> str:
-        """The keys as the footer shows them."""
-        first = _NAMED.get(self.keys[0], self.keys[0])
-        return {"space": "spc", "left": "←"}.get(first, first) + self.twin
 
     @property
     def all_keys(self) -> str:
@@ -98,16 +93,16 @@ ACTIONS: tuple[Action, ...] = (
     Action("alerts", ("5",), "", "alerts, with evidence and advice", "views", _ALL),
     Action("checkpoints", ("6",), "", "checkpoints and events", "views", _ALL),
     Action("config", ("7",), "", "configuration and sources", "views", _ALL),
-    Action("previous_run", ("[",), "Run", "previous run", "everywhere", rank=40, twin="]"),
+    Action("previous_run", ("[",), "Run", "previous run", "everywhere", rank=40, paired=True),
     Action("next_run", ("]",), "", "next run", "everywhere", follows="previous_run"),
-    Action("previous_stage", ("{",), "Stage", "previous stage", "everywhere", rank=41, twin="}"),
+    Action("previous_stage", ("{",), "Stage", "previous stage", "everywhere", rank=41, paired=True),
     Action("next_stage", ("}",), "", "next stage", "everywhere", follows="previous_stage"),
     Action("next_alert", ("!",), "Alert", "go to the next firing alert", "everywhere", rank=20),
     Action("pause", ("space",), "Pause", "hold the picture; watching continues", "everywhere", rank=30),
-    Action("replay_back", ("comma",), "Seek", "replay: seek back", "replay", rank=31, twin="."),
+    Action("replay_back", ("comma",), "Seek", "replay: seek back", "replay", rank=31, paired=True),
     Action("replay_on", (".",), "", "replay: seek forward", "replay", follows="replay_back"),
     Action("replay_incident", ("I",), "Incident", "replay: play to the next incident", "replay", rank=32),
-    Action("replay_slower", ("(",), "Speed", "replay: half the speed", "replay", rank=33, twin=")"),
+    Action("replay_slower", ("(",), "Speed", "replay: half the speed", "replay", rank=33, paired=True),
     Action("replay_faster", (")",), "", "replay: twice the speed", "replay", follows="replay_slower"),
     Action("screenshot", ("P",), "", "save this screen as SVG and as text", "everywhere"),
     Action("copy", ("Y",), "", "copy the selected line, alert or value to the clipboard", "everywhere"),
@@ -125,7 +120,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("zoom", ("z", "enter"), "Zoom", "enlarge the panel, and back", "panels", _CHARTS, 11),
     Action(
         "cursor_left", ("left", "h"), "Values", "a line through the charts, with the values there", "charts",
-        _CHARTS, 21, "→",
+        _CHARTS, 21, paired=True,
     ),
     Action(
         "cursor_right", ("right", "l"), "", "move that line to later steps", "charts", _CHARTS,
@@ -133,7 +128,9 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("pan_left", ("shift+left", "H"), "", "show earlier steps", "charts", _CHARTS),
     Action("pan_right", ("shift+right", "L"), "", "show later steps", "charts", _CHARTS, follows="pan_left"),
-    Action("shorter", ("+", "="), "Window", "fewer steps, around the cursor", "charts", _CHARTS, 23, "-"),
+    Action(
+        "shorter", ("+", "="), "Window", "fewer steps, around the cursor", "charts", _CHARTS, 23, paired=True,
+    ),
     Action("longer", ("-",), "", "more steps", "charts", _CHARTS, follows="shorter"),
     Action("axis", ("x",), "Axis", "x axis: steps, time, tokens", "charts", _CHARTS, 26),
     Action(
@@ -156,7 +153,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("detail", ("enter",), "Detail", "what is known of the selected rank", "ranks", _RANKS, 9),
     Action("measure", ("d",), "Data", "what the cells show, in turn", "ranks", _RANKS, 10),
     Action("group", ("n",), "Group", "by node, by tp, cp, pp and dp if known, all", "ranks", _RANKS, 11),
-    Action("sort", (">",), "Sort", "sort the table by the next column", "lists", _RANKS | {RUNS}, 12, "<"),
+    Action(
+        "sort", (">",), "Sort", "sort the table by the next column", "lists", _RANKS | {RUNS}, 12,
+        paired=True,
+    ),
     Action(
         "sort_back", ("<",), "", "sort the table by the previous column", "lists", _RANKS | {RUNS},
         follows="sort",
@@ -164,10 +164,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("table", ("t",), "Table", "cells and table, table alone, cells alone", "ranks", _RANKS, 13),
     Action("filter", ("/",), "Filter", "show only what has some words", "lists", _FILTERED, 11),
     Action("search", ("/",), "Search", "search the log lines that are kept", "log", _LOG, 10),
-    Action("hit", ("n",), "Hit", "next hit", "log", _LOG, 11, "N"),
+    Action("hit", ("n",), "Hit", "next hit", "log", _LOG, 11, paired=True),
     Action("hit_back", ("N",), "", "previous hit", "log", _LOG, follows="hit"),
     Action("only", ("&",), "Only hits", "show only lines that match the search", "log", _LOG, 16),
-    Action("error", ("e",), "Error", "next error or warning", "log", _LOG, 13, "E"),
+    Action("error", ("e",), "Error", "next error or warning", "log", _LOG, 13, paired=True),
     Action("error_back", ("E",), "", "previous error or warning", "log", _LOG, follows="error"),
     Action("wrap", ("w",), "Wrap", "wrap long lines", "log", _LOG, 17),
     Action("times", ("t",), "", "when each line was read, in front of it", "log", _LOG),
@@ -208,6 +208,13 @@ class Registry:
             for key in action.keys
         ]
 
+    def shown(self, name: str, glyphs: Glyphs) -> str:
+        """Return the key of an action as screens write it, with that of its pair."""
+        signs = {**_NAMED, "space": "spc", "left": glyphs.left, "right": glyphs.right}
+        pair = (each for each in self.actions if each.follows == name and self.by_id[name].paired)
+        keys = [signs.get(each.keys[0], each.keys[0]) for each in (self.by_id[name], *pair)]
+        return ("" if all(len(key) == 1 for key in keys) else " ").join(keys)
+
     def of_view(self, view: str) -> list[Action]:
         """Return the actions of a view in the order of the list."""
         return [action for action in self.actions if view in action.views]
@@ -225,8 +232,7 @@ def registry(keys: Mapping[str, tuple[str, ...] | str], where: Callable[[str], s
         if not given or not all(given) or any("," in key for key in given):
             raise ConfigError("an action needs a key", where(name), f'such as {name} = "f5"')
     actions = tuple(
-        replace(action, keys=chosen[action.id], twin="") if action.id in chosen else action
-        for action in ACTIONS
+        replace(action, keys=chosen[action.id]) if action.id in chosen else action for action in ACTIONS
     )
     for view in (*VIEWS, HELP):
         taken: dict[str, str] = {}

@@ -8,7 +8,6 @@ from typing import Any, Protocol, cast
 from textual.app import App
 from textual.screen import Screen
 
-from runwatch.tui.actions import Registry
 from runwatch.tui.hints import Hints
 from runwatch.tui.link import Link
 from runwatch.tui.scene import Scene
@@ -23,7 +22,6 @@ class AppApi(Protocol):
     scene: Scene
     rules: Rules
     hints: Hints
-    registry: Registry
     link: Link
 
     @property

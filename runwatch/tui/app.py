@@ -19,6 +19,7 @@ from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from runwatch.core.errors import ExitCode, RunwatchError
+from runwatch.core.theme_names import DARK
 from runwatch.render.glyphs import FLAT, UNICODE, glyphs
 from runwatch.tui import actions, capture, deferred, paint, silencing, themes
 from runwatch.tui.acting import ActingApp
@@ -56,33 +57,29 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
         *,
         ascii: bool = False,  # noqa: A002  the name of the option
         title: str = "",
-        private: bool = True,
         alone: bool = False,
-        theme: str = themes.DARK,
+        theme: str = DARK,
         registry: Registry | None = None,
         reopen: Callable[[], socket.socket] | None = None,
         clock: Callable[[], float] = time.monotonic,
         driver: type[Driver] | None = None,
         rules: Rules = tuple,
         hints: Hints | None = None,
-        fleet: bool = False,
+        list_first: bool = False,
     ) -> None:
-        """`fleet`: begin with the list of runs where several are known within the first moments."""
+        """`list_first`: begin with the list of runs where several are known within the first moments."""
         # NO_COLOR: the terminal's own two colors, instead of shades of gray that are colors too.
-        scene = Scene(glyphs(ascii), title, alone, clock=clock, received=clock())
-        super().__init__(
-            scene, driver, True if "NO_COLOR" in os.environ else None, registry or Registry(), reopen
-        )
+        scene = Scene(glyphs(ascii), title, alone, registry or Registry(), clock, received=clock())
+        super().__init__(scene, driver, True if "NO_COLOR" in os.environ else None, reopen)
         self.link = Link(sock, self)
         self.rules = rules
         self.hints = hints or Hints()
         self.failure = ""
         self.fault: Exception | None = None
         """The internal error that ended the screen."""
-        self._bindings = BindingsMap(self.registry.bindings())
+        self._bindings = BindingsMap(scene.registry.bindings())
         self.use_theme(theme)  # before anything is mounted: a theme that comes later styles everything again
-        self._private = private
-        self._fleet = fleet
+        self._list_first = list_first
         self.exports: Exports | None = None
         self.animation_level = "none"
 
@@ -95,7 +92,7 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
 
     def _come_up(self) -> None:
         """Let the terminal have what was drawn."""
-        if isinstance(self._driver, deferred.HeldDriver):
+        if isinstance(self._driver, deferred.DeferredDriver):
             self._driver.release()
 
     @work(exclusive=True, group="link")
@@ -104,9 +101,8 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
         await self.link.run()
 
     async def on_unmount(self) -> None:
-        """Stop a private engine, and hang up."""
-        if self._private:
-            self.link.send(protocol.Shutdown())
+        """Say goodbye: an engine that is there for this screen stops, a daemon keeps running."""
+        self.link.send(protocol.Shutdown())
         await self.link.close()
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
@@ -114,7 +110,7 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
         if isinstance(renderable, ChopsUpdate):
             renderable = paint.Update(renderable)
         driver = self._driver
-        with driver.together() if isinstance(driver, deferred.HeldDriver) else contextlib.nullcontext():
+        with driver.together() if isinstance(driver, deferred.DeferredDriver) else contextlib.nullcontext():
             super()._display(screen, renderable)
 
     # What comes from the engine
@@ -123,10 +119,10 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
         """Show the newest picture."""
         if self.link.snapshot is not None:
             self.scene.accept(self.link.snapshot)
-            if self._fleet and self.scene.several():
-                self._fleet = False
+            if self._list_first and self.scene.several():
+                self._list_first = False
                 self.open_view(actions.RUNS)
-            self._fleet = self._fleet and (self.scene.settling() or self.scene.began_within(_FIRST))
+            self._list_first = self._list_first and (self.scene.settling() or self.scene.began_within(_FIRST))
             self.refresh_view()
             self._come_up()
 
@@ -161,8 +157,7 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
             return  # one that was given up
         self.scene.link, self.scene.lost, self.scene.reason = "lost", Scene.lost, event.reason
         if self._reopen is not None:
-            key = self.registry.by_id["retry"].shown
-            self.scene.reason += f"; {key} watches again"
+            self.scene.reason += f"; {self.scene.key('retry')} watches again"
         self.refresh_view()
 
     def _tick(self) -> None:
@@ -183,7 +178,7 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
 
     def action_do(self, action: str) -> None:
         """Carry out an action of the registry: on the screen if it knows it, else here."""
-        self.scene.said, self._fleet = "", False
+        self.scene.said, self._list_first = "", False
         self.hints.use(action)
         if not self.scene.asked:
             self.scene.asked = True  # what a person acts on stays, whichever becomes more urgent
@@ -227,7 +222,7 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
     def do_help(self) -> None:
         """Show the keys of this view."""
         view = self.view
-        self.push_screen(Help(view.view if view else actions.OVERVIEW, self.registry))
+        self.push_screen(Help(view.view if view else actions.OVERVIEW, self.scene.registry))
 
     def do_guide(self) -> None:
         """Show what each area of this view is."""
@@ -272,9 +267,8 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
 
         view = self.view
         if view is not None:
-            known = [
-                a for a in self.registry.of_view(view.view) if a.id != "palette" and self.available(a.id)
-            ]
+            every = self.scene.registry.of_view(view.view)
+            known = [each for each in every if each.id != "palette" and self.available(each.id)]
             self.push_screen(Palette(commands.entries(api(self), view.view, known)), callback=self._chosen)
 
     def _chosen(self, chosen: tuple[commands.Entry, str] | None) -> None:
@@ -309,7 +303,7 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
         if ending not in FORMATS:
             return f"as what? {', '.join(FORMATS)}"
         if chart is None:
-            return "no chart is here: 1 and 2 have some"
+            return self.scene.worded("no chart is here: {overview} and {metrics} have some")
         if self.exports is None:
             self.exports = Exports(self)
         return self.exports.begin(chart.metrics, ending)
@@ -367,9 +361,3 @@ class RunwatchApp(ActingApp, inherit_bindings=False):
             self.scene.link = "connecting"
             self.listen()
         self.refresh_view()
-
-    def do_acknowledge(self) -> None:
-        """Inform the engine that a person has seen the selected alert."""
-        row = self.scene.selected()
-        if row is not None:
-            self.link.send(protocol.Acknowledge(row.id))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from runwatch.core import metrics
-from runwatch.render import fleet, states
+from runwatch.render import run_table, states
 from runwatch.render.charts.smooth import FACTORS
 from runwatch.tui import actions, choose, silencing, themes
 from runwatch.tui.actions import Action
@@ -33,8 +33,8 @@ _CHECKPOINTS = 20
 """Checkpoints that are offered, the newest."""
 _SCATTERED = 3
 """Letters from which on a name is found that has them anywhere, in order."""
-Act = Callable[[AppApi, str], str]
-"""Takes the word behind the name, "" for none; returns what was wrong, or ""."""
+Act = Callable[[AppApi, str], str | None]
+"""Takes the word behind the name, "" for none; returns what was wrong, if anything."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,6 @@ def _theme(app: AppApi, word: str) -> str:
     return ""
 
 
-def _search(app: AppApi, word: str) -> str:
-    app.search_log(word)
-    return ""
-
-
 def _metric(app: AppApi, word: str) -> str:
     names = [item.metric for item in app.scene.run.latest] if app.scene.run else []
     wanted = word.lower().replace(" ", "_")
@@ -122,21 +117,20 @@ def _silence(app: AppApi, word: str) -> str:
     return ""
 
 
-def _export(app: AppApi, word: str) -> str:
-    return app.export(word)
-
-
 _COMMANDS = (
     Entry("run", "show the run of that name", _run, argument="NAME"),
     Entry("metric", "one chart, large", _metric, argument="NAME"),
     Entry("goto", "put the cursor of the charts at a step", _goto, argument="STEP"),
     Entry("window", "show so many steps in charts; all for the whole run", _window, argument="STEPS"),
-    Entry("find", "search the log", _search, argument="TEXT"),
+    Entry("find", "search the log", lambda app, word: app.search_log(word), argument="TEXT"),
     Entry(
         "silence", "send nothing about a rule for 1h; RULE 4h: for 4h", _silence, argument="RULE",
         also=_ALSO["silence"],
     ),
-    Entry("export", "save the numbers of the chart in the working directory", _export, argument="csv|json"),
+    Entry(
+        "export", "save the numbers of the chart in the working directory",
+        lambda app, word: app.export(word), argument="csv|json",
+    ),
     Entry("theme", "use the colors of that theme", _theme, argument="NAME"),
 )  # fmt: skip
 
@@ -147,12 +141,11 @@ def of_actions(known: Iterable[Action]) -> list[Entry]:
 
 
 def _action(action: Action, view: str) -> Entry:
-    def act(app: AppApi, word: str) -> str:
+    def act(app: AppApi, word: str) -> None:
         if view:
             app.do_there(view, action.id)
         elif app.available(action.id):
             app.action_do(action.id)
-        return ""
 
     where = f" (in {view})" if view else ""
     name, also = action.id.replace("_", " "), _ALSO.get(action.id, "")
@@ -166,7 +159,7 @@ def elsewhere(app: AppApi, view: str) -> Iterator[Entry]:
         actions.ALERTS: not app.scene.incidents(),
         actions.RANKS: not (run and run.ranks),
     }
-    for action in app.registry.actions:
+    for action in app.scene.registry.actions:
         there = next((each for each in actions.VIEWS if each in action.views), None)
         if view not in action.views and there and not nothing_there.get(there):
             yield _action(action, there)
@@ -184,13 +177,13 @@ def things(app: AppApi) -> Iterator[Entry]:
     """Yield what there is by name: runs, metrics, alerts, checkpoints, rules, themes and settings."""
     scene = app.scene
     for row in scene.runs:
-        yield Entry(f"run {row.name}", states.phase_word(row.phase).lower(), _chosen(row.id))
+        yield Entry(f"run {row.name}", states.phase_word(states.phase_of(row)).lower(), _chosen(row.id))
     for row in scene.runs:
         if scene.run is not None and row.id != scene.run.id:
             yield Entry(f"compare {row.name}", f"lay it over the charts of {scene.run.name}", _laid(row.id))
-    for column in fleet.sortable(scene.runs) if len(scene.runs) > 1 else ():
+    for column in run_table.sortable(scene.runs) if len(scene.runs) > 1 else ():
         what = f"the list of runs, by {column or 'what needs attention'}"
-        yield Entry(f"sort {column or fleet.WORST}", what, _sorted(column))
+        yield Entry(f"sort {column or run_table.WORST}", what, _sorted(column))
     for name in choose.of_run(scene.run):
         yield Entry(f"metric {metrics.label(name)}", f"chart of {name}", _shown(name))
     for incident in scene.incidents():
@@ -227,50 +220,39 @@ def _with(act: Act, word: str) -> Act:
 
 
 def _set(name: str, value: object) -> Act:
-    def act(app: AppApi, word: str) -> str:
+    def act(app: AppApi, word: str) -> None:
         setattr(app.scene, name, value)
         app.refresh_view()
-        return ""
 
     return act
 
 
 def _chosen(run: str) -> Act:
-    def act(app: AppApi, word: str) -> str:
-        app.choose_run(run)
-        return ""
-
-    return act
+    return lambda app, _: app.choose_run(run)
 
 
 def _laid(run: str) -> Act:
     """Lay a run over the charts, next to those that are there."""
 
-    def act(app: AppApi, word: str) -> str:
+    def act(app: AppApi, word: str) -> None:
         app.scene.lay_over(tuple(dict.fromkeys((*app.scene.compare, run)))[-MOST_COMPARED:])
         app.open_view(actions.OVERVIEW)
         app.refresh_view()
-        return ""
 
     return act
 
 
 def _sorted(column: str) -> Act:
-    def act(app: AppApi, word: str) -> str:
-        app.scene.order = fleet.Order(column)
+    def act(app: AppApi, word: str) -> None:
+        app.scene.order = run_table.Order(column)
         app.open_view(actions.RUNS)
         app.refresh_view()
-        return ""
 
     return act
 
 
 def _shown(metric: str) -> Act:
-    def act(app: AppApi, word: str) -> str:
-        app.show_metric(metric)
-        return ""
-
-    return act
+    return lambda app, _: app.show_metric(metric)
 
 
 def _at(step: int) -> Act:
@@ -278,11 +260,10 @@ def _at(step: int) -> Act:
 
 
 def _alert(incident: str) -> Act:
-    def act(app: AppApi, word: str) -> str:
+    def act(app: AppApi, word: str) -> None:
         app.scene.incident = incident
         app.open_view(actions.ALERTS)
         app.refresh_view()
-        return ""
 
     return act
 
@@ -290,7 +271,7 @@ def _alert(incident: str) -> Act:
 def _rule(name: str, summary: str) -> Act:
     """Go to the newest alert of a rule; where this run has none, say so, and what it looks for."""
 
-    def act(app: AppApi, word: str) -> str:
+    def act(app: AppApi, word: str) -> str | None:
         found = next((row for row in app.scene.incidents() if row.rule == name), None)
         if found is not None:
             return _alert(found.id)(app, word)
@@ -348,4 +329,4 @@ def carry_out(app: AppApi, entry: Entry, typed: str) -> str:
     word = typed.strip().partition(" ")[2].strip() if entry.argument else ""
     if entry.argument and not word:
         return f"{entry.name} needs {entry.argument}"
-    return entry.act(app, word)
+    return entry.act(app, word) or ""

@@ -55,7 +55,7 @@ class WakingEvent(threading.Event):
             os.read(self.waking, 1)
 
 
-class HeldDriver(LinuxDriver):
+class DeferredDriver(LinuxDriver):
     """Keeps what is written until `release`; what is never released was never on the terminal."""
 
     _kept = ""

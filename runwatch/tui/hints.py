@@ -12,7 +12,6 @@ import msgspec
 from runwatch.core.decoding import UNDECODABLE
 from runwatch.system import private_files
 from runwatch.tui import actions
-from runwatch.tui.actions import Registry
 from runwatch.tui.scene import Scene
 
 SESSIONS = 3
@@ -49,15 +48,14 @@ class Hints:
         """Whether this session has hints at all."""
         return self.path is not None and self.kept.sessions <= SESSIONS
 
-    def line(self, registry: Registry, scene: Scene, view: str) -> tuple[str, str, str]:
+    def line(self, scene: Scene, view: str) -> tuple[str, str, str]:
         """Return an action, its key and what it does; empty texts for no hint."""
         if not self.on or scene.run is None:
             return "", "", ""
         hints = {"alerts": "shows what is wrong and why"} if scene.firing() else {}
         for name, text in {**hints, **_HINTS}.items():
-            action = registry.by_id[name]
-            if name not in self.kept.used and view in action.views and view != name:
-                return name, action.keys[0] if action.keys[0] != "left" else action.shown, text
+            if name not in self.kept.used and view in scene.registry.by_id[name].views and view != name:
+                return name, scene.key(name), text
         return "", "", ""
 
     def use(self, action: str) -> None:

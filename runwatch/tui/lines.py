@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from runwatch.render.cells import Row
-from runwatch.tui.search import Search
+from runwatch.tui.search import LONG, Search
 
 _CRITICAL = re.compile(
     r"\b(?:error|exception|traceback|fatal|critical|killed|segfault|out of memory|sig(?:term|kill|segv))\b"
@@ -20,14 +20,12 @@ _STEP = re.compile(
     re.IGNORECASE,
 )
 _RANK = re.compile(r"(?:\brank|\[r|\br)[ :=_-]?(\d{1,6})(?=[\]\s:,|)>]|$)", re.IGNORECASE)
-_LONG = 4096
-"""Of a longer line only the beginning is looked at, so that none can hold up the screen."""
 _KEPT = 5000
 
 
 def role_of(text: str) -> str:
     """Return how a log line is shown: "crit", "warn" or ""."""
-    text = text[:_LONG]
+    text = text[:LONG]
     if _CRITICAL.search(text):
         return "crit"
     return "warn" if _WARNING.search(text) else ""
@@ -35,11 +33,11 @@ def role_of(text: str) -> str:
 
 def painted(text: str) -> Row:
     """Return a log line with its roles: an error is red as a whole, of other lines what warns is marked."""
-    if _CRITICAL.search(text[:_LONG]):
+    if _CRITICAL.search(text[:LONG]):
         return [(text, "crit")]
     out: Row = []
     last = 0
-    for found in _WARNING.finditer(text[:_LONG]):
+    for found in _WARNING.finditer(text[:LONG]):
         out += [(text[last : found.start()], ""), (found[0], "warn")]
         last = found.end()
     return [*out, (text[last:], "")]
@@ -47,13 +45,13 @@ def painted(text: str) -> Row:
 
 def step_of(text: str) -> int | None:
     """Return the training step that a line shows, as far as one can see from the line alone."""
-    found = _STEP.search(text[:_LONG])
+    found = _STEP.search(text[:LONG])
     return int(found[1].replace(",", "")) if found else None
 
 
 def rank_of(text: str) -> int | None:
     """Return the rank that a line says it is from."""
-    found = _RANK.search(text[:_LONG])
+    found = _RANK.search(text[:LONG])
     return int(found[1]) if found else None
 
 
@@ -107,11 +105,9 @@ class Lines:
         return sorted(rank for rank in found if rank is not None)
 
     def hits(self) -> list[int]:
-        """Return the lines that match the pattern; without one, errors and warnings."""
+        """Return the lines that match the pattern."""
         pattern = self.pattern
-        return [
-            n for n in self.shown() if (pattern.finds(self._texts[n]) if pattern else role_of(self._texts[n]))
-        ]
+        return [n for n in self.shown() if pattern and pattern.finds(self._texts[n])]
 
     def errors(self) -> list[int]:
         """Return the lines that look like errors or warnings."""

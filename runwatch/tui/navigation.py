@@ -75,7 +75,7 @@ class NavigationApp(App[int], inherit_bindings=False):
         elif view is not None and view.view != view.top():
             self.open_view(actions.OVERVIEW if view.view != actions.OVERVIEW else actions.RUNS)
         else:
-            self.say("nothing to go back to; q leaves")
+            self.say(self.scene.worded("nothing to go back to; {quit} leaves"))
 
     def open_view(self, name: str) -> None:
         """Bring up a view; the overview with all its panels."""

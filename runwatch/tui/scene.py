@@ -12,6 +12,7 @@ from runwatch.core.snapshot import (
     IncidentRow,
     Latest,
     Progress,
+    RankRow,
     Replay,
     RunRow,
     RunView,
@@ -19,13 +20,15 @@ from runwatch.core.snapshot import (
     Snapshot,
 )
 from runwatch.core.stale import stale
-from runwatch.render import fleet, numbers, plain, states
+from runwatch.render import numbers, plain, run_table, states
 from runwatch.render.cells import Row
 from runwatch.render.charts import xaxis
 from runwatch.render.charts.smooth import FACTORS
 from runwatch.render.glyphs import UNICODE, Glyphs
+from runwatch.tui.actions import Registry
 from runwatch.tui.step_range import StepRange
 
+_ACTION = re.compile(r"\{(\w+)\}")
 _CHOICE = 3.0
 """Seconds that the engine has for choosing a run; after that the screen jumps to no other by itself."""
 _READING = 60.0
@@ -40,6 +43,7 @@ class Scene(StepRange):
     title: str = ""
     alone: bool = False
     """Whether no daemon is behind it: silences end with the screen."""
+    registry: Registry = field(default_factory=Registry)
     clock: Callable[[], float] = time.monotonic
     snapshot: Snapshot | None = None
     columns: dict[str, Columns] = field(default_factory=dict)
@@ -61,7 +65,7 @@ class Scene(StepRange):
     """Pictures that are taken though paused."""
     run_id: str | None = None
     """The run that a person asked for."""
-    order: fleet.Order = field(default_factory=fleet.Order)
+    order: run_table.Order = field(default_factory=run_table.Order)
     """How the runs are sorted."""
     began: float | None = None
     """When the first snapshot came, by `clock`."""
@@ -99,9 +103,19 @@ class Scene(StepRange):
         return self.snapshot.runs if self.snapshot else ()
 
     @property
+    def ranks(self) -> tuple[RankRow, ...]:
+        """The ranks of the run."""
+        return self.run.ranks if self.run else ()
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What runwatch has to say of itself."""
+        return self.snapshot.notices if self.snapshot else ()
+
+    @property
     def ordered_runs(self) -> list[RunRow]:
         """All runs, in the order of their table."""
-        return fleet.ordered(self.runs, self.order)
+        return run_table.ordered(self.runs, self.order)
 
     @property
     def replay(self) -> Replay | None:
@@ -235,6 +249,14 @@ class Scene(StepRange):
         """Return how far the run is; where it does not advance there is no ETA."""
         run = self.run
         return Progress() if run is None else plain.current(run.progress, run.phase, self.age())
+
+    def key(self, action: str) -> str:
+        """Return the key of an action as this screen writes it."""
+        return self.registry.shown(action, self.glyphs)
+
+    def worded(self, text: str) -> str:
+        """Return a text of ours with the key of each action that it has in braces."""
+        return _ACTION.sub(lambda found: self.key(found[1]), text)
 
     def axes(self) -> list[str]:
         """Return what the x axis can show in this run."""

@@ -11,7 +11,7 @@ MOST_TIME = 0.5
 """Seconds of CPU time that a search may take at once."""
 TIME_PER_CHARACTER = 1e-6
 LONG = 4096
-"""Of a longer line only the beginning is searched."""
+"""Of a longer line only the beginning is looked at, so that none can hold up the screen."""
 
 
 class Search:

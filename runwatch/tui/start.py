@@ -14,8 +14,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 
 from runwatch.core.text import path
+from runwatch.core.theme_names import DARK
 
-DARK = "dark"
 _UNTOUCHED = "the run is not affected"
 _PIPED = "nothing reads the pipe now, which may end the run"
 _BY_SIGNAL = 128
@@ -27,21 +27,20 @@ def run(
     *,
     ascii: bool = False,  # noqa: A002
     title: str = "",
-    private: bool = True,
     alone: bool = False,
     theme: str = DARK,
     named: str | None = None,
     keys: Mapping[str, tuple[str, ...] | str] | None = None,
     where: Callable[..., str] = lambda *names: ".".join(names),
     reopen: Callable[[], socket.socket] | None = None,
-    fleet: bool = False,
+    list_first: bool = False,
     kept: bool = True,
     rules: Callable[[], Iterable[tuple[str, str]]] = tuple,
 ) -> int:
     """Show the engine at the other end of `sock` until the person leaves; return the exit code.
 
-    A private engine is stopped; a daemon keeps running. `alone`: there is none, so silences end too.
-    `reopen` starts another engine when this one is lost, and returns the socket to it. With `fleet`,
+    `alone`: there is no daemon, so silences end too.
+    `reopen` starts another engine when this one is lost, and returns the socket to it. With `list_first`,
     several runs begin with their list. `rules` returns names and summaries for the palette. `theme` and
     `keys` are as configured, `named` is a theme that goes before that; raises ConfigError if keys are
     invalid, with the place that `where` returns, as Config.where does. Raises ScreenError after an internal
@@ -56,22 +55,21 @@ def run(
     from runwatch.render.glyphs import glyphs
     from runwatch.tui import actions, hints, leaving, themes
     from runwatch.tui.app import RunwatchApp
-    from runwatch.tui.deferred import HeldDriver
+    from runwatch.tui.deferred import DeferredDriver
     from runwatch.watcher.service.sockets import state_directory
 
     app = RunwatchApp(
         sock,
         ascii=glyphs(ascii, sys.stderr.encoding).ascii,  # which Textual draws on
         title=path(title),
-        private=private,
         alone=alone,
         theme=theme,
         registry=actions.registry(keys or {}, lambda name: where("keys", name)),
         reopen=reopen,
         rules=rules,
         hints=hints.load(state_directory()),
-        fleet=fleet,
-        driver=None if "TEXTUAL_DRIVER" in os.environ else HeldDriver,
+        list_first=list_first,
+        driver=None if "TEXTUAL_DRIVER" in os.environ else DeferredDriver,
     )
     if named is not None:
         app.use_theme(named)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from textual.color import Color
 from textual.theme import BUILTIN_THEMES, Theme
 
-from runwatch.core.theme_names import THEMES
+from runwatch.core.theme_names import DARK, THEMES
 
-DARK, LIGHT, CONTRAST, COLOR_BLIND, ANSI = "dark", "light", "contrast", "color-blind", "ansi"
+LIGHT, CONTRAST, COLOR_BLIND, ANSI = "light", "contrast", "color-blind", "ansi"
 TEXT, FADED = 4.5, 3.0
 """Contrast with the background that text has, and text that fades: WCAG 2, AA, of text and of large text."""
 _FADES = 0.55

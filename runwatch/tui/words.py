@@ -37,7 +37,7 @@ _RANKS: Sentence = (
 )
 _VIEWS: dict[str, tuple[Sentence, ...]] = {
     actions.OVERVIEW: (
-        ("charts", "↑ ↓ beyond the range, ! not finite; signs below the x axis are marks, see below"),
+        ("charts", "what the signs on top and below the x axis mean is listed under `signs`"),
         _RANKS,
         ("alerts", "what the rules found, the most severe first; `note` is what runwatch says of itself"),
         ("log", "the newest lines, as they were written"),
@@ -65,7 +65,7 @@ _VIEWS: dict[str, tuple[Sentence, ...]] = {
         ("machine", "read from the system and from NVML here, not from the log"),
     ),
     actions.LOGS: (
-        ("lines", "as they were written, without control characters; the newest 2,000 are kept"),
+        ("lines", "as they were written, without control characters; only the newest are kept"),
         ("colors", "lines that look like errors or warnings"),
     ),
     actions.ALERTS: (
@@ -102,37 +102,47 @@ _AREAS: dict[str, tuple[Sentence, ...]] = {
         ),
         (
             "#main-0",
-            "The main curve. Left and right move a line with the values there, z enlarges, s smooths, "
-            "x changes the x axis, X and y make an axis logarithmic.",
+            "The main curve. Left and right move a line with the values there, {zoom} enlarges, "
+            "{smoother} smooths, {axis} changes the x axis, {log_steps} and {log_scale} make an axis "
+            "logarithmic.",
         ),
-        ("#minor-0", "Further metrics, the most informative first; 2 has all of them."),
-        ("#stats", "The other metrics with newest value and trend; 2 has a chart of each."),
+        ("#minor-0", "Further metrics, the most informative first; {metrics} has all of them."),
+        ("#stats", "The other metrics with newest value and trend; {metrics} has a chart of each."),
         (
             "#ranks",
             "A cell a rank: higher is further from its peers. Ranks that are slow or silent are named.",
         ),
         (
             "#alerts",
-            "Findings of the rules, the most severe first. A click, or 5, shows evidence, cause and advice.",
+            "Findings of the rules, the most severe first. A click, or {alerts}, shows evidence, cause "
+            "and advice.",
         ),
-        ("#checkpoints", "The newest checkpoints, and whether they are complete; 6 has all."),
-        ("#log", "The newest lines as they were written; 4 scrolls and searches."),
+        ("#checkpoints", "The newest checkpoints, and whether they are complete; {checkpoints} has all."),
+        ("#log", "The newest lines as they were written; {logs} scrolls and searches."),
     ),
     actions.RUNS: (
         (
             "#runs",
-            "One run a row, what is wrong first. Enter, or a second click, shows one; / filters by words.",
+            "One run a row, what is wrong first. Enter, or a second click, shows one; {filter} filters by "
+            "words.",
         ),
     ),
     actions.METRICS: (
-        ("#chart-0", "A chart of every metric; PgDn turns the page, / filters by words, z enlarges one."),
+        (
+            "#chart-0",
+            "A chart of every metric; {page_down} turns the page, {filter} filters by words, {zoom} enlarges "
+            "one.",
+        ),
     ),
     actions.RANKS: (
-        ("#rank-grid", "A bar or a cell a rank; d changes what they show, n how they are grouped."),
+        (
+            "#rank-grid",
+            "A bar or a cell a rank; {measure} changes what they show, {group} how they are grouped.",
+        ),
         ("#rank-other", "What else is known of the ranks."),
         (
             "#rank-table",
-            "Every rank, the worst first; > sorts by another column, enter shows one in detail.",
+            "Every rank, the worst first; {sort} sort by another column, enter shows one in detail.",
         ),
         ("#rank-chart", "The step time over the steps: since when a slow rank holds up the others."),
         ("#machine", "GPUs and processes of this machine, read from the system and not from the log."),
@@ -140,18 +150,20 @@ _AREAS: dict[str, tuple[Sentence, ...]] = {
     actions.LOGS: (
         (
             "#log-view",
-            "Lines as they were written. / searches, e goes to the next error, f follows the newest.",
+            "Lines as they were written. {search} searches, {error} go to errors, {follow} follows the "
+            "newest.",
         ),
     ),
     actions.ALERTS: (
         (
             "#alert-list",
-            "All alerts, the most severe first; a acknowledges one, s silences its rule for a while.",
+            "All alerts, the most severe first; {acknowledge} acknowledges one, {silence} silences its rule "
+            "for a while.",
         ),
-        ("#alert-detail", "What the rule saw, the cause and what to do; v shows it alone, in full."),
+        ("#alert-detail", "What the rule saw, the cause and what to do; {evidence} shows it alone, in full."),
         ("#alert-chart", "The metric of the alert; enter shows it large, at the step of the alert."),
-        ("#alert-ranks", "The rank of the alert among the others; 3 shows all of them."),
-        ("#alert-log", "The newest lines of the log; l goes to the line of the alert."),
+        ("#alert-ranks", "The rank of the alert among the others; {ranks} shows all of them."),
+        ("#alert-log", "The newest lines of the log; {jump_log} goes to the line of the alert."),
     ),
     actions.CHECKPOINTS: (
         ("#stage-table", "The stages of a pipeline, and what was evaluated behind each."),
@@ -163,7 +175,7 @@ _AREAS: dict[str, tuple[Sentence, ...]] = {
         ("#event-table", "What happened: restarts, errors, evaluations, saving."),
     ),
     actions.CONFIGURATION: (
-        ("#fact-table", "What is read, and the configuration of the run; / filters by words."),
+        ("#fact-table", "What is read, and the configuration of the run; {filter} filters by words."),
         ("#log", "The newest lines as they were written: what the metrics are read from."),
     ),
 }
@@ -190,7 +202,8 @@ def mouse(view: str) -> tuple[Sentence, ...]:
 
 
 _REPLAY = (
-    "The replay: space holds it, , and . seek, ( and ) change the speed, I plays to the next incident. "
+    "The replay: {pause} holds it, {replay_back} seek, {replay_slower} change the speed, "
+    "{replay_incident} plays to the next incident. "
     "A click goes to a place. Marks are incidents that were seen."
 )
 
@@ -198,7 +211,10 @@ _REPLAY = (
 def areas(view: str) -> list[Sentence]:
     """Return the areas of a view, from top to bottom, each with what it is and what can be done there."""
     head = "State, name, step and age of the data; the progress bar; a tab for each view: its digit opens it."
-    keys = "The keys of this view, most used first; each can be clicked. ? explains all, : finds anything."
+    keys = (
+        "The keys of this view, most used first; each can be clicked. {help} explains all, {palette} finds "
+        "anything."
+    )
     return [("#head", head), *_AREAS.get(view, ()), ("#replay", _REPLAY), ("#keys", keys)]
 
 

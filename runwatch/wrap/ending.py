@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from runwatch.render.numbers import duration
 from runwatch.watcher.samplers.cgroup import Cgroups, OomKills
 from runwatch.watcher.samplers.procfs import Proc
+from runwatch.wrap.signals import ENDING
 
-_ASKED = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
-"""Signals by which people and schedulers end a command."""
 _HOST = "host"
 
 
@@ -47,7 +46,7 @@ class Ending:
         after = f"after {duration(self.seconds)}"
         if self.exit_code == 0:
             return f"runwatch: exit code 0 {after}: training done"
-        if self.signal in _ASKED:
+        if self.signal in ENDING:
             return f"runwatch: the command received {_name(self.signal or 0)} and ended {after}"
         if self.signal is not None:
             words = f"the command was killed by {_name(self.signal)} and exits with code {self.exit_code}"
@@ -70,7 +69,7 @@ class Memory:
         now = time.monotonic()
         self._kills.note(_HOST, now, self._proc.fields("vmstat").get("oom_kill"))
         group = self._cgroups.of(os.getpid())
-        if group is not None and group.memory is not None:
+        if group is not None:
             self._kills.note("group", now, self._cgroups.limits(group).oom_kills)
 
     def struck(self) -> bool:

@@ -32,6 +32,7 @@ HANDLED = (
     signal.SIGCHLD,
 )
 ENDING = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
+"""Signals by which people and schedulers end a command."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from runwatch.core.errors import RunwatchError
 from runwatch.core.snapshot import RunView
 from runwatch.core.text import plain
 from runwatch.render.numbers import step as step_words
+from runwatch.render.plain import changed, found
 from runwatch.watcher import protocol
 from runwatch.watcher.service.launch import PrivateEngine
 
@@ -54,8 +55,8 @@ class Watch:
         self.ready = False
         """Whether it has begun to watch."""
         self.step = ""
-        self.found: dict[str, str] = {}
-        """Incident id -> its severity."""
+        self.found: dict[tuple[object, ...], str] = {}
+        """What each incident is counted by -> its severity."""
         self._start()
 
     def _start(self) -> None:
@@ -173,14 +174,10 @@ class Watch:
             self._progress(body["step"], body["total"])
         elif body["type"] == "incident":
             row = body["incident"]
-            severity, change = row["severity"], body["change"]
-            self.found[f"{row['rule']} {row['metric']} {row['rank']}"] = severity
-            if change == "firing":
-                where = f" (line {row['line']})" if row["line"] else ""
-                cause = f": {row['cause']}" if row["cause"] else ""
-                self._say(severity, f"{severity.upper()} {row['rule']}: {row['title']}{where}{cause}")
-            elif change == "resolved":
-                self._say("resolved", f"RESOLVED {row['rule']}: {row['title']}")
+            self.found[found(row)] = row["severity"]
+            if body["change"] in ("firing", "resolved"):
+                severity = row["severity"] if body["change"] == "firing" else "resolved"
+                self._say(severity, changed(row, body["change"]))
 
     def _progress(self, step: int, total: int | None) -> None:
         self.step = f"step {step_words(step)}" + (f"/{step_words(total)}" if total else "")
@@ -194,12 +191,10 @@ class Watch:
 
 def has_channel(config: str | None) -> bool:
     """Whether findings are sent anywhere."""
-    from pathlib import Path
-
     from runwatch.config.loader import load
 
     try:
-        return bool(load(Path(config) if config else None, report=lambda line: None).everyone())
+        return bool(load(config, report=lambda line: None).everyone())
     except (RunwatchError, OSError):  # the engine says what is wrong with it
         return False
 

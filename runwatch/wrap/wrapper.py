@@ -183,15 +183,20 @@ class Wrapper:
                 continue
             if self._stopped and self._asked_to_stop:
                 self._stop()
-            waiting = select.poll()
-            waiting.register(self._signals.descriptor, select.POLLIN)
             if self._keeper is not None and not self._lost:
-                waiting.register(self._keeper.socket.fileno(), select.POLLIN)
                 self._look_after(self._keeper)
-            if not waiting.poll(1e3 * _NOTE):
+            if not self._wait(_NOTE, None if self._lost else self._keeper):
                 self._memory.note()
             for received in self._signals.read():
                 self._take(received)
+
+    def _wait(self, seconds: float, keeper: Keeper | None = None) -> bool:
+        """Wait for a signal, or a message of the keeper; return whether one came."""
+        waiting = select.poll()
+        waiting.register(self._signals.descriptor, select.POLLIN)
+        if keeper is not None:
+            waiting.register(keeper.socket.fileno(), select.POLLIN)
+        return bool(waiting.poll(1e3 * seconds))
 
     def _look_after(self, keeper: Keeper) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -225,9 +230,7 @@ class Wrapper:
         """Wait until the last output is written; a frozen terminal may take long, but signals still work."""
         relay.join(0.02)
         while not relay.join(0):
-            waiting = select.poll()
-            waiting.register(self._signals.descriptor, select.POLLIN)
-            waiting.poll(50)
+            self._wait(0.05)
             if self._end_is_asked():
                 return
 
@@ -237,9 +240,7 @@ class Wrapper:
         """Wait before a restart; return False if asked to stop meanwhile."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            waiting = select.poll()
-            waiting.register(self._signals.descriptor, select.POLLIN)
-            waiting.poll(1e3 * left)
+            self._wait(left)
             if self._end_is_asked():
                 return False
         return True
@@ -262,10 +263,7 @@ class Wrapper:
         """Return the keeper's last message; None if there is none or we are asked to stop."""
         until = time.monotonic() + patience
         while (left := until - time.monotonic()) > 0:
-            waiting = select.poll()
-            waiting.register(self._signals.descriptor, select.POLLIN)
-            waiting.register(keeper.socket.fileno(), select.POLLIN)
-            waiting.poll(1e3 * left)
+            self._wait(left, keeper)
             if self._end_is_asked():
                 break
             with contextlib.suppress(BlockingIOError):

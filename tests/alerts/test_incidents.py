@@ -63,6 +63,14 @@ def test_repeats_update_without_a_change(book):
     assert (row.title, row.step, row.evidence) == ("rose 20%", 5, {"peak": 3.0, "before": 2.0})
 
 
+def test_the_file_is_that_of_the_line_it_began_in(book):
+    assert apply(book, PENDING, line=5, evidence={"source": "a.log"}).row.line == 5
+    assert apply(book, FIRING, line=7, evidence={"source": "b.log"}).row.evidence == {"source": "b.log"}
+    worse = apply(book, FIRING, CRITICAL, line=2, evidence={"source": "c.log", "peak": 3.0})
+    assert (worse.row.line, worse.row.evidence) == (7, {"source": "b.log", "peak": 3.0})
+    assert apply(book, CLEAR, line=9, evidence={"source": "d.log"}).row.evidence == worse.row.evidence
+
+
 def test_what_gets_more_severe_escalates_and_what_gets_less_severe_eases(book):
     first = apply(book, FIRING, INFO)
     assert apply(book, FIRING, CRITICAL).kind == "escalated"

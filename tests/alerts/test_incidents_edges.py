@@ -275,6 +275,7 @@ def test_what_arose_from_a_provisional_line_is_doubted_until_it_is_known(book):
     apply(provisional, rule="divergence", metric=None)
     apply(book, rule="divergence", metric=None)
     (doubt,) = provisional.doubts(book, 7.0)
+    assert provisional.withdraw(doubt) is None  # it is known there
     assert (doubt.row.rule, doubt.run, doubt.number, doubt.announced, doubt.since) == (
         "loss_spike",
         "run-1",
@@ -309,45 +310,6 @@ def test_what_was_found_in_history_may_be_reported_after_all(book):
     assert book.apply(Finding("loss_spike", CLEAR, WARNING, "t"), now=5.0, live=True).send
 
 
-def test_of_equally_severe_incidents_one_without_progress_goes_first_then_the_newest(book):
-    for rule in ("hang", "loss_plateau", "mfu_drop"):
-        apply(book, rule=rule, metric=rule, severity=CRITICAL)
-    assert [row.rule for row in book.every()] == ["hang", "mfu_drop", "loss_plateau"]
-
-
-def test_an_incident_fires_since_it_began_however_severe_it_gets(book):
-    apply(book, now=100.0)
-    worse = apply(book, severity=CRITICAL, now=200.0)
-    assert (worse.kind, worse.row.since) == ("escalated", 100.0)
-
-
-def test_what_fires_here_and_is_unknown_to_another_book_is_doubted(book):
-    other = IncidentBook("run-1", "speedrun")
-    apply(book, verdict=Verdict.PENDING, rule="hang", metric=None)
-    apply(book)
-    apply(book, rule="divergence")
-    apply(other, rule="divergence")
-    (doubt,) = book.doubts(other, 5.0)
-    assert (doubt.row.rule, doubt.run, doubt.number, doubt.announced, doubt.since) == (
-        "loss_spike",
-        "run-1",
-        1,
-        True,
-        5.0,
-    )
-    assert other.withdraw(doubt).kind == "resolved"
-    assert other.withdraw(doubt) is None  # it is known now
-    assert book.withdraw(doubt) is None
-
-
-def test_the_end_of_what_was_announced_late_is_reported(book):
-    found = Finding("loss_spike", FIRING, WARNING, "loss_spike", "train/loss")
-    quiet = book.apply(found, now=None, live=False)
-    assert not quiet.send
-    assert book.announce(quiet.row.id).send
-    assert apply(book, CLEAR).send
-
-
 def test_a_run_of_another_name_has_it_in_all_its_incidents(book):
     apply(book)
     apply(book, CLEAR)
@@ -356,11 +318,6 @@ def test_a_run_of_another_name_has_it_in_all_its_incidents(book):
     apply(book, rule="plateau")
     assert {(row.run, row.former) for row in book.every()} == {("marathon", ("speedrun",))}
     assert len(book.every()) == 3
-
-
-def test_nobody_knows_since_when_what_was_found_in_history_fires(book):
-    found = Finding("loss_spike", FIRING, WARNING, "t")
-    assert book.apply(found, now=100.0, live=False).row.since is None
 
 
 @pytest.mark.parametrize("state", ["pending", "acknowledged"])

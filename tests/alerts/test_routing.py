@@ -108,7 +108,7 @@ class TestGroups:
 
 class TestRoutes:
     ROUTES = (
-        Route((parse_matcher("severity=critical"),), ("pager",), goes_on=True),
+        Route((parse_matcher("severity=critical"),), ("pager",), continues=True),
         Route((parse_matcher('run=~"exp.*"'), parse_matcher("rule!=hang")), ("slack",)),
     )
     BOTH = (Receiver("slack"), Receiver("pager"))

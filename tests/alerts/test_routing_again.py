@@ -67,7 +67,7 @@ POLICIES = st.builds(
     Policy,
     st.just((Receiver("x", per_minute=10_000), Receiver("y", Severity.CRITICAL, False, per_minute=10_000))),
     routes=st.just(())
-    | st.just((Route((parse_matcher("incident=~a|b"),), ("x",), ("severity",), goes_on=True),)),
+    | st.just((Route((parse_matcher("incident=~a|b"),), ("x",), ("severity",), continues=True),)),
     otherwise=st.sampled_from([Route(), grouped(), grouped(repeat_interval=3600.0)]),
     inhibitions=st.just(()) | st.just(BUILT_IN),
     quiet=st.none() | st.just(Quiet(0, 600)),

@@ -216,8 +216,8 @@ def test_a_late_word_about_an_incident_before_the_newest_of_a_story_is_its_own()
 
 def test_what_a_route_takes_does_not_reach_later_ones_unless_it_goes_on():
     routes = tuple(
-        Route((parse_matcher(f"run=~{run}"),), (channel,), goes_on=goes_on)
-        for run, channel, goes_on in (("a.*", "one", True), ("a", "two", False), (".*", "three", False))
+        Route((parse_matcher(f"run=~{run}"),), (channel,), continues=continues)
+        for run, channel, continues in (("a.*", "one", True), ("a", "two", False), (".*", "three", False))
     )
     policy = Policy(tuple(map(Receiver, ("one", "two", "three"))), routes)
     found = {run: [name for _, _, name in policy.destinations({"run": run})] for run in ("a", "ab", "b")}

@@ -341,7 +341,7 @@ def test_the_first_root_wins_over_later_ones_and_cascades():
     assert found.title == "crashed on rank 3: torch.OutOfMemoryError: CUDA out of memory."
     assert found.cause == "a GPU ran out of memory"
     assert found.evidence["events"] == 5
-    assert "elastic" in found.evidence["beside"]
+    assert "elastic" in found.evidence["also_reported"]
 
 
 def test_the_kernels_word_outranks_the_programs():

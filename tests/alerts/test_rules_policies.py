@@ -320,9 +320,9 @@ def test_waiting_for_nearly_all_of_the_time_is_a_warning_from_the_beginning():
     assert log.judge(DataBound(), range(45)) == found
     log.columns["data_time"][30::10] = 80.0
     assert log.judge(DataBound()) == []
-    detected = Log(perf__step_time=np.full(45, 110.0), dt_data=np.full(45, 109.0))
-    assert fired(detected.judge(DataBound())) == [("warning", "dt_data")]
-    detected.columns["dt_data"][:] = 110.0  # the same clock twice
+    detected = Log(perf__step_time=np.full(45, 110.0), data_time=np.full(45, 109.0))
+    assert fired(detected.judge(DataBound())) == [("warning", "data_time")]
+    detected.columns["data_time"][:] = 110.0  # the same clock twice
     assert detected.judge(DataBound()) == []
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from runwatch.alerts.rules.common.epochs import Epochs
-from runwatch.alerts.rules.common.falling import falls
 from runwatch.alerts.rules.common.levels import Levels
+from runwatch.alerts.rules.common.trend import falls
 from runwatch.alerts.rules.life.hang import Hang
 from runwatch.alerts.rules.ranks.rank_divergence import RankDivergence
 from runwatch.alerts.rules.ranks.silent_rank import SilentRank

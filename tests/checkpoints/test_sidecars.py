@@ -15,6 +15,7 @@ from runwatch.core.fold.run import Run
 from runwatch.parsers.checkpoints import notes
 from runwatch.parsers.structured import run_facts
 from runwatch.watcher.checkpoints.directory import CheckpointSource
+from runwatch.watcher.sources.sidecar_facts import SidecarFacts
 from runwatch.watcher.sources.sidecars import SidecarSource
 from tests.checkpoints.made import archive, put, tensors
 from tests.checkpoints.watched import NOW
@@ -267,13 +268,11 @@ def test_facts_follow_their_files(tmp_path):
     }
     put(tmp_path / "config.yaml", b"lr: 0.25\n", now=101)
     os.unlink(tmp_path / "run_manifest.json")
-    again = source.look()
-    assert again.facts == {"config.yaml": {"lr": "0.25"}}
-    assert again.gone == ("run_manifest.json",)
+    assert source.look().facts == {"config.yaml": {"lr": "0.25"}}
 
 
-def test_a_directory_that_cannot_be_seen_is_a_problem_not_an_error(tmp_path):
-    assert "No such file" in SidecarSource(str(tmp_path / "none")).look().problem
+def test_a_directory_that_cannot_be_seen_is_no_error(tmp_path):
+    assert SidecarSource(str(tmp_path / "none")).look() == SidecarFacts()
 
 
 # -- notes of checkpoints ------------------------------------------------------------------------

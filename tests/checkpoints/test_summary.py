@@ -28,8 +28,8 @@ def saved(step, when=None, state=State.COMPLETE, **more):
 def test_the_last_good_one_is_not_the_newest_that_is_broken():
     known = [saved(100), saved(200), saved(300, state=State.DAMAGED), saved(400, state=State.WRITING)]
     assert last_good(known).step == 200
-    assert last_good(known, before=200).step == 100
-    assert last_good(known, before=100) is None
+    assert last_good(known, until=199).step == 100
+    assert last_good(known, until=99) is None
     assert summarise(known).newest.step == 400
 
 

@@ -293,3 +293,16 @@ def test_a_log_that_is_no_longer_understood_is_not_well(tmp_path):
     assert done.returncode == 3
     assert "blind" in done.stdout.splitlines()[0]
     assert "its lines are no longer understood since line 101" in done.stdout
+
+
+@pytest.mark.parametrize("command", [("check",), ("export",), ("report",), ("compare", "--reference", "a")])
+def test_commands_agree_on_what_is_unreadable(tmp_path, command):
+    """An empty file is not; what the system does not let us read is."""
+    for name in ("a.log", "b.log"):
+        (tmp_path / name).write_bytes(nanochat(60, noise=0.05).replace(b"nan", b"2").replace(b"inf", b"2"))
+    (tmp_path / "empty.log").touch()
+    done = called(*command, tmp_path)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "round.log").symlink_to("round.log")
+    done = called(*command, tmp_path)
+    assert (done.returncode, os.strerror(errno.ELOOP) in done.stderr) == (3, True), done

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from runwatch.parsers.formats.plugins import load
+from runwatch.parsers.log import LogParser
+
 from .command import called, runwatch
 from .live import Follower
 
@@ -199,3 +202,102 @@ def test_a_watched_log_tells_it_too(place):
     log.write_text("step 1/9 (1.00%) | loss: 2.5\n")
     with Follower(log, env={"PYTHONPATH": f"{place}:{Path(__file__).parents[2]}"}) as tail:
         tail.says("format plugin aaa of some-plugins is left out: OSError: no licence")
+
+
+def test_what_fails_is_said_once_by_every_command_that_reads(place):
+    install(place, "broken", {"broken": "broken:FORMAT"}, {"broken.py": "1 / 0\n"})
+    for name in ("a.log", "b.log"):
+        (place.parent / name).write_text("".join(f"step {n} loss {2 + n % 3}.5\n" for n in range(60)))
+    for command in (("export",), ("compare",)):
+        done = run(place, *command, "a.log", "b.log")
+        assert (done.returncode, done.stderr.count("left out")) == (0, 1), done.stderr
+
+
+def test_json_is_safe_for_a_terminal(place):
+    module = GOOD.replace("'Good'", "'Go\\u009bod'")
+    install(place, "good", {"good": "good:FORMAT"}, {"good.py": module})
+    done = run(place, "formats", "--json")
+    assert done.returncode == 0, done.stderr
+    assert "\u009b" not in done.stdout
+    assert "Go\u009bod" in [row["title"] for row in json.loads(done.stdout)["formats"]]
+
+
+CAPABLE = (
+    HEAD
+    + """
+from runwatch.parsers.api import as_printed, Match, Matcher, Reader, Row
+LAYOUT = as_printed(TRAIN, "it", ("step", "train/loss"))
+class Whole(Matcher):
+    whole, needle = True, b"] it "
+    def match(self, line, start=0):
+        at = line.find(b"] it ", start)
+        return Match(LAYOUT, ((at + 5, at + 6), (at + 7, at + 10))) if at >= 0 and line[:1] == b"[" else None
+class Primed(Reader):
+    needles, awake = (b"loss is ",), False
+    def __init__(self):
+        self.step = 0.0
+    def prime(self, lines):
+        self.step = 100.0
+    def feed(self, line, number):
+        if not line.startswith(b"loss is "):
+            return None
+        self.step += 1
+        return [Row(LAYOUT, number, [self.step, float(line[8:])])]
+class Raises(Reader):
+    def __init__(self):
+        self.begun = 1 // self.zero
+    zero = 0
+    def prime(self, lines):
+        raise KeyError("prime")
+    def feed(self, line, number):
+        return None
+class RaisesLater(Raises):
+    zero = 1
+    needles = (b"never",)
+WHOLE = Format('whole', 'Whole', '[2030] it 1', (Whole(),))
+PRIMED = Format('primed', 'Primed', 'loss is 1', (), readers=(Primed,))
+LATER = Format('later', 'Later', 'later', (), readers=(RaisesLater,))
+"""
+)
+
+
+@pytest.fixture
+def capable(place, monkeypatch):
+    """Return the formats of a package that declares what its matchers and readers can do, and the troubles."""
+    names = ("WHOLE", "PRIMED", "LATER")
+    install(
+        place, "capable", {name: f"capable_plugin:{name}" for name in names}, {"capable_plugin.py": CAPABLE}
+    )
+    monkeypatch.syspath_prepend(str(place))
+    monkeypatch.delitem(sys.modules, "capable_plugin", raising=False)
+    troubles = []
+    return load((), troubles.append), troubles
+
+
+def test_what_a_matcher_of_another_package_declares_counts(capable):
+    formats, _ = capable
+    parser = LogParser(formats)
+    batch = parser.feed(b"".join(b"[2030-01-02 03:04:05] it %d 2.%d\n" % (n, n) for n in range(1, 6)))
+    assert parser.format == "whole"
+    assert batch.tables[0].column("step").tolist() == [1, 2, 3, 4, 5]
+    assert all(matcher.needle for fmt in formats for matcher in fmt.matchers)  # else each line is asked about
+
+
+def test_a_reader_of_another_package_sees_how_the_stream_begins(capable):
+    formats, troubles = capable
+    parser = LogParser([fmt for fmt in formats if fmt.name != "whole"], start=64, first_line=5)
+    parser.prime(b"the beginning\n")
+    batch = parser.feed(b"loss is 2.5\nloss is 2.25\n")
+    assert batch.tables[0].column("step").tolist() == [101, 102]
+    assert troubles == ["format later of capable failed and is off: KeyError: 'prime'"]
+
+
+def test_a_reader_of_another_package_that_cannot_be_made_any_more_is_off(capable):
+    formats, troubles = capable
+    sys.modules["capable_plugin"].RaisesLater.zero = 0
+    parser = LogParser(formats)
+    parser.feed(b"loss is 2.5\nloss is 2.25\n")
+    assert parser.format == "primed"
+    assert troubles == [
+        "format later of capable failed and is off: ZeroDivisionError: integer division or modulo by zero"
+    ]

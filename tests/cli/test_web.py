@@ -9,7 +9,7 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from runwatch.cli.commands import web
+from runwatch.cli import web
 from runwatch.cli.commands.tail import command
 from runwatch.core.errors import UsageError
 

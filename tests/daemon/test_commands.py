@@ -78,6 +78,8 @@ def test_status_as_check_prints_it(daemon):
     assert ours.keys() == theirs.keys()
     assert ours["runs"][0].keys() == theirs["runs"][0].keys()
     assert ours["runs"][0]["metrics"] == theirs["runs"][0]["metrics"]
+    by_id = json.loads(daemon.run("status", "--json", ours["runs"][0]["id"]).stdout)
+    assert [run["name"] for run in by_id["runs"]] == ["speedrun"]
 
 
 def test_alerts_and_acknowledging_one(daemon):

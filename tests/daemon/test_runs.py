@@ -50,6 +50,19 @@ def test_runs_are_listed_while_they_are_watched_and_after(tmp_path: Path):
     assert shown.endswith("no daemon is running: this is what it knew last\n")
 
 
+def test_a_run_of_another_log_with_the_same_name_is_not_the_one_that_is_watched(tmp_path: Path):
+    for number, folder in enumerate(("old", "new"), 1):
+        (tmp_path / folder).mkdir()
+        log = Log(tmp_path / folder / "lm.log")
+        log.steps(50, total=5000)
+        with Daemon(tmp_path, log.path) as daemon:
+            with Peer(daemon.socket) as peer:
+                until(lambda: peer.step("lm") == 49)
+            runs = until(lambda number=number: found if len(found := listed(daemon)) == number else None)
+    phases = {Path(run["sources"][0]).parent.name: run["phase"] for run in runs}
+    assert phases == {"old": "unwatched", "new": "training"}
+
+
 def test_without_a_state_it_says_what_to_do(tmp_path: Path):
     done = Place(tmp_path).run("runs")
     assert (done.returncode, done.stdout) == (

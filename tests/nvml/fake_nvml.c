@@ -198,7 +198,7 @@ API nvmlReturn_t nvmlDeviceGetPciInfo_v3(nvmlDevice_t device, nvmlPciInfo_t *pci
 API nvmlReturn_t nvmlDeviceGetUtilizationRates(nvmlDevice_t device, nvmlUtilization_t *rates) {
     ASK(device);
     rates->gpu = (unsigned int)GET(device, "util", 0);
-    rates->memory = (unsigned int)GET(device, "memory_util", 0);
+    rates->memory = 0;
     return SUCCESS;
 }
 
@@ -224,8 +224,9 @@ API nvmlReturn_t nvmlDeviceGetEnforcedPowerLimit(nvmlDevice_t device, unsigned i
 }
 
 API nvmlReturn_t nvmlDeviceGetClockInfo(nvmlDevice_t device, nvmlClockType_t type, unsigned int *clock) {
+    (void)type;
     ASK(device);
-    *clock = (unsigned int)(type == 2 ? GET(device, "memory_clock", 2619) : GET(device, "sm_clock", 1980));
+    *clock = (unsigned int)GET(device, "sm_clock", 1980);
     return SUCCESS;
 }
 
@@ -284,7 +285,7 @@ API nvmlReturn_t nvmlDeviceGetNvLinkErrorCounter(nvmlDevice_t device, unsigned i
 API nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldValue_t *values) {
     ASK(device);
     for (int i = 0; i < count; i++) {
-        const char *name = values[i].fieldId == 82 ? "memory_temperature" : values[i].fieldId == 230 ? "recovery_action" : "?";
+        const char *name = values[i].fieldId == 230 ? "recovery_action" : "?";
         values[i].valueType = 1;
         values[i].nvmlReturn = find(device->scope, name) == NULL ? NOT_SUPPORTED : SUCCESS;
         values[i].value.uiVal = (unsigned int)GET(device, name, 0);
@@ -402,7 +403,7 @@ API nvmlReturn_t nvmlGpmMetricsGet(nvmlGpmMetricsGet_t *request) {
     if (!request->sample1->filled || !request->sample2->filled) return INVALID_ARGUMENT;
     for (unsigned int i = 0; i < request->numMetrics; i++) {
         nvmlGpmMetric_t *metric = &request->metrics[i];
-        const char *name = metric->metricId == 2 ? "sm_activity" : metric->metricId == 5 ? "tensor_activity" : "?";
+        const char *name = metric->metricId == 2 ? "sm_activity" : "?";
         metric->nvmlReturn = find(measured->scope, name) == NULL ? NOT_SUPPORTED : SUCCESS;
         metric->value = GET(measured, name, 0);
     }

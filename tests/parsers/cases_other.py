@@ -229,14 +229,6 @@ CASES = [
         {"val/coco/bbox_mAP": [0.375]},
     ),
     Case(
-        "paddleseg",
-        "2030-01-02 03:04:05 [INFO]\t[TRAIN] epoch: 1, iter: 10/900, loss: 6.8500, lr: 0.009999, batch_cost: 1.5, "
-        "reader_cost: 0.125, ips: 1.25 samples/sec | ETA 34:13:14\n"
-        "2030-01-02 03:04:06 [INFO]\t[EVAL] #Images: 500 mIoU: 0.5000 Acc: 0.7500 Kappa: 0.5 \n",
-        {"step": [10], "total": [900], "train/loss": [6.85], "perf/step_time": [1.5], "perf/samples_per_sec": [1.25]},
-        {"val/mIoU": [0.5], "val/Acc": [0.75]},
-    ),
-    Case(
         "paddledetection",
         "[01/02 03:04:05] ppdet.engine INFO: Epoch: [2] [ 40/900] learning_rate: 0.000125 loss_class: 0.25 loss_bbox: 0.5 "
         "loss: 2.125 eta: 1 day, 2:36:11 batch_cost: 0.5 data_cost: 0.0625 ips: 3.5 images/s\n"
@@ -334,9 +326,6 @@ CASES = [
         "0         [2.50e-01, 1.25e-01]    [5.00e-01, 2.50e-01]    [7.50e-01]    \n"
         "1000      [1.25e-01, 1.25e-01]    [2.50e-01, 2.50e-01]    [5.00e-01]    \n",
         {"step": [0, 1000], "train/loss": [0.375, 0.25], "val/loss": [0.75, 0.5], "val/metric 1": [0.75, 0.5]},
-    ),
-    Case(
-        "paddle-cyclegan", "epoch id: 0, batch step: 3, g_loss: 17.125000\n", {"step": [3], "g_loss": [17.125]}
     ),
     Case(
         "yolox",

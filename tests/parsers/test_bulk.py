@@ -175,7 +175,7 @@ def test_objects_with_lists_are_one_a_line():
 
 @pytest.mark.parametrize("table", [TROUBLE, MILESTONES])
 def test_no_needle_hides_another(table):
-    needles = sorted({needle for sign in table.signs for needle in sign.needles})
+    needles = sorted({needle for sign in table.all for needle in sign.needles})
     for one in needles:
         for other in needles:
             assert one is other or one not in other

@@ -167,7 +167,7 @@ def test_yolo_with_padded_header():
 
 def test_flair_marks_absent_values():
     parsed = read(b"EPOCH\tTIMESTAMP\tTRAIN_LOSS\tDEV_LOSS\n1\t12:33:21\t0.5\t_\n2\t12:40:00\t0.4\t0.6\n")
-    assert parsed.format == "flair-loss-tsv"
+    assert parsed.format == "csv"
     assert parsed.column("train/loss").tolist() == [0.5, 0.4]
     assert parsed.column("val/loss").tolist() == [0.6]
 
@@ -175,7 +175,7 @@ def test_flair_marks_absent_values():
 def test_a_row_with_a_separator_too_many():
     head = b"EPOCH\tTIMESTAMP\tLEARNING_RATE\tTRAIN_LOSS\tTRAIN_ACCURACY\tDEV_LOSS\n"
     parsed = read(head + b"0\t19:56:16\t0.1\t19.5\t\t_\t15.5\n1\t19:58:14\t0.1\t12.5\t\t_\t11.5\n")
-    assert parsed.format == "flair-loss-tsv"
+    assert parsed.format == "csv"
     assert parsed.column("train/loss").tolist() == [19.5, 12.5]
     assert parsed.column("val/loss").tolist() == [15.5, 11.5]
     assert read(b"step,loss\n1,2.5,3.5\n2,1.5,0.5\n").format is None  # which one it is, nobody knows

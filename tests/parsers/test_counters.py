@@ -53,12 +53,15 @@ def test_what_the_step_counts_is_reported(text, counter):
     assert printed(text) == counter
 
 
+@pytest.mark.parametrize("scale", [1, 1000])
 @pytest.mark.parametrize("key", ["_timestamp", "timestamp", "wall_time"])
-def test_a_record_that_is_dated_has_a_time(key):
-    data = lines(*({"step": i, "loss": 2.5, key: 1893553445.25 + i} for i in range(2000)))
-    parsed = read(data)
-    assert parsed.column("time").tolist() == [1893553445.25 + i for i in range(2000)]
-    parsed.same_as(read(data, [100], bulk=False))
+def test_a_record_that_is_dated_has_a_time_in_seconds(key, scale):
+    rows = [{"step": i, "loss": 2.5, key: scale * (1893553445.25 + i)} for i in range(2000)]
+    table = "\n".join([",".join(rows[0]), *(",".join(map(str, row.values())) for row in rows), ""])
+    for data in (lines(*rows), table.encode()):
+        parsed = read(data)
+        assert parsed.column("time").tolist() == [1893553445.25 + i for i in range(2000)]
+        parsed.same_as(read(data, [100], bulk=False))
 
 
 @pytest.mark.parametrize(

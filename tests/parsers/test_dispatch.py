@@ -115,11 +115,26 @@ def test_most_matchers_are_not_asked():
         (rb"ab|\)", b""),
         (rb"ab[|]", b"ab"),
         (rb"(?P<step>\d+):", b""),
-        (rb"\tab", b""),
+        (rb"\tab", b"\tab"),
     ],
 )
 def test_lines_are_known_by_the_text_that_their_head_begins_with(head, text):
     assert LinePattern("one", TRAIN, head).prefix == text
+
+
+@pytest.mark.parametrize(
+    ("head", "text"),
+    [
+        (rb"\s*{step}: loss {loss}, rate {rate} of", b": loss "),
+        (rb"[eE]poch {epoch}\tlr", b"poch "),
+        (rb"{step} (?:one|two) \(mAP@0?\.50\) = {map}", b".50) = "),
+        (rb"{step} ab+c* \[x\]", b" [x]"),
+        (rb"{step}|loss {loss}", b""),
+    ],
+)
+def test_lines_with_no_such_text_are_known_by_the_longest_that_they_hold(head, text):
+    assert LinePattern("one", TRAIN, head).needle == text
+    assert LinePattern("one", TRAIN, head, needle=b"z").needle == b"z"
 
 
 def test_an_empty_group_of_a_head_is_a_number():

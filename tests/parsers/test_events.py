@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.parsers.events.milestones import MILESTONES
-from runwatch.parsers.events.signs import Signs
+from runwatch.parsers.events.signatures import Signatures
 from runwatch.parsers.events.triggers import TRIGGER
 from runwatch.parsers.events.trouble import TROUBLE
 
@@ -434,10 +434,11 @@ def test_no_line_takes_quadratic_time(head, piece):
 
 @settings(max_examples=15, deadline=None)
 @given(data=st.data())
-@pytest.mark.parametrize("sign", [*TROUBLE.signs, *MILESTONES.signs], ids=lambda sign: sign.kind)
-def test_whatever_shows_an_event_holds_its_needle_and_a_trigger(sign, data):
-    line = data.draw(st.from_regex(sign.pattern))
-    assert Signs(sign).first(line) is not None
+@pytest.mark.parametrize("one", [*TROUBLE.all, *MILESTONES.all], ids=lambda one: one.kind)
+def test_whatever_shows_an_event_holds_its_needle_and_a_trigger(one, data):
+    line = data.draw(st.from_regex(one.pattern))
+    assert Signatures(one).first(line) is not None
+    assert (TROUBLE if one in TROUBLE.all else MILESTONES).first(line) is not None
     assert TRIGGER.search(line) is not None
 
 
@@ -485,3 +486,7 @@ def test_the_size_of_the_model_is_a_fact(line, facts):
     log = line + b"\nstep 1/9 | loss 2.0\n" + line + b"\n" + b"filler\n" * 3000
     found = [event.data for event in parse(log).events if event.kind == "facts"]
     assert found == ([facts] if facts else []), "the same size twice is said once"
+
+
+def test_needles_that_share_characters_are_all_found():
+    assert TROUBLE.first(b"srun: error: unrecognized arguments: --gpu") is not None

@@ -189,3 +189,10 @@ def test_a_reading_without_doubts_is_sure_whoever_printed_it():
         reported = explain(_lines(line).encode(), builtin())
         assert reported.words == "sure", reported
         assert reported.reasons[:2] == ("100 records of training read", "the step goes from 1 to 100")
+
+
+def test_a_section_is_proposed_without_what_a_terminal_does_not_show():
+    link = "\x1b]8;;http://host:8265\x1b\\run\x1b]8;;\x1b\\"
+    text = "".join(f"{link} [zork] at {n} loss 1.{n}5\n" for n in range(1, 9))
+    reported = explain(text.encode(), ())
+    assert 'train = "run [zork] at {step} loss {loss}"' in reported.template

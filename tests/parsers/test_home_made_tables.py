@@ -263,3 +263,74 @@ def test_a_row_above_the_names_may_say_which_part_of_the_data_they_are_of(group,
     assert parsed.column("step").tolist() == list(range(20))
     assert parsed.column("train/loss").tolist() == [(90 - n) / 100 for n in range(20)]
     assert parsed.column("val/loss").tolist() == [(95 - n) / 100 for n in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("head", "row"),
+    [
+        ("dset  epoch      mcost      wacc", "{part:5} {n:<6d} {x:9.4f}   82.5"),
+        ("Dataset\tEpoch\tLoss\tF1", "{part}\t{n}\t{x}\t0.5"),
+        ("split,epoch,loss,f1", "{part},{n},{x},0.5"),
+    ],
+)
+def test_a_column_may_say_which_part_of_the_data_a_row_is_of(head, row):
+    rows = [
+        f"{row.format(part=part, n=n + 1, x=values[n])}\n"
+        for n in range(N)
+        for part, values in (("train", LOSSES), ("dev", VALS))
+    ]
+    text = "".join([f"{head}\n", *rows]).encode()
+    parsed = parse(text)
+    parse(text, [90, 400, 700]).same_as(parsed)
+    parse(text, bulk=False).same_as(parsed)
+    assert parsed.column("step").tolist() == [n + 1 for n in range(N)]
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
+def test_scores_whose_rows_name_the_part_of_the_data_are_of_training_without_a_loss():
+    rows = "".join(f"{part}\t{n}\t0.{n + 10}\t0.5\n" for n in range(N) for part in ("train", "dev"))
+    parsed = parse(f"Dataset\tEpoch\tF1\tAccuracy\n{rows}".encode())
+    assert parsed.column("step").tolist() == list(range(N))
+    other = "".join(f"{name}\t{n}\t0.{n + 10}\t0.5\n" for n in range(N) for name in ("mnist", "cifar"))
+    assert parse(f"Dataset\tEpoch\tF1\tAccuracy\n{other}".encode()).format is None
+
+
+def test_a_header_may_be_a_comment_as_numpy_writes_it():
+    rows = "".join(f"{99 - n:.6e},{n * 1000:.6e},{n:.6e}\n" for n in range(1, N))
+    parsed = parse(f"# Exploration %,Timestep,Rewards\n{rows}".encode())
+    assert parsed.column("step").tolist() == [n * 1000 for n in range(1, N)]
+    assert parsed.column("Rewards").tolist() == list(range(1, N))
+
+
+def test_a_launch_of_one_row_may_precede_the_next_one():
+    row = "0.0001   {n}.0   {n}.0   {x}   0.5\n"
+    head = "lr       iter    epoch   loss    top-1\n"
+    launches = [[0], [0, 1], range(20)]
+    text = "".join(head + "".join(row.format(n=n, x=LOSSES[n]) for n in rows) for rows in launches)
+    parsed = parse(text.encode())
+    assert parsed.column("train/loss").tolist() == [LOSSES[n] for rows in launches for n in rows]
+
+
+@pytest.mark.parametrize("bar", ["|", "│", "┃", "║"])
+@pytest.mark.parametrize("headed", [True, False])
+def test_a_box_of_an_epoch_may_be_drawn(bar, headed):
+    rows = [
+        f"{bar} {name:<10} {bar} {value:<8} {bar}\n"
+        for n in range(N)
+        for name, value in (
+            ("epoch", n + 1),
+            ("train_loss", LOSSES[n]),
+            ("odd", 0.5),
+            ("val_loss", VALS[n]),
+        )
+    ]
+    if headed:
+        rows = [f"Epoch {n // 4 + 1}/{N}\n" if n % 4 == 0 else row for n, row in enumerate(rows)]
+    text = ("layer (linear)  some shape\n" * 40 + "".join(rows)).encode()
+    parsed = parse(text)
+    parse(text, range(90, len(text), 611)).same_as(parsed)
+    parse(text, bulk=False).same_as(parsed)
+    assert parsed.column("step").tolist() == [n + 1 for n in range(N)]
+    assert parsed.column("train/loss", "").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS

@@ -22,6 +22,11 @@ from .test_home_made import LOSSES, VALS, N, _log
         "{loss} loss at step {step}",
         "Step: {step}/1000 - ETA: 1:02:03 - Loss: {loss} - PSNR: 20.00dB",
         "Step {step} - Losses: {{'ner': {loss}}}",
+        "Training loss (epoch {step}): {loss}   Validation loss (epoch {step}): {val}",
+        "Epoch<{step}> Loss<{loss}> Val<{val}>",
+        "B{step:>3} 94.00% 88.00% loss: {loss} (digits: 82.7) | X   X |",
+        "Batch: {step} | CTC: {loss} | CER: 0.5",
+        "epoch {step} | nt_xent {loss} | knn@1 33.5",
     ],
 )
 def test_other_ways_to_say_the_loss(line):
@@ -45,6 +50,33 @@ def test_a_score_that_is_named_again_is_of_the_part_of_the_data_that_was_named_l
     assert parsed.column("val/loss").tolist() == VALS
     assert parsed.column("acc").tolist() == [0.75] * N
     assert parsed.column("val/acc").tolist() == [0.5] * N
+
+
+def test_a_test_next_to_a_validation_is_another_series():
+    head = "Epoch {step}\nTrain | loss {loss} | f1 0.5"
+    parsed = parse(_log(head + "\nDev   | loss {val} | f1 0.25\nTest  | loss 9.5 | f1 0.125"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+    assert parsed.column("test loss", EVAL).tolist() == [9.5] * N
+    alone = parse(_log(head + "\nTest  | loss {val} | f1 0.125"))
+    assert alone.column("val/loss", EVAL).tolist() == VALS
+
+
+@pytest.mark.parametrize(
+    "line", ["Gen: {step}  Max: {val}  Mean: {loss}", "gen {step} best {val} avg {loss}"]
+)
+def test_a_generation_needs_no_loss(line):
+    parsed = parse(_log(line))
+    assert parsed.column("step").tolist() == [i + 1 for i in range(N)]
+
+
+def test_the_fitness_of_a_generation_is_below_its_heading():
+    block = " ****** Running generation {step} ****** \n\nPopulation's average fitness: {loss} stdev: 0.5"
+    parsed = parse(
+        _log(block + "\nBest fitness: {val} - size: (2, 5) - species 1 - id 7\nTotal extinctions: 0")
+    )
+    assert parsed.column("step").tolist() == [i + 1 for i in range(N)]
+    assert parsed.column("Best fitness", "").tolist() == VALS
 
 
 def test_what_is_called_val_next_to_a_loss_is_that_of_validation_below_batches_too():

@@ -132,3 +132,15 @@ def test_entries_of_an_object_over_many_lines_are_no_records():
         for i in range(10, 40)
     )
     assert parse(text.encode(), formats=()).format is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "sample {i}: score 0.{i} label 1",
+        "image {i} psnr 2{i}.5 ssim 0.{i}",
+        "batch {i} of 40 inferred in 0.{i} s, mean confidence 0.{i}",
+    ],
+)
+def test_things_that_are_scored_one_by_one_are_no_steps(line):
+    assert parse("".join(f"{line.format(i=i)}\n" for i in range(10, 50)).encode()).format is None

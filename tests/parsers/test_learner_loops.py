@@ -337,13 +337,14 @@ def test_another_column_of_the_screen_is_another_kind_of_line():
     assert set(parsed.column("train/loss")) == {1.5}
 
 
-def test_objects_that_say_they_are_of_validation():
+@pytest.mark.parametrize("key", ["_type", "part", "dataset", "kind"])
+def test_objects_that_say_they_are_of_validation(key):
     lines = []
     for i in range(30):
         lines.append(
-            f'[INFO] log: 88: {{"_type": "train_iter", "iter": "{50 * i}/9000", "loss": {3 / (i + 1):.4f}}}'
+            f'[INFO] log: 88: {{"{key}": "train_iter", "iter": "{50 * i}/9000", "loss": {3 / (i + 1):.4f}}}'
         )
-        lines.append(f'[INFO] log: 88: {{"_type": "val_iter", "iter": "{7 * i}/100", "loss": 9.5}}')
+        lines.append(f'[INFO] log: 88: {{"{key}": "val_iter", "iter": "{7 * i}/100", "loss": 9.5}}')
     parsed = parse("\n".join(lines).encode(), formats=())
     assert parsed.column("step").tolist() == [50 * i for i in range(30)]
     assert 9.5 not in parsed.column("train/loss")

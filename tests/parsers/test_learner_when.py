@@ -48,6 +48,7 @@ SETUP = b"layer (linear)  some shape\nUsing device: cuda\n" * 20
             [0, 1, 0],
         ),
         (b"".join(b"Epoch 1/30 | Batch %d/100 | Loss: 2.%d\n" % (i, i) for i in (20, 40, 60)), [20, 40, 60]),
+        (b"10:00:01 - INFO - Iter 0: loss 10.5, lr 0.0004, 28936.5 tokens/sec\n" + SETUP, [0]),
     ],
 )
 def test_records_that_leave_no_doubt_are_enough_at_the_end_however_few(text, steps):
@@ -63,6 +64,9 @@ def test_records_that_leave_no_doubt_are_enough_at_the_end_however_few(text, ste
         b"Epoch 3/30 - saved 2.5 MB\n",
         b"version 1/2 loss 0.5\n",
         b"Epoch 1/30 - train_loss: 1.5\n" + SETUP,
+        b"Iter 0: loss 10.5, lr 0.0004\n" + SETUP,
+        b"10:00:01 - INFO - Iter 0: loss 10.5, lr 0.0004\n" + 10 * SETUP,
+        b"Iter 0: lr 0.0004\n" + SETUP,
         b"# Results\nEpoch 1/30 - train_loss: 1.5\n",
     ],
 )

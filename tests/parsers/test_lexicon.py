@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.config.formats import meanings
+from runwatch.config.formats import use_names
 from runwatch.config.loader import read
 from runwatch.core.errors import ConfigError
 from runwatch.core.metrics import (
@@ -175,7 +175,7 @@ fwd_bwd = { metric = "perf/step_time", unit = "ms" }
 @pytest.fixture
 def own(tmp_path):
     (tmp_path / "runwatch.toml").write_text(OWN)
-    use(meanings(read(tmp_path / "runwatch.toml").names))
+    use_names(read(tmp_path / "runwatch.toml").names)
     yield tmp_path
     use({})
 

@@ -62,14 +62,14 @@ def printed() -> Iterator[str]:
     rows = [(kind, core) for kind in KINDS for core in kind.cores]
     for number, (kind, core) in enumerate(rows):
         name = core.replace(" ", "_")
-        beside = sorted(kind.beside) or ["x"]
+        fillers = sorted(kind.fillers) or ["x"]
         yield from (name, core.title(), f"avg {core}", f"{name}/0", f"{name}_7")
         yield HEADS[number % len(HEADS)] + name
-        yield f"{beside[number % len(beside)]}_{name}"
+        yield f"{fillers[number % len(fillers)]}_{name}"
         yield f"{name}{('_ms', '_s', '_min', ' (us)', '_total')[number % 5]}"
         if number % 8 == 0:
             yield from (head + name for head in HEADS)
-            yield from (f"{word} {core}" for word in beside)
+            yield from (f"{word} {core}" for word in fillers)
     yield from map(plain, OTHERS.split())
 
 
@@ -77,7 +77,7 @@ def how(unit: Unit | None) -> str:
     """Return what is done to a number."""
     if unit is None:
         return "?"
-    return f"*{unit.multiply:g} /{unit.divide:g}{' inverse' * unit.invert}{' share' * unit.share}"
+    return f"*{unit.multiply:g} /{unit.divide:g}{' inverse' * unit.invert}{' share' * (unit.above == 1.0)}"
 
 
 def shown(found: names.Meaning) -> str:
@@ -106,8 +106,7 @@ def of_names() -> Iterator[str]:
     for name in dict.fromkeys(printed()):
         yield f"{name}: {shown(names.meaning(name))} | {said(name)}"
     for suffix in map(plain, UNITS.split()):
-        found = [shown(names.meaning(name, suffix)) for name in ("", "speed", "step_time", "loss")]
-        yield f"[{suffix}]: {' ; '.join(found)} ; {how(units.of_suffix(suffix))}"
+        yield f"[{suffix}]: {how(units.of_suffix(suffix))}"
         for metric, name in (
             ("perf/step_time", "t_ms"),
             ("perf/step_time", "time"),

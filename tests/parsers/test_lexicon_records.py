@@ -31,6 +31,8 @@ def test_aliases_of_a_format_go_before_the_lexicon_and_the_users_names_before_bo
 @pytest.mark.parametrize(
     ("named", "found"),
     [
+        ({"mse_loss_mean": "mse_loss_mean", "mse_loss_q0_mean": "mse_loss_q0_mean"}, {"mse_loss_mean": LOSS}),
+        ({"mse_loss_q1": "mse_loss_q1", "mse_loss_q0": "mse_loss_q0"}, {}),
         ({"val_rmse": "val_rmse"}, {"val_rmse": VAL_LOSS}),
         ({"loss": LOSS, "val_rmse": "val_rmse"}, {}),  # next to a loss of another kind
         ({"loss": LOSS, "val_ce_loss": "val_ce_loss"}, {"val_ce_loss": VAL_LOSS}),

@@ -169,6 +169,19 @@ def test_many_names_with_a_letter_more_are_of_validation():
     assert records.promoted({"t_x": "t_x", "v_x": "v_x"}) == {}
 
 
+@pytest.mark.parametrize("name", ["valPSNR", "ValPPL", "evalMSE", "devAUC", "val_psnr"])
+def test_a_name_in_capitals_behind_a_part_of_the_data_is_a_word(name):
+    assert words.is_val(name.encode())
+    assert words.is_quality(name.encode())
+    assert names.meaning(name).metric.startswith("val/")
+
+
+@pytest.mark.parametrize("name", ["mAP", "mIoU", "VALUE", "DEVICE", "IoU"])
+def test_other_names_with_capitals_are_of_no_part_of_the_data(name):
+    assert not words.is_val(name.encode())
+    assert names.of_validation(name) is None
+
+
 def test_the_scale_of_a_loss_says_nothing_of_how_training_goes():
     assert words.is_quality(b"loss")
     assert all(map(words.is_quality, (b"F1", b"val_f1", b"macro F1", b"AP50", b"AUROC", b"f1score")))
@@ -177,16 +190,15 @@ def test_the_scale_of_a_loss_says_nothing_of_how_training_goes():
 
 
 @pytest.mark.parametrize(
-    ("name", "suffix", "metric", "role"),
+    ("name", "metric", "role"),
     [
-        ("", "tok/s", "perf/tokens_per_sec", "rate"), ("tok/s", "tok/s", "perf/tokens_per_sec", "rate"),
-        ("speed", "it/s", "perf/step_time", "rate"), ("lr", "tok/s", "train/learning_rate", "learning rate"),
-        ("samples_s", "", "perf/samples_per_sec", "rate"), ("samples_x", "", "samples_x", ""),
-        ("ms_per_iter", "", "perf/step_time", "duration"), ("iter_per_s", "", "perf/step_time", "rate"),
+        ("tok/s", "perf/tokens_per_sec", "rate"), ("lr", "train/learning_rate", "learning rate"),
+        ("samples_s", "perf/samples_per_sec", "rate"), ("samples_x", "samples_x", ""),
+        ("ms_per_iter", "perf/step_time", "duration"), ("iter_per_s", "perf/step_time", "rate"),
     ],
 )  # fmt: skip
-def test_a_rate_is_known_by_its_unit_or_its_words(name, suffix, metric, role):
-    found = names.meaning(name, suffix)
+def test_a_rate_is_known_by_its_words(name, metric, role):
+    found = names.meaning(name)
     assert (found.metric, found.role) == (metric, role)
 
 

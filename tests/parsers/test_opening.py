@@ -40,6 +40,12 @@ def test_the_first_line_may_be_longer_than_the_beginning():
     assert [line for line, _ in launches(text.encode())] == [launch(1).count("\n") + 1]
 
 
+def test_a_first_line_that_begins_with_another_tag_behind_its_level():
+    first = "2030-01-02 03:04:{:02d},678 - root - WARNING - [rank0]: Starting the training of acme\n"
+    text = "".join(first.format(number) + launch(number)[len(BANNER.format(0, 0)) :] for number in (1, 2))
+    assert [line for line, _ in launches(text.encode())] == [launch(1).count("\n") + 1]
+
+
 @given(cuts=st.lists(st.integers(0, 6000), max_size=6))
 def test_however_it_is_cut(cuts):
     text = "".join(map(launch, (1, 2, 3))).encode()

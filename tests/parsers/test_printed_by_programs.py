@@ -144,3 +144,23 @@ def test_generations_are_known_by_the_statistics_of_their_fitness(head, row, nam
 def test_a_score_of_test_data_of_all_clients_is_of_held_out_data():
     parsed = read("[ROUND {n}/30]\n  global train loss {loss}, global test acc {score}\n")
     assert parsed.column("val/acc").tolist() == SCORES
+
+
+def test_paddleseg_needs_no_format_of_its_own():
+    parsed = read(
+        "2030-01-02 03:04:05 [INFO]\t[TRAIN] epoch: 1, iter: {hundreds}/9000, loss: {loss}, lr: 0.009999, "
+        "batch_cost: 1.5, reader_cost: 0.125, ips: 1.25 samples/sec | ETA 34:13:14\n"
+        "2030-01-02 03:04:06 [INFO]\t[EVAL] #Images: 500 mIoU: {score} Acc: 0.7500 Kappa: 0.5 \n"
+    )
+    assert parsed.column("step").tolist() == [100 * (i + 1) for i in range(N)]
+    assert set(parsed.column("total").tolist()) == {9000}
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert set(parsed.column("perf/step_time").tolist()) == {1.5}
+    assert set(parsed.column("perf/samples_per_sec").tolist()) == {1.25}
+    assert parsed.column("val/mIoU", EVAL).tolist() == SCORES
+
+
+def test_the_loss_of_a_generator_that_is_printed_alone_is_the_loss():
+    parsed = read("epoch id: 0, batch step: {i}, g_loss: {loss}\n")  # PaddlePaddle's CycleGAN
+    assert parsed.column("step").tolist() == list(range(N))
+    assert parsed.column("train/loss").tolist() == LOSSES

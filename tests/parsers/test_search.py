@@ -13,9 +13,7 @@ from runwatch.parsers.words import any_of
 
 SLICE = 1 << 17
 WANTED = any_of(frozenset({*WORDS, b"%|"}))
-NEEDLES = sorted(
-    {needle for signs in (TROUBLE, MILESTONES) for sign in signs.signs for needle in sign.needles}
-)
+NEEDLES = sorted({needle for signs in (TROUBLE, MILESTONES) for sign in signs.all for needle in sign.needles})
 PIECES = st.lists(
     st.sampled_from([*NEEDLES, b"%|", b"%", b"\n", b" and ", b"training loss", b"X"]) | st.binary()
 )

@@ -148,6 +148,47 @@ def test_arrays_without_steps_are_counted():
     assert parsed.column("step").tolist() == [1, 2]
 
 
+EPOCHS = [{"epoch": n + 1, "train": {"loss": 3.0 - n}, "val": {"loss": 3.5 - n}} for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"history": EPOCHS, "best": 0.5},
+        {"args": {"lr": 0.1, "gpus": [0, 1]}, "run": {"epochs": EPOCHS}},
+        {str(item["epoch"]): item for item in EPOCHS},
+        {"train": {"loss": [3.0, 2.0, 1.0]}, "val": {"loss": [3.5, 2.5, 1.5]}},
+        {"train_loss": {"0": 3.0, "1": 2.0, "2": 1.0}, "val_loss": {"0": 3.5, "1": 2.5, "2": 1.5}},
+        [{"round": n + 1, "global_metrics": {"loss": 3.0 - n}, "val_loss": 3.5 - n} for n in range(3)],
+    ],
+)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_records_may_be_anywhere_in_a_document(document, indent):
+    parsed = read(json.dumps(document, indent=indent).encode())
+    assert parsed.column("step").tolist() == [1, 2, 3]
+    assert parsed.column("val/loss", "").tolist() == [3.5, 2.5, 1.5]
+    assert sum(table[0].size for (kind, _, _), table in parsed.tables.items() if kind == "train") == 3
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"results": [{"id": 1, "loss": 0.5}]},
+        {"1": {"loss": 0.5}},
+        {"1": {"text": "why", "loss": 0.5}, "2": {"text": "how", "loss": 0.25}},
+    ],
+)
+def test_results_in_a_document_are_no_records(document):
+    assert read(json.dumps(document).encode()).column("train/loss").size == 0
+
+
+def test_trials_of_as_many_epochs_are_no_records():
+    trials = [{"epochs": 10 * n, "loss": 9.0 - n} for n in range(1, 9)]
+    assert read(json.dumps({"trials": trials}).encode()).format == "json"
+    trials = [{"epochs": 10, "loss": 9.0 - n} for n in range(1, 9)]
+    assert read(json.dumps({"trials": trials}).encode()).format != "json"
+
+
 def test_a_document_written_again_shows_only_what_is_new():
     parser, parsed = StreamParser(), Parsed()
     for steps in (3, 3, 8):

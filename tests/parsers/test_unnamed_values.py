@@ -33,7 +33,17 @@ def test_a_file_of_numbers_that_fall_as_a_loss_does_is_one_of_losses():
     assert parse(_text("{x}\nstep back")).format is None
 
 
-@pytest.mark.parametrize("row", ["{i},{x},{y}", "{i}, {x}, {y},", "{i} {x}", "({i}, {x}, {y})", "{i};{x}"])
+ROWS = [
+    "{i},{x},{y}",
+    "{i}, {x}, {y},",
+    "{i} {x}",
+    "({i}, {x}, {y})",
+    "{i};{x}",
+    "{i}\t{x}\t{y}\t{y}\t0.5\t-1.5",
+]
+
+
+@pytest.mark.parametrize("row", ROWS)
 def test_rows_without_a_header(row):
     parsed = parse(_text(row))
     assert parsed.column("step").tolist() == [*range(40)]
@@ -69,6 +79,30 @@ def test_an_error_is_the_loss_where_it_is_all_that_falls(name):
     assert parse(_text("iteration {i} " + name + ": {x}")).column("train/loss").tolist() == CURVE
     for other in ("iteration {i} " + name + ": {x}%", "iteration {i} " + name + ": {x}, accuracy: {y}"):
         assert not any("train/loss" in names for _, _, names in parse(_text(other)).tables)
+
+
+def test_an_l_next_to_its_parts_is_the_loss():
+    line = "[ep 0 step {i:5} t= 6s vram= 7181MB] L={x}  D=0.1029  PSNR= 9.88"
+    parsed = parse(_text(line))
+    assert parsed.column("step").tolist() == [*range(40)]
+    assert parsed.column("train/loss").tolist() == CURVE
+    assert parse(_text(line + " D_loss={y}")).column("train/loss").tolist() == OTHER
+
+
+@pytest.mark.parametrize("place", ["loss of iteraction {i}:", "train loss in iteratn {i}: "])
+def test_an_iteration_may_be_misspelled(place):
+    parsed = parse(_text(f"{place}{{x}}"))
+    assert parsed.column("step").tolist() == [*range(40)]
+    assert parsed.column("train/loss").tolist() == CURVE
+
+
+@pytest.mark.parametrize(("head", "size"), [("training error", 100), ("error\t", 1000)])
+def test_a_column_of_errors_that_are_no_shares_is_one_of_losses(head, size):
+    column = "".join(f" {size * x:.4f}\t\n" for x in CURVE)
+    parsed = parse(f"{head}\n{column}".encode())
+    assert parsed.column("train/loss").tolist() == [float(f"{size * x:.4f}") for x in CURVE]
+    shares = "".join(f"{x}\n" for x in CURVE)
+    assert parse(f"{head}\n{shares}".encode()).column("train/loss").size == 0
 
 
 DURATIONS = [

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from runwatch.alerts.rules.catalogue import CATALOGUE
-from runwatch.prometheus import dashboards, rules
+from runwatch.prometheus import dashboards, rules, targets
 from runwatch.prometheus.table import PARTS
 
 from ..cli.command import called
@@ -58,7 +58,29 @@ def test_targets_are_expanded_and_checked(tmp_path):
     (group,) = json.loads(done.stdout)
     assert group["targets"] == ["gpu01:9464", "gpu02:9464", "gpu03:9464", "node1:9500", "[::1]:9464"]
     assert group["labels"] == {"cluster": "a"}
-    for bad in (["bad host"], ["node1", "--label", "x"], ["-x"], [""]):
+    bads = ["bad host", "-x", "", "n[1-3", "n1-3]", "n[3-1]", "n[1-70000]", "n[1-300]m[1-300]", "n[1-9,]x,"]
+    for bad in (["node1", "--label", "x"], *([each] for each in bads)):
         done = called("prometheus", "targets", *bad, cwd=tmp_path)
         assert done.returncode == 2, bad
         assert done.stderr.count("runwatch: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        ("node7", ["node7"]),
+        ("gpu[01-03,7],login", ["gpu01", "gpu02", "gpu03", "gpu7", "login"]),
+        ("r[1-2]n[08-09]", ["r1n08", "r1n09", "r2n08", "r2n09"]),
+        ("a,b[1],c", ["a", "b1", "c"]),
+        ("n[0-4999]", [f"n{number}" for number in range(5000)]),
+    ],
+)
+def test_lists_of_hosts(given, names):
+    assert targets.listed(given) == names
+
+
+def test_a_scrape_job_may_have_a_namespace_as_the_operator_gives_it():
+    done = called("prometheus", "rules", "--job", "monitoring/runwatch")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "monitoring/runwatch" in done.stdout
+    assert called("prometheus", "rules", "--job", 'x"').returncode == 2

@@ -83,7 +83,7 @@ def test_a_slow_and_a_silent_rank_are_named_with_their_node():
     assert len(rows) == 8
     assert rows[0].rank == NODE
     assert [row.title for row in odd] == [
-        "rank 2 on n0 takes 3.0 times as long per step as its peers",
+        "rank 2 on n0 takes 3.0 times as long per step as the median of the ranks",
         "rank 1 on n1 has been silent for 300 s",
     ]
 

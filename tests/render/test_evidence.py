@@ -21,11 +21,13 @@ def row(rule="hang", metric=None, since=None, state="firing", title="", **seen):
         (row(io_pressure=0.0312), ("I/O wait", "3.1%")),
         (row("disk_full", free=3 * 2**30), ("free", "3.00 GiB")),
         (row("jitter", times=3.1, metric="perf/step_time"), ("times", "3.10 times")),
-        (row("silent_rank", limit=600.0), ("limit", "10m 00s")),
+        (row("silent_rank", timeout=600.0), ("allowed", "10m 00s")),
+        (row("skipped_steps", skipped_part=0.24), ("part of the steps skipped", "24.0%")),
+        (row("host_limits", metric="proc/1/fds", open_files=990.0), ("open files", "990")),
         (row("own", metric="train/loss", limit=3), ("limit", "3.000")),
         (row("own", metric="perf/mfu", value=0.3), ("value", "30.0%")),
         (row("throughput", metric="perf/step_time", now=2.5), ("now", "2.50 s")),
-        (row("throughput", metric="perf/tokens_per_sec", now=1e-5), ("now", "100k")),
+        (row("throughput", metric="perf/tokens_per_sec", now=1e5), ("now", "100k")),
         (row("nonfinite", **{"train/learning_rate": 3e-4}), ("lr", "3e-4")),
         (row("gpu_slowed", sm_clock=1410.0), ("clock", "1,410 MHz")),
         (row("x", last_checkpoint=41000), ("last checkpoint before it", "41,000")),
@@ -148,3 +150,4 @@ def test_the_best_of_training_is_smoothed_and_that_of_evaluations_is_a_value():
 
     assert names("train/loss") == [("best, smoothed", "2.500")]
     assert names("val/loss") == [("best", "2.500")]
+    assert [names(score)[0][0] for score in ("test/accuracy", "SCORE")] == ["best", "best"]

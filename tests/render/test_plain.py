@@ -53,3 +53,18 @@ def test_the_headline_says_since_which_step_unless_the_run_has_just_ended():
     assert incident.headline(row) == "loss is NaN · since step 1,761"
     over = IncidentRow("i", "r", "finished", "info", "firing", "finished all 340 steps", step=339)
     assert incident.headline(over) == "finished all 340 steps", "the last of 340 steps from 0 is 339"
+
+
+def test_an_incident_of_the_stream_is_one_line_and_two_of_a_rule_are_counted_apart():
+    spike = {
+        "rule": "loss_spike",
+        "severity": "critical",
+        "title": "loss rose",
+        "metric": "train/loss",
+        "rank": None,
+    }
+    first, second = ({**spike, "step": step, "line": step + 1, "cause": "a bad batch"} for step in (100, 500))
+    assert plain.found(first) != plain.found(second)
+    assert plain.found({**first, "severity": "warning"}) == plain.found(first)
+    assert plain.changed(first, "firing", "r") == "CRITICAL r: loss_spike: loss rose (line 101): a bad batch"
+    assert plain.changed(second, "resolved") == "RESOLVED loss_spike: loss rose (line 501)"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from runwatch.core.snapshot import Progress, RunRow
 from runwatch.render import table
 from runwatch.render.glyphs import ASCII
+from runwatch.render.segment import segment
 
 
 def test_a_run_is_shown_as_on_the_screen():
@@ -13,6 +16,7 @@ def test_a_run_is_shown_as_on_the_screen():
     silent = RunRow("b", "train", "unknown", Progress(500, 1000, 0.5, 3600.0), age=7200.0)
     first, second = table.status([bare, silent])
     assert "NO STEPS" in first
+    assert segment([msgspec.structs.replace(bare, age=3000.0)]) == "NO STEPS"
     assert "SILENT" in second
     assert "ETA" not in second
 

@@ -70,7 +70,7 @@ class Live:
         self.engine.sample(group, message)
 
     def _receive(self, message: wire.Message) -> None:
-        message = wire.decode(wire.encode(message)[wire.HEADER.size :])
+        message = wire.decode(wire.encode(message))
         self.recorder.took(message, self.now)
         self._intake.receive(message, self.now)
 

@@ -129,3 +129,27 @@ def test_an_end_in_a_restart_is_reported_by_the_next_daemon(
         return begun
 
     assert asyncio.run(look()) is written
+
+
+def test_an_earlier_report_is_not_that_of_an_end_that_could_not_be_read(tmp_path: Path) -> None:
+    async def both() -> list[str]:
+        notices, done = list[str](), list[str]()
+        log = tmp_path / "train.log"
+        engine, parser = Engine(), StreamParser()
+        engine.add_source(str(log), "train", str(log))
+        reports = RunReports(
+            ReportsConfig(enabled=True), tmp_path, None, notices.append, lambda *given: done.append(given[3])
+        )
+        for first, last in ((0, 60), (60, 90)):
+            lines = trained(last).splitlines(keepends=True)[first:]
+            _grow(engine, parser, log, "".join(lines) + "Training completed.\n", now := START + last)
+            engine.tick(now + 1)
+            if first:
+                log.unlink()
+            reports.tick(engine.groups.values(), now + CALM + 1)
+            assert reports._writing is not None
+            await reports._writing
+        assert len(notices) == 1, notices
+        return done
+
+    assert asyncio.run(both()) == ["60"]

@@ -142,13 +142,13 @@ def open_app():
 
     @contextlib.asynccontextmanager
     async def opened(
-        size=(120, 40), make=picture, ascii_only=False, private=True, title="train.log", wait=True,
+        size=(120, 40), make=picture, ascii_only=False, title="train.log", wait=True,
         theme="dark", registry=None, reopen=None, rules=tuple, hints=None, alone=False, **changes,
     ):  # fmt: skip
         engine = FakeEngine(lambda view: make(view, **changes))
         clock = Clock()
         app = RunwatchApp(
-            await engine.start(), ascii=ascii_only, title=title, private=private, clock=clock, theme=theme,
+            await engine.start(), ascii=ascii_only, title=title, clock=clock, theme=theme,
             registry=registry, reopen=reopen, rules=rules, hints=hints, alone=alone,
         )  # fmt: skip
         try:

@@ -70,5 +70,5 @@ async def test_every_area_of_the_guide_is_somewhere_in_its_view(open_app):
 async def test_the_most_used_keys_come_first_in_the_help(open_app):
     async with open_app((120, 40)) as s:
         await s.press("question_mark")
-        text = "\n".join("".join(text for text, _ in row) for row in s.app.screen.panel.rows(100))
+        text = "\n".join("".join(text for text, _ in row) for row, _ in s.app.screen.panel.lines(100))
         assert text.index("leave") < text.index("W&B")

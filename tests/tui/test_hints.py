@@ -26,6 +26,15 @@ async def test_what_is_wrong_goes_first(open_app, tmp_path, monkeypatch):
         assert "what is wrong" not in s.drawn("#hint")
 
 
+async def test_a_hint_names_its_key_in_ascii_too(open_app, tmp_path, monkeypatch):
+    monkeypatch.delenv(hints.OFF)
+    for ascii_only, keys in ((False, "←→"), (True, "<>")):
+        known = hints.load(tmp_path)
+        known.kept.used |= {*hints._HINTS} - {"cursor_left"}
+        async with open_app((100, 30), hints=known, ascii_only=ascii_only) as s:
+            assert f"tip {keys} reads values off charts" in s.drawn("#hint")
+
+
 async def test_hints_end_after_three_sessions(open_app, tmp_path, monkeypatch):
     monkeypatch.delenv(hints.OFF)
     for _ in range(hints.SESSIONS):

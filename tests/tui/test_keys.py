@@ -43,18 +43,12 @@ async def test_digits_open_views(open_app):
         assert s.view.view == actions.OVERVIEW
 
 
-async def test_quit_stops_a_private_engine(open_app):
+async def test_quit_says_goodbye_to_the_engine(open_app):
     async with open_app() as s:
         await s.pilot.press("q")
         await s.until(lambda: s.app.return_value is not None)
         assert s.app.return_value == 0
     assert Shutdown() in s.engine.requests
-
-
-async def test_quit_leaves_a_daemon_alone(open_app):
-    async with open_app(private=False) as s:
-        await s.press("q")
-    assert Shutdown() not in s.engine.requests
 
 
 async def test_q_closes_the_help_first(open_app):
@@ -69,7 +63,7 @@ async def test_q_closes_the_help_first(open_app):
 async def test_no_name_of_the_help_is_cut(open_app):
     async with open_app((80, 24), phase="finished", age=54 * 60.0) as s:
         await s.press("question_mark")
-        names = [row[0][0] for row in s.app.screen.panel.rows(60)[1:] if row and row[0][1] == "value"]
+        names = [row[0][0] for row, _ in s.app.screen.panel.lines(60)[1:] if row and row[0][1] == "value"]
         assert "ended" in [name.strip() for name in names]
         assert not any("…" in name for name in names)
 
@@ -78,7 +72,7 @@ async def test_the_help_says_what_the_mouse_does_in_a_view(open_app):
     async with open_app((120, 40)) as s:
         for view, wheel in (("2", "zoom"), ("4", "scroll")):
             await s.press(view, "?")
-            rows = map(cells.row_text, s.app.screen.panel.rows(80))
+            rows = [cells.row_text(row) for row, _ in s.app.screen.panel.lines(80)]
             assert [row for row in rows if row.split()[:1] == ["wheel"] and wheel in row]
             await s.press("escape")
 
@@ -91,7 +85,7 @@ async def test_no_line_of_the_help_is_cut(open_app, size):
             await s.press(str(digit), "?")
             panel = s.app.screen.query_one("#help")
             width = panel.size.width - 2
-            rows = panel.rows(width)
+            rows = [row for row, _ in panel.lines(width)]
             assert max(map(cells.row_width, rows)) <= width
             assert not [row for row in rows if "…" in cells.row_text(row)]
             await s.press("escape")

@@ -50,6 +50,16 @@ async def test_log_search(open_app):
         assert s.view.view == actions.OVERVIEW
 
 
+async def test_a_search_that_is_taken_back_before_the_lines_come_leads_nowhere(open_app):
+    async with open_app((100, 30), log=()) as s:
+        await s.press("4", "slash", *"loss", "enter")
+        assert "searching" in s.drawn("#log-view")
+        await s.press("escape")
+        await s.push(step=41_231)
+        view = s.view.log_view
+        assert (view.waiting, view.at, view.following) == (0, None, True)
+
+
 @pytest.mark.deep
 async def test_next_error(open_app):
     async with open_app((100, 30)) as s:

@@ -9,6 +9,7 @@ from runwatch.core.errors import ConfigError
 from runwatch.tui import actions, themes
 
 from .fake_engine import OLD, SLOW, SPIKE
+from .test_screens import replaced
 
 ALERTS = (SPIKE, SLOW, OLD)
 
@@ -62,15 +63,11 @@ async def test_the_states_are_words_and_signs_in_every_theme(open_app):
 
 
 @pytest.mark.deep
-async def test_every_view_is_ascii_if_asked(open_app):
-    async with open_app((100, 30), ascii_only=True, ranks=64, incidents=ALERTS) as s:
-        for key in "2345671":
-            await s.press(key)
-            assert s.text().isascii(), s.view.view
-        await s.press("left", "question_mark")
-        assert s.text().isascii()
-        await s.press("escape", "colon")
-        assert s.text().isascii()
+async def test_help_and_palette_are_ascii_if_asked(open_app):
+    async with open_app((100, 60), ascii_only=True, ranks=64, incidents=ALERTS) as s:
+        for keys in (["left"], ["question_mark"], ["escape", "colon"]):
+            await s.press(*keys)
+            assert "?" not in replaced(s.text())
 
 
 async def test_no_color_means_the_terminals_own_colours(open_app, monkeypatch):
@@ -113,10 +110,27 @@ async def test_keys_of_ones_own(open_app):
         await s.press("f5")
         assert s.view.zoomed is not None
         await s.press("f2")
-        rows = ["".join(text for text, _ in row) for row in s.app.screen.panel.rows(80)]
+        rows = ["".join(text for text, _ in row) for row, _ in s.app.screen.panel.lines(80)]
         assert any(re.search(r"f5 +enlarge", row) for row in rows)
         await s.press("f2")
         assert s.app.screen is s.view
+
+
+async def test_keys_of_ones_own_are_named_where_a_key_is(open_app):
+    keys = actions.registry({"alerts": "f5", "logs": ["f4"], "next_run": "f9", "cursor_right": "f6"})
+    async with open_app((200, 50), registry=keys, incidents=ALERTS) as s:
+        assert "f4 scroll and search" in s.drawn("#log")
+        assert " f5 Alerts" in s.drawn("#head")
+        assert "[ f9 Run" in s.drawn("#keys")
+        assert "← f6 Values" in s.drawn("#keys")
+        await s.press("f9")
+        assert s.engine.view.run == "r2"
+        await s.press("i")
+        areas = []
+        while s.app.screen is not s.view:
+            areas.append(s.text())
+            await s.press("enter")
+        assert any("f4 scrolls and searches" in text for text in areas)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from runwatch.core.snapshot import EventRow, Progress, RunRow
 from runwatch.tui import actions
 from runwatch.watcher.protocol import Silence
 
-from .fake_engine import ALERTS, CHECKPOINTS, picture
+from .fake_engine import ALERTS, CHECKPOINTS, SOURCES, picture
 from .test_plots import with_other
 from .test_summary import GOOD, with_single
 
@@ -246,7 +246,7 @@ async def test_an_alert_of_the_overview_opens_with_its_evidence(open_app):
 
 
 async def test_a_checkpoint_leads_to_its_charts_and_an_event_to_its_line(open_app):
-    events = (EventRow("nccl", "slow allreduce", 39_990, 49_990, 37),)
+    events = (EventRow("nccl", "slow allreduce", 39_990, 49_990, 37, SOURCES[1]),)
     async with open_app((100, 40), checkpoints=CHECKPOINTS, events=events) as s:
         await s.press("6")
         await click(s, "damaged")
@@ -254,7 +254,7 @@ async def test_a_checkpoint_leads_to_its_charts_and_an_event_to_its_line(open_ap
         await s.press("6")
         await click(s, "slow allreduce")
         assert s.view.view == actions.LOGS
-        assert s.view.log_view.at == 49_990
+        assert (s.view.log_view.at, s.engine.view.log_source) == (49_990, SOURCES[1])
 
 
 async def test_the_bar_of_an_incident_leads_to_its_evidence(open_app):

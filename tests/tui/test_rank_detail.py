@@ -71,12 +71,21 @@ async def test_the_grid_can_show_gpus(open_app):
         assert "▁ 0%  █ 100%" in s.drawn("#rank-grid")
 
 
+@pytest.mark.parametrize(("size", "keys"), [((100, 30), ["3", "enter"]), ((120, 48), ["3"])])
+async def test_the_detail_has_no_more_rows_than_it_has_words(open_app, size, keys):
+    async with open_app(size, ranks_=RANKS, make=with_ranks) as s:
+        await s.press(*keys)
+        rows = [line.strip("│ ") for line in lines(s, "#rank-detail")[1:-1]]
+        assert rows
+        assert all(rows)
+
+
 async def test_enter_tells_all_of_a_rank_and_esc_closes(open_app):
     async with open_app((100, 30), ranks_=RANKS, make=with_ranks) as s:
         await s.press("3", "enter")
         reported = s.drawn("#rank-detail")
         for words in (
-            "rank 2 ", "41/100, 9 behind", "4702 blocked in read of /d/x.tar, 0.00 cores", "python train.py", "SM 10%",
+            "rank 2 ", "41/100, 9 behind", "4702 blocked in read of /d/x.tar, 0.00 cores", "python train.py", "SM 10%", "600 W, 70 C",
             "[rank2] step 41 newest",
         ):  # fmt: skip
             assert words in reported, reported

@@ -1,5 +1,7 @@
 """What the screens look like, as text, at the sizes people have."""
 
+import re
+
 import msgspec
 import pytest
 
@@ -24,12 +26,6 @@ def _same_clock_everywhere(monkeypatch):
 async def test_overview(open_app, golden, size):
     async with open_app(size, ranks=64, incidents=ALERTS) as s:
         golden(f"overview-{size[0]}x{size[1]}", s.text())
-
-
-async def test_overview_in_ascii(open_app, golden):
-    async with open_app((80, 24), ascii_only=True, ranks=64, incidents=ALERTS) as s:
-        assert s.text().isascii()
-        golden("overview-ascii", s.text())
 
 
 async def test_overview_of_a_log_with_two_metrics(open_app, golden):
@@ -61,8 +57,12 @@ async def test_every_view_without_colour(open_app, golden, monkeypatch, size):
         golden(f"plain-{size[0]}x{size[1]}", "\n\n".join(pages))
 
 
+def replaced(text: str) -> str:
+    """Return an ASCII screen without the `?` that are meant: others are written for what is not ASCII."""
+    return re.sub(r"\? (Help|f1)|model/name +\?\?-\?\?", "", text)
+
+
 @pytest.mark.parametrize("size", EVERY_SIZE)
-@pytest.mark.deep
 async def test_every_view_in_ascii(open_app, golden, size):
     machine = {"machine": MACHINE, "has_machine": True}
     async with open_app(size, ascii_only=True, ranks=64, incidents=ALERTS, **machine, **DETAILS) as s:
@@ -70,8 +70,7 @@ async def test_every_view_in_ascii(open_app, golden, size):
         for key in "01234567":
             await s.press(key)
             pages.append(s.text())
-            assert "?" not in s.drawn("#head")
-        assert all(page.replace("模型-训练", "").isascii() for page in pages)
+        assert [line for page in pages for line in page.splitlines() if "?" in replaced(line)] == []
         golden(f"ascii-{size[0]}x{size[1]}", "\n\n".join(pages))
 
 

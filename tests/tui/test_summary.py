@@ -6,7 +6,7 @@ import pytest
 from runwatch.core import metrics
 from runwatch.core.snapshot import Latest, Saving
 
-from .fake_engine import METRICS, SLOW, picture
+from .fake_engine import METRICS, SLOW, SPIKE, picture
 
 SINGLE = ("total_flos", "train_runtime", "train_loss", "mmlu")
 GOOD = {"saving": Saving(last_good=40_000, present=14)}
@@ -201,3 +201,10 @@ async def test_the_first_chart_takes_the_places_that_others_leave(open_app, size
         assert max(part.size.width for part in others) <= size[0] // 2
         await s.press("z")
         assert [part.size.width for part in s.view.visible_charts()] == [size[0]]
+
+
+@pytest.mark.parametrize("incidents", [(), (SPIKE,)])
+async def test_the_newest_good_checkpoint_is_on_a_small_screen(open_app, incidents):
+    more = {"ranks": 8, "incidents": incidents, "facts": {"parameters": "124M"}}
+    async with open_app((80, 24), make=with_single, **more, **GOOD) as s:
+        assert "14, good @40,000" in s.drawn("#stats")

@@ -51,7 +51,7 @@ class Life:
         self.read()
 
     def _send(self, message: wire.Message) -> None:
-        self.server.receive(wire.decode(wire.encode(message)[wire.HEADER.size :]))
+        self.server.receive(wire.decode(wire.encode(message)))
 
     def read(self) -> None:
         """Read all there is."""

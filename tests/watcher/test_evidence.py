@@ -52,7 +52,7 @@ class Fold:
 
     def see(self, *checkpoints: Checkpoint, free: int | None = None) -> None:
         self.engine.add_source("dir", "run", "ckpt", Member("g", kind="directory"))
-        self.engine.look("dir", Look("ckpt", checkpoints, len(checkpoints), free=free), SidecarFacts("ckpt"))
+        self.engine.look("dir", Look("ckpt", checkpoints, len(checkpoints), free=free), SidecarFacts())
 
     def found(self, rule: str) -> dict:
         (run,) = document(self.engine, NOW)["runs"]
@@ -69,6 +69,14 @@ def saved(step: int, state: State = State.COMPLETE) -> Checkpoint:
 
 
 # -- which file ------------------------------------------------------------------------------------
+
+
+def test_an_incident_keeps_the_file_of_the_line_it_began_in():
+    fold = Fold(first=Member("g"), second=Member("g", attempt=1))
+    fold.read("first", steps(0, 50) + steps(50, 60, "nan"))
+    fold.read("second", steps(40, 150), NOW + 10)
+    over = fold.found("nonfinite")
+    assert (over["state"], over["line"], over["evidence"]["source"]) == ("resolved", 51, "first.log")
 
 
 def test_a_line_of_a_run_with_several_files_names_its_file():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from datetime import datetime, timezone
 
 import pytest
@@ -14,7 +15,7 @@ from runwatch.core.checkpoint import Checkpoint, Look, State
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.views.document import document
-from runwatch.watcher.sources.member import Member
+from runwatch.watcher.sources.member import ORDER, Member
 from runwatch.watcher.sources.sidecar_facts import SidecarFacts
 
 from ..parsers import trackers
@@ -241,9 +242,7 @@ def test_a_log_that_takes_the_lead_drops_nothing_that_others_reported():
     fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"), top=Member("g", kind="directory"))
     saved = Checkpoint("a", "/run/a.pt", "torch", state=State.COMPLETE, step=10)
     fold.read("csv", "step,loss,val_loss\n" + "".join(f"{n},5.0,{n}.5\n" for n in range(10)))
-    fold.engine.look(
-        "top", Look("/run", (saved,), present=1), SidecarFacts("/run", facts={"a.json": {"depth": "4"}})
-    )
+    fold.engine.look("top", Look("/run", (saved,), present=1), SidecarFacts(facts={"a.json": {"depth": "4"}}))
     fold.read("log", steps(0, 4))
     fold.read("csv", "10,5.0,10.5\n")
     ((_, watched),) = fold.engine.runs()
@@ -324,7 +323,7 @@ def test_of_trackers_the_preferred_one_shows_a_metric_whoever_comes_first():
 def test_a_user_may_prefer_what_a_tracker_shows(first, live):
     """Its numbers and its steps are the run's, whichever is read first; the log's are compared with them."""
     fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"))
-    fold.engine.groups["g"].prefer = ("metrics", "log")
+    fold.engine.prefer(("metrics", "log"))
     texts = {"log": steps(0, 40), "csv": "step,loss\n" + "".join(f"{n},3.25\n" for n in range(60))}
     for name in sorted(texts, key=lambda name: name != first):
         fold.read(name, texts[name], live=live)
@@ -334,6 +333,13 @@ def test_a_user_may_prefer_what_a_tracker_shows(first, live):
     fold.read("log", steps(40, 60), live=live)
     assert fold.runs()[0]["metrics"]["train/loss"]["count"] == 60
     assert len(reported(fold, "disagreement")) == 1
+
+
+def test_a_group_of_an_earlier_engine_has_the_order_of_this_one():
+    fold = Fold(log=Member("g"), csv=Member("g", kind="metrics"))
+    fold.read("log", steps(0, 10))
+    fold.engine.adopt(pickle.loads(pickle.dumps(Engine(prefer=("metrics",)).add_source("log", "log", "log"))))
+    assert fold.engine.groups["log"].prefer == ORDER
 
 
 @pytest.mark.parametrize("size", [20, 1 << 20])

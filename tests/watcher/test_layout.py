@@ -8,7 +8,7 @@ import pytest
 
 from runwatch.watcher.sources.layout import members, title
 from runwatch.watcher.sources.member import DIRECTORY, LOG, METRICS, TENSORBOARD, WANDB
-from runwatch.watcher.sources.neighbours import File
+from runwatch.watcher.sources.neighbors import File
 
 
 def file(path: str, written: float = 0.0) -> File:

@@ -211,7 +211,7 @@ def test_settings_next_to_the_log_are_kept_whenever_they_are_found(when):
     engine.add_source("top", "run", "/logs", Member("g", kind="directory"))
     bar = "Epoch 0: {:3d}%|###  | {}/50 [00:01<00:02,  9.8it/s, v_num=0, train_loss=0.5{}]\r"
     bars = [bar.format(2 * n, n, n).encode() for n in range(1, 30)]
-    found = SidecarFacts("/logs", facts={"hparams.yaml": {"max_epochs": "8"}})
+    found = SidecarFacts(facts={"hparams.yaml": {"max_epochs": "8"}})
     if when == "first":
         engine.look("top", Look("/logs"), found)
     for part in (bars[:1], bars[1:20], bars[20:]):
@@ -222,7 +222,7 @@ def test_settings_next_to_the_log_are_kept_whenever_they_are_found(when):
         engine.tick(NOW)
         if when == "resting":
             engine.look("top", Look("/logs"), found)
-            found = SidecarFacts("/logs")
+            found = SidecarFacts()
     ((_, watched),) = engine.runs()
     assert (watched.run.about, watched.run.planned) == ({"max_epochs": "8"}, 400)
 

@@ -126,7 +126,7 @@ def test_the_checkpoints_shown_are_the_saves(training, data):
     while any(feeds):
         one = data.draw(st.sampled_from([feed for feed in feeds if feed])).pop(0)
         if isinstance(one, Look):
-            engine.look("dir", one, SidecarFacts("/data/run"), live=True, arrival=NOW)
+            engine.look("dir", one, SidecarFacts(), live=True, arrival=NOW)
             continue
         source, parser, piece, last = one
         engine.fold(source, parser.feed(piece), live=True, arrival=NOW)
@@ -164,9 +164,7 @@ class Fold:
         self.engine.fold(name, self.parsers[name].feed(text.encode()), live=True, arrival=NOW)
 
     def look(self, *found):
-        self.engine.look(
-            "dir", Look("/data/out", found, len(found)), SidecarFacts("/data/out"), live=True, arrival=NOW
-        )
+        self.engine.look("dir", Look("/data/out", found, len(found)), SidecarFacts(), live=True, arrival=NOW)
 
     @property
     def shown(self):

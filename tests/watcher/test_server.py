@@ -11,6 +11,7 @@ from runwatch.watcher import protocol
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.views.views import Shown, unrecognized
 from runwatch.watcher.ingest import wire
+from runwatch.watcher.persistence.store import DAY
 from runwatch.watcher.service.connection import after
 from runwatch.watcher.service.launch import Assignment
 from runwatch.watcher.service.server import Server
@@ -50,6 +51,19 @@ async def test_a_source_that_is_read_no_longer_is_forgotten_and_its_name_is_free
     server.receive(wire.Opened(first, first, os.fsencode(first), 0))
     assert server.engine.groups[first].name == first
     assert server.notices == ()
+
+
+async def test_reload_applies_the_order_of_sources_and_the_limits_of_the_state(tmp_path):
+    config = tmp_path / "runwatch.toml"
+    config.write_text("")
+    server = Server(Assignment((), config=os.fsencode(config), state=os.fsencode(tmp_path / "state")))
+    group = server.engine.add_source("log", "log", "train.log")
+    config.write_text('sources.prefer = ["metrics"]\nstate.keep_days = 2\n')
+    server.reload()
+    assert group.prefer[0] == "metrics"
+    assert server.store is not None
+    assert server.store._keep == 2 * DAY
+    server.store.close()
 
 
 def test_no_end_is_reported_before_the_incident_that_led_to_it():

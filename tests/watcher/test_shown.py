@@ -7,11 +7,12 @@ import pytest
 from runwatch.core.machine import Process, Processes
 from runwatch.core.snapshot import EventRow
 from runwatch.parsers.log import LogParser
-from runwatch.render import fleet
+from runwatch.render import run_table
 from runwatch.watcher import protocol
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.views import event_rows, views
 from runwatch.watcher.engine.views.document import document
+from runwatch.watcher.sources.member import Member
 from tests.watcher.test_engine import log
 from tests.watcher.test_machine import NOW, wandb_engine
 from tests.watcher.test_rank_rules import Ranks
@@ -115,7 +116,7 @@ def test_the_most_urgent_of_twenty_runs_is_shown_first_whatever_is_read_first():
             engine.fold(name, LogParser().feed(log(40) + bad), written=NOW - 3600)
         shown = [views.Shown(group) for group in engine.groups.values()]
         taken = views.snapshot(shown, protocol.View(), NOW)
-        return taken.run.name, [row.name for row in fleet.ordered(taken.runs, fleet.Order())]
+        return taken.run.name, [row.name for row in run_table.ordered(taken.runs, run_table.Order())]
 
     orders = [random.Random(seed).sample(range(20), 20) for seed in range(4)]
     found = [first(order) for order in orders]
@@ -132,6 +133,19 @@ def test_evaluations_are_one_row_of_the_events():
     assert [(row.kind, row.line) for row in rows] == [("evaluation", 720), ("checkpoint", 355)]
     assert rows[0].title == "72 evaluations since line 10"
     assert event_rows.grouped([*begun[:2], saved]) == [*begun[:2], saved]
+
+
+def test_an_event_has_the_log_that_it_is_in():
+    engine = Engine()
+    traceback = (
+        b'Traceback (most recent call last):\n  File "train.py", line 8, in <module>\nValueError: no\nbye\n'
+    )
+    texts = {"out": log(40), "err": traceback}
+    for name in texts:
+        engine.add_source(name, "run", f"/runs/train.{name}", Member("run"))
+    for name, text in texts.items():
+        engine.fold(name, LogParser().feed(text))
+    assert {row.source for row in picture(engine, details=True).events} == {"/runs/train.err"}
 
 
 def test_ranks_of_a_finished_run_that_counts_from_0_have_made_all_its_steps():

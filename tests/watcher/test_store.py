@@ -300,8 +300,11 @@ def test_an_older_schema_is_brought_up_to_date(tmp_path, monkeypatch) -> None:
 # -- limits ---------------------------------------------------------------------------------------
 
 
-def test_what_is_old_is_forgotten(tmp_path) -> None:
-    one = again(tmp_path, keep_days=10)
+@pytest.mark.parametrize("late", [False, True])
+def test_what_is_old_is_forgotten(tmp_path, late) -> None:
+    one = again(tmp_path, keep_days=90 if late else 10)
+    if late:
+        one.store.limit(10, 1024)
     one.store.sweep()
     one.commit()
     for _ in range(8):

@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from runwatch.alerts.rules.common.signatures import CERTAIN_KINDS
 from runwatch.cli.commands.run import default_log, name_of
 from runwatch.core.batch import CRASH_KINDS
+from runwatch.core.errors import EngineError
 from runwatch.parsers.events.events import EventScanner
 from runwatch.watcher.samplers.cgroup import Cgroups
 from runwatch.watcher.samplers.procfs import Proc
+from runwatch.wrap import watch
 from runwatch.wrap.ending import Ending, Memory
 from runwatch.wrap.feed import Feed
 from runwatch.wrap.relay import Lines
@@ -168,3 +170,16 @@ def test_a_log_is_called_like_its_script(command, name):
     assert name_of(command) == name
     assert default_log(command, 0.0, 7).startswith(f"runwatch-logs/{name}-1970")
     assert default_log(command, 0.0, 7).endswith("-7.log")
+
+
+def test_a_rule_that_fires_again_is_another_finding(monkeypatch):
+    def refused(*given, **named):
+        raise EngineError("no engine")
+
+    monkeypatch.setattr(watch, "PrivateEngine", refused)
+    watching = watch.Watch("train.log", None, lambda severity, line: None)
+    row = {"rule": "loss_spike", "metric": "train/loss", "rank": None, "severity": "critical", "title": "x"}
+    for step, change in ((100, "firing"), (100, "resolved"), (500, "firing")):
+        incident = {**row, "step": step, "line": None, "cause": None}
+        watching._line({"type": "incident", "incident": incident, "change": change})
+    assert list(watching.found.values()) == ["critical", "critical"]

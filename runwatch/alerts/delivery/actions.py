@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from runwatch.alerts.delivery.message import FACT, TITLE, clean, document
+from runwatch.alerts.delivery.message import FACT, TITLE, clean
 from runwatch.alerts.delivery.signals import Target, send
 from runwatch.alerts.routing.grouping import Alert
 from runwatch.alerts.routing.notification import Notification
@@ -126,8 +125,8 @@ class Actions:
                 continue
             if not matches(action.matchers, alert.labels()):
                 continue
-            whom = tuple(targets()) if action.signal else ()
-            waiting = Waiting(key, action, alert, now + action.delay, whom)
+            processes = tuple(targets()) if action.signal else ()
+            waiting = Waiting(key, action, alert, now + action.delay, processes)
             last = self._done.get((action.name, alert.row.run))
             if last is not None and now - last < action.every:
                 self._record("held back", waiting, reason=f"not more often than every {action.every:g} s")
@@ -234,26 +233,6 @@ def _run(waiting: Waiting) -> str:
     reported = Notification(
         waiting.id, alert.row.run, "firing", alert.row, alert.host, alert.changed, checkpoint=alert.checkpoint
     )
-    raw = json.dumps(document(reported), ensure_ascii=False).encode("utf-8", "replace")
-    import subprocess  # here: rarely needed
+    from runwatch.alerts.delivery.program import hand  # here: rarely needed
 
-    command = waiting.action.command
-    program = clean(Path(command[0]).name, FACT)
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        return f"cannot run {program}: {getattr(error, 'strerror', None) or 'not a command'}"
-    with process:
-        try:
-            process.communicate(raw, timeout=LONGEST_RUN)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            return f"{program} did not end within {LONGEST_RUN:g} s and was killed"
-    return f"{program} ended with {process.returncode}"
+    return hand(waiting.action.command, reported, LONGEST_RUN)[1]

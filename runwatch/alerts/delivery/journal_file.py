@@ -10,7 +10,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from runwatch.core import text
@@ -41,10 +41,6 @@ CREATE TABLE IF NOT EXISTS notes (
 """
 
 Row = tuple[object, ...]
-_COPY = (
-    "INSERT OR IGNORE INTO messages (channel, id, state, born, due, tries, body, reason)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-)
 _COLUMNS = {
     "messages": "channel, id, state, born, due, tries, body, reason",
     "rests": "channel, until",
@@ -161,12 +157,7 @@ class JournalFile:
             if lock is None:  # its owner lives, or this is our own
                 continue
             try:
-                messages, routing, notes = leftovers(path)
-                with self.db:
-                    self.db.execute("BEGIN IMMEDIATE")
-                    self.db.executemany(_COPY, messages)
-                    self.db.executemany("INSERT OR IGNORE INTO routing VALUES (?, ?)", routing)
-                    self.db.executemany("INSERT OR IGNORE INTO notes VALUES (?, ?, ?, ?)", notes)
+                _insert(self.db, leftovers(path), "IGNORE")
                 remove(path)
             except sqlite3.OperationalError:
                 pass  # perhaps next time
@@ -194,15 +185,21 @@ def _connected(path: str, mode: str) -> sqlite3.Connection:
 
 def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
     """Copy everything from one database into another, replacing existing rows."""
-    held = {}
-    for table, columns in _COLUMNS.items():
-        held[table] = source.execute(f"SELECT {columns} FROM {table} ORDER BY rowid").fetchall()  # noqa: S608
-    with target:
-        target.execute("BEGIN IMMEDIATE")
-        for table, rows in held.items():
+    _insert(target, {table: _rows(source, table) for table in _COLUMNS}, "REPLACE")
+
+
+def _rows(db: sqlite3.Connection, table: str, which: str = "") -> list[Row]:
+    return db.execute(f"SELECT {_COLUMNS[table]} FROM {table} {which} ORDER BY rowid").fetchall()  # noqa: S608
+
+
+def _insert(db: sqlite3.Connection, tables: Mapping[str, list[Row]], known: str) -> None:
+    """Insert rows, all or none; `known` says what becomes of those that are there: REPLACE or IGNORE."""
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        for table, rows in tables.items():
             columns = _COLUMNS[table]
             places = ", ".join("?" for _ in columns.split(","))
-            target.executemany(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({places})", rows)  # noqa: S608
+            db.executemany(f"INSERT OR {known} INTO {table} ({columns}) VALUES ({places})", rows)  # noqa: S608
 
 
 def set_aside(path: Path, now: float, mark: str = "damaged") -> Path:
@@ -221,17 +218,13 @@ def remove(path: Path) -> None:
             os.remove(f"{path}{suffix}")
 
 
-def leftovers(path: Path) -> tuple[list[Row], list[Row], list[Row]]:
+def leftovers(path: Path) -> dict[str, list[Row]]:
     """Return the contents of a dead process's database: undelivered messages, routing state, notes."""
     db = sqlite3.connect(path, timeout=1.0)
     try:
         db.executescript(SCHEMA)  # an older version's lacks a table
-        messages = db.execute(
-            "SELECT channel, id, state, born, due, tries, body, reason FROM messages"
-            " WHERE state != 'done' ORDER BY seq"
-        ).fetchall()
-        routing = db.execute("SELECT key, body FROM routing ORDER BY rowid").fetchall()
-        return messages, routing, db.execute("SELECT channel, key, value, at FROM notes").fetchall()
+        undelivered = {"messages": _rows(db, "messages", "WHERE state != 'done'")}
+        return undelivered | {table: _rows(db, table) for table in ("routing", "notes")}
     finally:
         db.close()
 

@@ -175,11 +175,8 @@ def word(incident: IncidentRow) -> str:
 
 
 def severity(incident: IncidentRow) -> Severity:
-    """Return the rank of a severity; an unknown one from a newer engine counts as the highest."""
-    try:
-        return Severity(incident.severity)
-    except ValueError:
-        return Severity.CRITICAL
+    """Return how severe an incident is."""
+    return Severity.of(incident.severity)
 
 
 def clean(said: str, limit: int) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from runwatch.alerts.routing.notification import Notification, digest
 from runwatch.core.decoding import UNDECODABLE
 from runwatch.core.ending import CUT_SHORT, OVER
+from runwatch.core.plural import counted
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers
 
@@ -175,14 +176,14 @@ def daily(
 ) -> Notification:
     """Return the digest of a day: the state of each run, and the number of new incidents by severity."""
     every = list(looks)
-    counted = [f"{counts[each]} {each}" for each in ("critical", "warning", "info") if counts.get(each)]
+    each = [f"{counts[name]} {name}" for name in ("critical", "warning", "info") if counts.get(name)]
     total = sum(counts.values())
-    incidents = f"{total} incident{'' if total == 1 else 's'}"
-    lines = [f"{incidents} in a day" + (f": {', '.join(counted)}" if counted else "")]
+    incidents = counted(total, "incident")
+    lines = [f"{incidents} in a day" + (f": {', '.join(each)}" if each else "")]
     lines += [_line(look) for look in every[:20]]
     if len(every) > 20:
-        lines.append(f"and {len(every) - 20} runs more")
-    title = f"{len(every)} run{'' if len(every) == 1 else 's'}, {incidents}"
+        lines.append(f"and {counted(len(every) - 20, 'run')} more")
+    title = f"{counted(len(every), 'run')}, {incidents}"
     row = IncidentRow("digest", "", "digest", "info", "digest", title)
     day = time.strftime("%Y-%m-%d", time.localtime(now))
     return Notification(f"{epoch}.digest.{day}", host, "notice", row, host, now, lines=tuple(lines))

@@ -116,7 +116,7 @@ class IncidentBook:
             if incident is None:
                 return None
             incident.row = msgspec.structs.replace(
-                incident.row, evidence={**incident.row.evidence, **finding.evidence}
+                incident.row, evidence=_evidence(incident.row, finding, moved=False)
             )
             return self._clear(finding.scope, incident, over, live=live)
         firing = finding.verdict is Verdict.FIRING
@@ -129,7 +129,7 @@ class IncidentBook:
         elif not firing:
             return None
         else:
-            rise = finding.severity.rank - Severity(incident.row.severity).rank
+            rise = finding.severity.rank - Severity.of(incident.row.severity).rank
             incident.row = self._confirm(incident.row, finding, moved=finding.rule in HALTS)
             kind = "escalated" if rise > 0 else "eased" if rise < 0 else ""
         if not kind:
@@ -202,7 +202,8 @@ class IncidentBook:
         for incident in self._open.values():
             row = incident.row
             if row.id == kept.id and row.state == "firing":
-                seen = kept.state == "acknowledged" and _rank(row) <= _rank(kept)
+                worse = Severity.of(row.severity).exceeds(Severity.of(kept.severity))
+                seen = kept.state == "acknowledged" and not worse
                 incident.row = msgspec.structs.replace(
                     row, since=kept.since, state="acknowledged" if seen else row.state
                 )
@@ -226,7 +227,7 @@ class IncidentBook:
             [*self._open.values(), *self._resolved],
             key=lambda i: (
                 i.row.state == "resolved",
-                -Severity(i.row.severity).rank,
+                -Severity.of(i.row.severity).rank,
                 i.row.rule not in HALTS,
                 -i.order,
             ),
@@ -312,8 +313,14 @@ class IncidentBook:
             advice=finding.advice or row.advice,
             step=finding.step if moved else row.step,
             line=finding.line if moved else row.line,
-            evidence={**row.evidence, **finding.evidence},
+            evidence=_evidence(row, finding, moved=moved),
         )
+
+
+def _evidence(row: IncidentRow, finding: Finding, *, moved: bool) -> dict[str, float | int | str | None]:
+    """Return the evidence of `row` with that of a newer finding; the file is that of the line it keeps."""
+    newer = {name: x for name, x in finding.evidence.items() if moved or name != "source"}
+    return {**row.evidence, **newer}
 
 
 def _leading(row: IncidentRow, beneath: Sequence[IncidentRow]) -> IncidentRow:
@@ -331,10 +338,6 @@ def _same_in_loss(row: IncidentRow, symptom: IncidentRow) -> bool:
     alike = (row.rule, row.rank) == (symptom.rule, symptom.rank)
     both_open = "resolved" not in (row.state, symptom.state)
     return alike and both_open and symptom.metric == LOSS  # so that the other is of another metric
-
-
-def _rank(row: IncidentRow) -> int:
-    return Severity(row.severity).rank
 
 
 def _scope(row: IncidentRow) -> Scope:

@@ -75,7 +75,7 @@ def _precedence(life: Life) -> tuple[int, float, float, float, str, str, str]:
     """Return what sorts those that may lead first."""
     row = life.row
     return (
-        _MOST_SEVERE_FIRST[row.severity],
+        -Severity.of(row.severity).rank,
         _DEPTH.get(row.rule, inf),
         inf if row.step is None else row.step,
         -inf if row.line is None else row.line,
@@ -113,7 +113,6 @@ def _depths() -> Mapping[str, int]:
     return depths
 
 
-_MOST_SEVERE_FIRST: Mapping[str, int] = {severity.value: -severity.rank for severity in Severity}
 _DEPTH = _depths()
 _RELATED: Mapping[str, frozenset[str]] = {
     rule: frozenset(other for other in _DEPTH if follows(rule, other) or follows(other, rule))

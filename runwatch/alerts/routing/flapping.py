@@ -137,11 +137,11 @@ class Stories:
         ends = tuple(end for end in story.ends if end > now - damping.window)
         flapped = self._flapped(story, now)
         tips = 0 < damping.count <= len(ends)
-        goes_on = flapped or (story.name in unreported and damping.resolve_delay > 0)
+        continues = flapped or (story.name in unreported and damping.resolve_delay > 0)
         self._keep(
             alert.scope,
             Story(
-                name=story.name if goes_on else alert.row.id,
+                name=story.name if continues else alert.row.id,
                 incident=alert.row.id,
                 changed=now,
                 ends=ends,

@@ -58,9 +58,8 @@ class Alert(msgspec.Struct, frozen=True):
 
     @property
     def rank(self) -> int:
-        """Return the rank of its severity; an unknown one from a newer engine counts as the highest."""
-        known = {severity.value: severity.rank for severity in Severity}
-        return known.get(self.row.severity, Severity.CRITICAL.rank)
+        """Return the rank of its severity."""
+        return Severity.of(self.row.severity).rank
 
     @property
     def place(self) -> tuple[int, int | None, int | None]:

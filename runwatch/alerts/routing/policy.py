@@ -86,7 +86,7 @@ class Route(msgspec.Struct, frozen=True):
     """Least time between two messages of a group about new alerts."""
     repeat_interval: float = 0.0
     """Time after which an alert that still fires is sent again; 0 is never."""
-    goes_on: bool = False
+    continues: bool = False
     """Whether later routes are tried too (`continue` in the file)."""
 
 
@@ -153,9 +153,9 @@ class Policy(msgspec.Struct, frozen=True):
         """Return where an alert goes: (number of the route or -1, route, channel), no channel twice."""
         taken: list[tuple[int, Route]] = []
         for number, route in enumerate(self.routes):
-            if all(matcher.holds(labels) for matcher in route.matchers):
+            if matches(route.matchers, labels):
                 taken.append((number, route))
-                if not route.goes_on:
+                if not route.continues:
                     break
         found: dict[str, tuple[int, Route, str]] = {}
         for number, route in taken or [(-1, self.otherwise)]:

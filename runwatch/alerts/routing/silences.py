@@ -30,7 +30,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 7 * 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhdw]\s*)+", re.ASCII)
 _PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])", re.ASCII)
-_HOURS = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
+_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 Local = Callable[[float], time.struct_time]
 """Unix time to local time."""
@@ -176,13 +176,22 @@ def parse_duration(said: str) -> float:
 
 def parse_hours(said: str) -> tuple[int, int]:
     """Return the first and last minute of the day of "22:00-07:00". Raises ValueError."""
-    found = _HOURS.fullmatch(said.strip())
-    if found is None:
-        raise ValueError('hours look like "22:00-07:00"')
-    start_hour, start, end_hour, end = map(int, found.groups())
-    if (start_hour, start) == (end_hour, end):
+    first, _, last = said.partition("-")
+    try:
+        start, end = parse_time(first), parse_time(last)
+    except ValueError:
+        raise ValueError('hours look like "22:00-07:00"') from None
+    if start == end:
         raise ValueError("these hours have no length")
-    return start_hour * 60 + start, end_hour * 60 + end
+    return start, end
+
+
+def parse_time(said: str) -> int:
+    """Return the minute of the day of "22:00". Raises ValueError."""
+    found = _TIME.fullmatch(said.strip())
+    if found is None:
+        raise ValueError('a time looks like "22:00"')
+    return int(found[1]) * 60 + int(found[2])
 
 
 def parse_weekly(said: str, matchers: tuple[Matcher, ...]) -> Weekly:

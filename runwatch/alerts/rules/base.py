@@ -170,7 +170,17 @@ NOWHERE = Place(None, None)
 """The place of what has none, or none yet."""
 
 
+def last_place(status: Status) -> Place:
+    """Return where a run is: its newest step, and the line of that."""
+    return Place(status.last_step, status.last_line)
+
+
 def place(samples: Samples, row: int) -> Place:
     """Return where one row of `samples` is."""
     step, line = samples.step[row], samples.line[row]
     return Place(int(step) if isfinite(step) else None, int(line) if isfinite(line) else None)
+
+
+def in_stream_order(found: Iterable[tuple[float, Finding]]) -> list[Finding]:
+    """Return findings by the offset at which each was made, those of several metrics at one by metric."""
+    return [finding for _, finding in sorted(found, key=lambda each: (each[0], each[1].metric or ""))]

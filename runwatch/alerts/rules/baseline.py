@@ -24,7 +24,7 @@ from runwatch.core.block import Samples
 
 Floats = NDArray[np.float64]
 
-_MAD = 1.4826
+MAD = 1.4826
 """Scales a median absolute deviation to the standard deviation of a Gaussian."""
 
 _CHANGES = 8
@@ -56,14 +56,6 @@ def before_negative(samples: Samples) -> tuple[Samples, bool]:
     if not negative.any():
         return samples, False
     return take(samples, slice(0, int(np.argmax(negative)))), True
-
-
-def went_on(step: float, begin: float, highest: float) -> bool:
-    """Return whether a restart at `step` continues a run of steps `begin` to `highest`.
-
-    What goes back to the first twentieth is another run, or the same from the start.
-    """
-    return step > begin + 0.05 * (highest - begin)
 
 
 class Segments:
@@ -147,15 +139,25 @@ def jitter(windows: Floats) -> Floats:
     """
     steps = np.abs(np.diff(windows, axis=1))
     steps.sort(axis=1)
-    noise: Floats = median(steps) * (_MAD / np.sqrt(2))
+    noise: Floats = median(steps) * (MAD / np.sqrt(2))
     return noise
+
+
+def jitter_of(moves: Sequence[float] | Floats) -> float:
+    """Return the noise of a few values, at least two, by how far each is from the one before it."""
+    return middle(moves) * MAD / math.sqrt(2)
+
+
+def median_error(noise: float, *counts: float) -> float:
+    """Return the standard error of a median of so many values, of several counts that of a difference."""
+    return 1.2533 * noise * math.sqrt(sum(1 / count for count in counts))
 
 
 def deviation(windows: Floats) -> Floats:
     """Return the scaled median absolute deviation (n,) of each window."""
     away = np.abs(windows - median(np.sort(windows, axis=1))[:, None])
     away.sort(axis=1)
-    return median(away) * _MAD
+    return median(away) * MAD
 
 
 def swing(windows: Floats) -> Floats:
@@ -194,7 +196,7 @@ def _spread(ordered: Floats, windows: Floats, floor: float) -> tuple[Floats, Flo
     zeros = (steps <= 0).sum(axis=1)
     quantum = np.take_along_axis(steps, np.minimum(zeros, steps.shape[1] - 1)[:, None], axis=1)[:, 0]
     quantum[zeros > steps.shape[1] - _CHANGES] = 0
-    sigma = np.maximum(median(deviations) * _MAD, median(steps) * (_MAD / np.sqrt(2)))
+    sigma = np.maximum(median(deviations) * MAD, median(steps) * (MAD / np.sqrt(2)))
     return middle, np.maximum(np.maximum(sigma, quantum), floor)
 
 

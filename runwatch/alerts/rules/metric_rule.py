@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from runwatch.alerts.rules.base import Place, RunRule, place
+from runwatch.alerts.rules.base import Place, RunRule, in_stream_order, place
 from runwatch.alerts.rules.baseline import Segments, before_negative, positive
 from runwatch.alerts.rules.common.beginning import is_among_first
 from runwatch.alerts.rules.common.curriculum import Curriculum
@@ -57,7 +57,7 @@ class SeriesRule(RunRule):
 
     def judge_each(self, series: Mapping[str, Samples], block: Block) -> list[Finding]:
         """Judge these metrics of a block; findings about different ones are put in stream order."""
-        found: list[tuple[float, str, Finding]] = []
+        found: list[tuple[float, Finding]] = []
         cuts = self.cuts(block)
         for metric in sorted({*series, *self._segments}):
             if not is_among_first(metric, self._segments, self.most):
@@ -65,9 +65,9 @@ class SeriesRule(RunRule):
             segments = self._segments.setdefault(metric, Segments())
             for restarted, piece in segments.split(series.get(metric), cuts):
                 if restarted:
-                    found += [(float(piece.offset[0]), metric, f) for f in self.restart(metric, piece)]
-                found += [(offset, metric, finding) for offset, finding in self.walk(metric, piece)]
-        return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+                    found += [(float(piece.offset[0]), finding) for finding in self.restart(metric, piece)]
+                found += self.walk(metric, piece)
+        return in_stream_order(found)
 
     def cuts(self, block: Block) -> Sequence[int]:
         """Return the offsets in a block at which all of them begin again."""

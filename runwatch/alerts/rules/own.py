@@ -25,7 +25,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, last_place, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Segments, take
 from runwatch.alerts.rules.settings import Aggregate, OwnRule
 from runwatch.core.block import Block, Samples, Status
@@ -171,7 +171,7 @@ class Own(RunRule):
         if not near:
             return ()
         title = f"this run prints no {self.metric}, which the rule looks at"
-        here = Place(status.last_step, status.last_line)
+        here = last_place(status)
         return [self.say(Verdict.FIRING, Severity.INFO, title, here, advice=f"Did you mean {near[0]}?")]
 
     def _aggregate(self, values: Floats) -> Floats:

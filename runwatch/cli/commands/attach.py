@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import click
 
 from runwatch.cli.watching import (
@@ -56,15 +54,13 @@ def command(
         if host.startswith("-") or not host:
             raise UsageError("not a host", host or "''")
     interval = pace(interval, plain)
-    if not 0 < interval < math.inf:
-        raise UsageError("--interval must be a number above zero")
     from runwatch.watcher.daemon.remote import PROMPT, ssh_command
     from runwatch.watcher.service.launch import Hub, greet
 
     names = tuple(dict.fromkeys(hosts)) or (HERE,)
     lines = headless or plain or as_json
     if web or port is not None:
-        from runwatch.cli.commands.web import serve
+        from runwatch.cli.web import serve
 
         if lines or not web:
             raise UsageError("--web shows the screen, --port is for --web")
@@ -83,7 +79,7 @@ def command(
             from runwatch.config.loader import load
 
             title = "daemon" if names == (HERE,) else ", ".join(names)
-            code = show(hub.socket, load(), title=title, theme=theme, ascii_only=ascii_only, fleet=True)
+            code = show(hub.socket, load(), title=title, theme=theme, ascii_only=ascii_only, list_first=True)
             if code == ExitCode.OK:
                 click.echo("runwatch: the screen is closed; the daemon keeps watching", err=True)
             return code

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
 
 from runwatch.cli.at_rest import read
+from runwatch.cli.document import show
 from runwatch.cli.options import config_option, format_option
 from runwatch.core import text
-from runwatch.core.errors import ExitCode, SourceError
+from runwatch.core.errors import ExitCode
 
 if TYPE_CHECKING:
     from runwatch.core.snapshot import IncidentRow
@@ -55,13 +55,15 @@ def command(
     from runwatch.core.findings import Severity
 
     rest = read(paths, config, wanted)
-    engine, now, missing = rest.engine, rest.now, rest.missing
+    engine, now, unreadable = rest.engine, rest.now, rest.unreadable
     if as_json:
-        import msgspec
-
         from runwatch.watcher.engine.views.document import document
 
-        click.echo(msgspec.json.encode({**document(engine, now), "unreadable": _unreadable(missing)}))
+        named = [
+            {"path": text.path(os.fsdecode(error.filename or "")), "reason": error.strerror or str(error)}
+            for error in unreadable
+        ]
+        show(**{**document(engine, now), "unreadable": named})
     else:
         from runwatch.render.glyphs import glyphs
 
@@ -72,20 +74,10 @@ def command(
     found = any(
         Severity(row.severity).rank >= limit for _, run in engine.runs() for row in run.incidents.rows()
     )
-    unseen = bool(_unreadable(missing)) or any(engine.state(*run, now) == "blind" for run in engine.runs())
+    unseen = bool(unreadable) or any(engine.state(*run, now) == "blind" for run in engine.runs())
     if found or (unseen and limit <= Severity.WARNING.rank):
         return ExitCode.FINDINGS
     return ExitCode.UNREADABLE if unseen else ExitCode.OK
-
-
-def _unreadable(errors: Iterable[SourceError]) -> list[dict[str, str]]:
-    """Return what the system did not let us read; empty files are not included."""
-    causes = [error.__cause__ for error in errors]
-    return [
-        {"path": text.path(os.fsdecode(cause.filename or "")), "reason": cause.strerror or str(cause)}
-        for cause in causes
-        if isinstance(cause, OSError)
-    ]
 
 
 def _print(engine: Engine, now: float, glyphs: Glyphs) -> None:

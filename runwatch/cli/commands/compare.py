@@ -10,7 +10,7 @@ import click
 
 from runwatch import __version__
 from runwatch.cli import document
-from runwatch.cli.at_rest import read
+from runwatch.cli.at_rest import read_each
 from runwatch.cli.options import config_option, cost_options, form_options, format_option
 from runwatch.cli.publish import publish, sources_of
 from runwatch.core import text
@@ -62,8 +62,14 @@ def command(
     from runwatch.reports.comparison.compare import NOT_COMPARABLE, compare
     from runwatch.reports.comparison.pages import pages
     from runwatch.reports.comparison.record import record
+    from runwatch.reports.evidence import gather
+    from runwatch.reports.sidecars import sidecar_facts
 
-    read_in = [(path, _runs(path, config, wanted)) for path in paths]
+    # Each path is read alone: a log and a tracker may be of different runs.
+    read_in, unread = [], False
+    for path, rest in zip(paths, read_each([(path,) for path in paths], config, wanted), strict=True):
+        read_in.append((path, gather(rest.engine, rest.now, sidecar_facts((path,)))))
+        unread |= bool(rest.unreadable)
     _check([runs for _, runs in read_in])
     given = [(path, run) for path, runs in read_in for run in runs]
     names = _names([run for _, run in given])
@@ -79,18 +85,8 @@ def command(
         ascii_only=ascii_only,
         as_json=lambda: document.text(**record(comparison)),
     )
-    if all(pair.verdict == NOT_COMPARABLE for pair in comparison.pairs):
-        return ExitCode.UNREADABLE
-    return ExitCode.OK
-
-
-def _runs(path: str, config: str | None, wanted: str | None) -> tuple[RunEvidence, ...]:
-    """Return the runs in one path. Each path is read alone: a log and a tracker may be of different runs."""
-    from runwatch.reports.beside import facts_beside
-    from runwatch.reports.evidence import gather
-
-    rest = read((path,), config, wanted)
-    return gather(rest.engine, rest.now, facts_beside((path,)))
+    none = all(pair.verdict == NOT_COMPARABLE for pair in comparison.pairs)
+    return ExitCode.UNREADABLE if none or unread else ExitCode.OK
 
 
 def _check(found: Sequence[Sequence[RunEvidence]]) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 
 import click
 
-from runwatch.cli.watching import line_options, look_options, printer, show
+from runwatch.cli.watching import line_options, look_options, on_screen, printer, show
 from runwatch.core.errors import UsageError
 from runwatch.demo.launch import FAULT_NAMES, start, stop
 
@@ -70,14 +68,13 @@ def command(
     if words:
         raise UsageError("unexpected word", words[0], f"faults are --fault {'|'.join(FAULT_NAMES)}")
     lines = headless or plain or as_json
-    screen = not lines and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
     with _place(directory) as place:
         config = place / "runwatch.toml"
         config.write_text(CONFIG)
         training = start(place, fault=fault, steps=steps)
         engine = PrivateEngine([str(place)], config=str(config), wait=True)
         try:
-            if screen:
+            if on_screen(lines=lines):
                 from runwatch.config.loader import load
 
                 greet(engine.socket)

@@ -6,14 +6,14 @@ import contextlib
 import os
 import sys
 import time
-from pathlib import Path
 
 import click
 
+from runwatch.cli.at_rest import reported, unreadable
 from runwatch.cli.busy import busy
 from runwatch.cli.main import error_line
 from runwatch.cli.options import config_option, format_option
-from runwatch.core.errors import ExitCode, SourceError, UsageError
+from runwatch.core.errors import ExitCode, UsageError
 
 
 @click.command("export")
@@ -57,19 +57,16 @@ def command(
       runwatch export train.log --as tensorboard -o tb/
       runwatch export train.log --figures -o report/
     """
-    from runwatch.config.formats import meanings
-    from runwatch.config.loader import format_name, load
+    from runwatch.config.loader import load_to_read
     from runwatch.export.export import STDOUT, Selection, export, format_of, opened
-    from runwatch.parsers.lexicon.names import use
 
     if figures and fmt:
         raise UsageError("--figures and --as exclude each other")
-    settings = load(Path(config) if config else None)
-    use(meanings(settings.names))
+    settings, only = load_to_read(config, wanted)
     selection = Selection(_split(metrics), _split(runs))
-    missing: list[SourceError] = []
     try:
         with (
+            reported() as missing,
             opened(output, "figures" if figures else format_of(output, fmt)) as writer,
             busy() as say,
         ):
@@ -80,7 +77,7 @@ def command(
                 time.time(),
                 unreadable=missing.append,
                 own=[own.build() for own in settings.formats],
-                only=format_name(wanted, settings),
+                only=only,
                 prefer=settings.sources.order,
                 output=output,
                 busy=say,
@@ -95,9 +92,9 @@ def command(
         raise UsageError(
             "cannot write", str(error.filename or output), error.strerror or str(error)
         ) from error
-    for note in (*map(str, missing), *engine.troubles, *getattr(writer, "notes", ())):
+    for note in (*engine.troubles, *getattr(writer, "notes", ())):
         error_line(note)
-    return ExitCode.UNREADABLE if missing else ExitCode.OK
+    return ExitCode.UNREADABLE if unreadable(missing) else ExitCode.OK
 
 
 def _drop_rest() -> None:

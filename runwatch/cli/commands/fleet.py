@@ -7,11 +7,16 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from runwatch.cli.options import job_option
 from runwatch.cli.watching import look_options, on_screen, show
 from runwatch.core.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from runwatch.watcher.fleet.launch import Source
 
 _TOKEN = "RUNWATCH_PROMETHEUS_TOKEN"  # noqa: S105
 _MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)(?:"([^"\\\n]*)"|([^"\\\n]*))')
@@ -24,7 +29,7 @@ _MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)(?:"([^"\\\n]*)"|([^"\\\n]*))')
 @click.option("--token-file", type=click.Path(), help=f"File with a bearer token. [default: ${_TOKEN}]")
 @click.option("--tenant", default="", help="Tenant of Mimir or Cortex, sent as X-Scope-OrgID.")
 @click.option("--match", "matchers", multiple=True, metavar="NAME=VALUE", help="Only series with this label.")
-@click.option("--job", default="runwatch", show_default=True, help="Name of the scrape job of the daemons.")
+@job_option
 @click.option(
     "--interval",
     type=click.FloatRange(1, 3600),
@@ -59,7 +64,7 @@ def command(
     """
     from runwatch.watcher.fleet.launch import FleetEngine, Source
 
-    source = Source(url, _token(token_file), tenant, _matchers(matchers), _word(job), interval)
+    source = Source(url, _token(token_file), tenant, _matchers(matchers), job, interval)
     if as_json or once or not on_screen(lines=False):
         return _print(source, as_json, ascii_only)
     from runwatch.config.loader import load
@@ -71,7 +76,7 @@ def command(
     try:
         greet(engine.socket, 60.0)
         chosen = load()
-        return show(engine.socket, chosen, title="fleet", theme=theme, ascii_only=ascii_only, fleet=True)
+        return show(engine.socket, chosen, title="fleet", theme=theme, ascii_only=ascii_only, list_first=True)
     finally:
         engine.close()
 
@@ -97,22 +102,14 @@ def _matchers(given: tuple[str, ...]) -> str:
     return ",".join(found)
 
 
-def _word(job: str) -> str:
-    if not re.fullmatch(r"[\w.:/-]+", job):
-        raise UsageError("not the name of a scrape job", job)
-    return job
-
-
-def _print(source: object, as_json: bool, ascii_only: bool) -> int:
+def _print(source: Source, as_json: bool, ascii_only: bool) -> int:
     import msgspec
 
     from runwatch.core.text import escaped, plain
     from runwatch.render.glyphs import glyphs
     from runwatch.render.table import status
-    from runwatch.watcher.fleet.launch import Source
     from runwatch.watcher.fleet.questions import Questions
 
-    assert isinstance(source, Source)
     picture = Questions(source).picture()
     if as_json:
         body = {"runs": picture.rows, "notices": picture.notices}

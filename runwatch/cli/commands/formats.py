@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from runwatch.cli import document
 from runwatch.cli.main import error_line
 from runwatch.cli.options import config_option
 from runwatch.core.errors import ExitCode, SourceError
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 SAMPLE = 8 << 20
 """Bytes of a log to read."""
-_SCHEMA = 1
 _KINDS = {
     "train": ("training step", "training steps"),
     "eval": ("evaluation", "evaluations"),
@@ -44,14 +43,11 @@ def command(path: str | None, as_json: bool, config: str | None) -> int:
       runwatch formats train.log
       runwatch formats
     """
-    from runwatch.config.formats import meanings
-    from runwatch.config.loader import load
-    from runwatch.parsers.formats import catalogue, troubles
-    from runwatch.parsers.lexicon.names import use
+    from runwatch.config.loader import load_to_read
+    from runwatch.parsers.formats import in_use, troubles
 
-    settings = load(Path(config) if config else None)
-    use(meanings(settings.names))
-    formats = (*(own.build() for own in settings.formats), *catalogue())
+    settings, _ = load_to_read(config)
+    formats = in_use(own.build() for own in settings.formats)
     try:
         return _list(formats, as_json) if path is None else _explain(path, formats, as_json)
     finally:
@@ -64,7 +60,7 @@ def _list(formats: Sequence[Format], as_json: bool) -> int:
         rows = [
             {"name": f.name, "title": f.title, "example": f.example, "origin": _origin(f)} for f in formats
         ]
-        _print_json({"schema": _SCHEMA, "formats": rows})
+        document.show(formats=rows)
         return ExitCode.OK
     for known in formats:
         origin = "" if _origin(known) == "runwatch" else f"  (from {_origin(known)})"
@@ -102,7 +98,7 @@ def _explain(path: str, formats: Sequence[Format], as_json: bool) -> int:
     for error in errors:
         error_line(str(error))
     if as_json:
-        _print_json({"schema": _SCHEMA, "files": [_object(file, explanation) for file, explanation in found]})
+        document.show(files=[_object(file, explanation) for file, explanation in found])
     return ExitCode.OK
 
 
@@ -230,9 +226,3 @@ def _records_object(records: Records) -> dict[str, Any]:
             for taken in records.sample.taken
         ],
     }
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    import msgspec
-
-    click.echo(msgspec.json.encode(document))

@@ -48,11 +48,10 @@ def command(
         return _examples()
     import platformdirs
 
-    from runwatch.config.loader import FILE_NAME
+    from runwatch.config.loader import FILE_NAME, user_directory
     from runwatch.watcher.daemon import initial
 
-    home = platformdirs.user_config_path("runwatch")
-    config = (home / FILE_NAME) if user or systemd else Path(FILE_NAME)
+    config = (user_directory() / FILE_NAME) if user or systemd else Path(FILE_NAME)
     seen = initial.look(directories or (".",), named=bool(directories), whole=_whole)
     files = {config: initial.configuration(seen.places)}
     if systemd:

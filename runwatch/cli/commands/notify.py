@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -41,7 +41,7 @@ def _list(config: str | None) -> int:
     """List the configured channels and their lowest severity."""
     from runwatch.config.loader import load
 
-    channels = load(Path(config) if config else None).everyone()
+    channels = load(config).everyone()
     for name, given in channels.items():
         print(f"{name}  {given.kind}  {given.min_severity.value} and above")
     if not channels:
@@ -79,11 +79,16 @@ def _test(channel: str, config: str | None) -> int:
     """Send one sample message to CHANNEL and show the answer."""
     from runwatch.config.loader import load
 
-    channels = load(Path(config) if config else None).everyone()
+    channels = load(config).everyone()
+    _check(channel, channels)
+    return ExitCode.OK if _delivered(channel, channels[channel]) else ExitCode.FINDINGS
+
+
+def _check(channel: str, channels: Mapping[str, ChannelConfig]) -> None:
+    """Raise UsageError for a channel that does not exist."""
     if channel not in channels:
         known = f"use one of {', '.join(channels)}" if channels else "no channel is configured"
         raise UsageError("no such channel", channel, known)
-    return ExitCode.OK if _delivered(channel, channels[channel]) else ExitCode.FINDINGS
 
 
 def _delivered(channel: str, config: ChannelConfig) -> bool:
@@ -145,10 +150,10 @@ def _retry(channel: str | None, config: str | None) -> int:
     from runwatch.watcher.service.notify import open_journal
     from runwatch.watcher.service.sockets import state_directory, unusable
 
-    loaded = load(Path(config) if config else None)
+    loaded = load(config)
     channels = loaded.everyone()
-    if channel is not None and channel not in channels:
-        raise UsageError("no such channel", channel, f"use one of {', '.join(channels)}" if channels else "")
+    if channel is not None:
+        _check(channel, channels)
     said: list[str] = []
     journal = open_journal(said.append)
     try:

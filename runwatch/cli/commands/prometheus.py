@@ -6,6 +6,7 @@ import re
 
 import click
 
+from runwatch.cli.options import job_option
 from runwatch.core.errors import UsageError
 
 _LABEL = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
@@ -26,7 +27,7 @@ def command() -> None:
 
 
 @command.command("rules")
-@click.option("--job", default="runwatch", show_default=True, help="Name of the scrape job of the daemons.")
+@job_option
 def rules(job: str) -> None:
     """Print alerting and recording rules.
 
@@ -37,8 +38,6 @@ def rules(job: str) -> None:
     """
     from runwatch.prometheus.rules import render
 
-    if not re.fullmatch(r"[\w.:-]+", job):
-        raise UsageError("not the name of a scrape job", job)
     click.echo(render(job), nl=False)
 
 
@@ -57,10 +56,9 @@ def targets(hosts: tuple[str, ...], port: int, labels: tuple[str, ...]) -> None:
       runwatch prometheus targets node1 node2:9500
       runwatch prometheus targets 'gpu[001-500]' --label cluster=a
     """
-    from runwatch.prometheus.targets import render
-    from runwatch.watcher.samplers.slurm import nodes
+    from runwatch.prometheus.targets import listed, render
 
-    found = [name for host in hosts for name in ([host] if host.startswith("[") else nodes(host))]
+    found = [name for host in hosts for name in ([host] if host.startswith("[") else listed(host))]
     for name in found:
         if not _HOST.fullmatch(name):
             raise UsageError("not a host", name)
@@ -70,8 +68,6 @@ def targets(hosts: tuple[str, ...], port: int, labels: tuple[str, ...]) -> None:
         if match is None:
             raise UsageError("not a label", label, "write NAME=VALUE")
         pairs[match[1]] = match[2]
-    if not found:
-        raise UsageError("not a host", " ".join(hosts))
     click.echo(render(found, port, pairs), nl=False)
 
 

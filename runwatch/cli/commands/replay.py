@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import click
 
@@ -45,20 +44,15 @@ def command(
       runwatch replay train.log --headless --json --speed max
     """
     pace_of_play = _speed(speed)
-    interval = pace(interval, plain)
-    if not 0 < interval < math.inf or (every is not None and every <= 0):
-        raise UsageError("--interval and --every must be numbers above zero")
+    interval = pace(interval, plain, every)
     if on_screen(lines=headless or plain or as_json):
         return _screen(path, pace_of_play, only, ascii_only, theme, config)
     from runwatch.cli.replaying import follow
-    from runwatch.config.formats import meanings
-    from runwatch.config.loader import format_name, load
-    from runwatch.parsers.lexicon.names import use
+    from runwatch.config.loader import load_to_read
     from runwatch.watcher.replay.opening import opened
 
-    settings = load(Path(config) if config else None)
-    use(meanings(settings.names))
-    session = opened(path, settings, format_name(only, settings))
+    settings, only = load_to_read(config, only)
+    session = opened(path, settings, only)
     return follow(session, settings, pace_of_play, interval, every, as_json, plain, ascii_only)
 
 
@@ -86,7 +80,7 @@ def _screen(
 
     engine = ReplayEngine(path, speed, only, config)
     try:
-        chosen = load(Path(config) if config else None)
+        chosen = load(config)
         return show(engine.socket, chosen, title=os.path.basename(path), theme=theme, ascii_only=ascii_only)
     finally:
         engine.close()

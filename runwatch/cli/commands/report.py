@@ -44,14 +44,14 @@ def command(
       runwatch report runs/exp1 -o exp1.html --price-per-gpu-hour 2.5
     """
     from runwatch.reports.analysis import Options
-    from runwatch.reports.beside import facts_beside
     from runwatch.reports.evidence import gather
     from runwatch.reports.missing import mentioned
     from runwatch.reports.report import report
+    from runwatch.reports.sidecars import sidecar_facts
 
     rest = read(paths, config, wanted)
     options = Options(price, gpus)
-    runs = every = gather(rest.engine, rest.now, facts_beside(paths))
+    runs = every = gather(rest.engine, rest.now, sidecar_facts(paths))
     if name is not None:
         known = [run.name for run in runs]
         runs = tuple(run for run in runs if run.name == name)
@@ -60,4 +60,4 @@ def command(
     found = mentioned(every, options)
     documents = tuple(report(run, rest.now, options, found[run.id]) for run in runs)
     publish(documents, form, output, sources_of(every), ascii_only=ascii_only)
-    return ExitCode.UNREADABLE if any(isinstance(error.__cause__, OSError) for error in rest.missing) else 0
+    return ExitCode.UNREADABLE if rest.unreadable else ExitCode.OK

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -34,7 +33,7 @@ def command(name: str | None, run: str, config: str | None) -> int:
     from runwatch.alerts.rules.explain import explain
     from runwatch.config.loader import load
 
-    ruleset = load(Path(config) if config else None).ruleset()
+    ruleset = load(config).ruleset()
     for trouble in ruleset.troubles:
         error_line(trouble)
     if name is None:

@@ -14,7 +14,7 @@ from runwatch.core.errors import EngineError, ExitCode, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runwatch.core.snapshot import PastRun
+    from runwatch.core.snapshot import PastRun, RunRow
 
 UNWATCHED = "unwatched"
 """State of a run that had not ended when it was watched last."""
@@ -67,25 +67,32 @@ def command(words: tuple[str, ...], as_json: bool, ascii_only: bool) -> int:
     return ExitCode.OK
 
 
-def _live() -> dict[str, str] | None:
-    """Return the phases of the runs that a daemon watches now, by name; None without a daemon."""
+def _live() -> dict[tuple[str, str], str] | None:
+    """Return the phases of the runs that a daemon watches now, by `_key`; None without a daemon."""
     from runwatch.watcher import protocol
     from runwatch.watcher.daemon.ask import ask
 
     try:
-        return {row.name: row.phase for part in ask(protocol.Runs(), protocol.RunList) for row in part.runs}
+        parts = ask(protocol.Runs(), protocol.RunList)
+        return {_key(row): row.phase for part in parts for row in part.runs}
     except EngineError:
         return None
 
 
-def _current(run: PastRun, live: dict[str, str] | None, reports: dict[str, str]) -> PastRun:
+def _key(run: PastRun | RunRow) -> tuple[str, str]:
+    """Return what a run is known by: its sources, whichever of its stages the id is of, and its name."""
+    sources, numbered, _ = run.id.rpartition("#")
+    return sources if numbered else run.id, run.name
+
+
+def _current(run: PastRun, live: dict[tuple[str, str], str] | None, reports: dict[str, str]) -> PastRun:
     """Return a run as it is now: one that nobody watches may have ended since."""
     import msgspec
 
     from runwatch.render.states import ended
     from runwatch.watcher.service.run_reports import key_of
 
-    phase = (live or {}).get(run.name, run.phase if ended(run.phase) else UNWATCHED)
+    phase = (live or {}).get(_key(run), run.phase if ended(run.phase) else UNWATCHED)
     return msgspec.structs.replace(run, phase=phase, report=reports.get(key_of(run.id), ""))
 
 

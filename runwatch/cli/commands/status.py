@@ -81,7 +81,7 @@ def _json(run: str | None) -> int:
     from runwatch.watcher.daemon.ask import ask
 
     found = [body for part in ask(protocol.Runs(documents=True), protocol.RunList) for body in part.documents]
-    wanted = [body for body in found if run in (None, body["name"])]
+    wanted = [body for body in found if run in (None, body["name"], body["id"])]
     _check(run, wanted, [str(body["name"]) for body in found])
     unseen = [each for body in wanted for each in body["unseen"]]  # type: ignore[attr-defined]
     document.show(runs=wanted, unreadable=unseen)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import re
 import shutil
@@ -12,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -91,19 +89,22 @@ def command(
     title = ""
     if not paths:
         paths, title = _nearby(shown=screen or web, as_json=as_json), "what is written here"
-    interval = pace(interval, plain)
-    if not 0 < interval < math.inf or (every is not None and every <= 0):
-        raise UsageError("--interval and --every must be numbers above zero")
+    interval = pace(interval, plain, every)
     if port is not None and not web:
         raise UsageError("--port is for --web")
     if web:
         if lines or "-" in paths:
             raise UsageError("--web shows the screen", "", "leave out --headless, --plain, --json and -")
-        from runwatch.cli.commands.web import serve
+        from runwatch.cli.web import serve
 
         flags = [name for name, on in (("--wait", wait), ("--poll", poll), ("--ascii", ascii_only)) if on]
-        named = {"--format": format_name, "--theme": theme, "--deadline": deadline, "--config": config}
-        named["--record"] = record
+        named = {
+            "--format": format_name,
+            "--theme": theme,
+            "--deadline": deadline,
+            "--config": config,
+            "--record": record,
+        }
         flags += [f"{name}={given}" for name, given in named.items() if given is not None]
         return serve(["tail", *flags, *(f"--pid={pid}" for pid in pids), "--", *paths], port)
     wait = wait or (screen and absent.worth_waiting(paths))
@@ -224,7 +225,7 @@ def _screen(
         # The screen does not wait for the engine, and shows an error if there is nothing to watch.
         if "-" in paths:
             keyboard()
-        chosen = load(Path(config) if config else None)
+        chosen = load(config)
         return show(
             engines[0].socket,
             chosen,
@@ -232,7 +233,7 @@ def _screen(
             theme=theme,
             ascii_only=ascii_only,
             reopen=None if "-" in paths else again,
-            fleet=True,
+            list_first=True,
             alone=True,
         )
     finally:

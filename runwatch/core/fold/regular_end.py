@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from runwatch.core.ending import COMPLETE
 from runwatch.core.metrics import EPOCH, LEARNING_RATE
 from runwatch.core.series import Series
 
@@ -64,8 +65,6 @@ _COUNTED = re.compile(r"(?i)\bepoch\W{0,3}(\d{1,6})\b")
 _SHOWN = 60
 _ALIKE = 2
 """Runs of the same steps from which these are all that each does."""
-_WHOLE = 0.98
-"""Part of the planned steps that is all of them."""
 
 
 def is_last_row(left: float, stride: float, first: float | None) -> bool:
@@ -130,7 +129,7 @@ class Close:
         epochs = self._begun()
         if self._each_row():  # what each epoch prints was printed before: it stopped early
             return False
-        if self.planned is not None and (self.last_step or 0) + 1 < _WHOLE * self.planned:
+        if self.planned is not None and (self.last_step or 0) + 1 < COMPLETE * self.planned:
             return True
         return self.planned_epochs is not None and epochs < self.planned_epochs
 

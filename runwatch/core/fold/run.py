@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from runwatch.core.batch import CRASH_KINDS, EVAL, RANK, TRAIN, Event
 from runwatch.core.block import Block, Moment
 from runwatch.core.checkpoint import Checkpoint, Checkpoints, last_good
-from runwatch.core.ending import ENDS, STOPS
+from runwatch.core.ending import COMPLETE, ENDS, STOPS
 from runwatch.core.fold.eta import Estimate
 from runwatch.core.fold.launches import Launches
 from runwatch.core.fold.planned import Plan
@@ -22,8 +22,7 @@ from runwatch.core.fold.regular_end import Close, is_last_row
 from runwatch.core.fold.saves import Reconciled, Saves, is_about_save, reconcile
 from runwatch.core.fold.stages import Stage
 from runwatch.core.fold.timing import Timing, remaining
-from runwatch.core.metrics import DONE as SHARE_DONE
-from runwatch.core.metrics import EPOCH, REMAINING, STEP_TIME
+from runwatch.core.metrics import DONE, EPOCH, REMAINING, STEP_TIME
 from runwatch.core.series import FULL, Detail, Series
 from runwatch.core.snapshot import Progress
 
@@ -32,8 +31,6 @@ MAX_SERIES = 512
 MAX_RANKS = 8192
 MAX_FACTS = 1024
 MAX_EVENTS = 200
-DONE = 0.98
-"""Progress from which a run that fell silent counts as finished."""
 _FEW = 2
 """Records that may all be those of the last step: a run of one epoch."""
 REST = 60.0
@@ -173,7 +170,7 @@ class Run:
         if planned is not None and self.records > _FEW and (self.first_step or 0) >= planned:
             return
         done = self.fraction if self.planned is None else self.covered  # another epoch may follow
-        if done is not None and done >= DONE and (self.planned is not None or self._close().closed):
+        if done is not None and done >= COMPLETE and (self.planned is not None or self._close().closed):
             last = done >= 1.0
             self.finished = self.finished or silent_for >= (REST / 4 if last else REST)
 
@@ -400,13 +397,13 @@ class Run:
     def covered(self) -> float | None:
         """Progress in [0, 1] of the whole run; None if only the epoch's end is known and more may come."""
         total = self.total if self.finished and self.planned is None else self.planned
-        share = None if total is not None else self.latest(SHARE_DONE)
+        share = None if total is not None else self.latest(DONE)
         if share is not None and 0.0 <= share <= 1.0:
-            return 1.0 if self.finished and share >= DONE else share
+            return 1.0 if self.finished and share >= COMPLETE else share
         if total is None or total <= 0 or self.last_step is None:
             return None
         done = self.last_step + (self.first_step == 0 and self.records > 0)
-        if self.finished and done >= DONE * total:  # what finishes earlier has not done all of it
+        if self.finished and done >= COMPLETE * total:  # what finishes earlier has not done all of it
             return 1.0
         return min(1.0, max(0.0, done / total))
 
@@ -451,7 +448,7 @@ class Run:
     @property
     def _ends_at(self) -> int | None:
         """The planned number of steps; where only a share is printed, what that comes to."""
-        share = self.latest(SHARE_DONE)
+        share = self.latest(DONE)
         if self.planned is not None or self.last_step is None or share is None or not 0.0 < share <= 1.0:
             return self.planned
         return round(self.last_step / share)
@@ -469,22 +466,22 @@ class Run:
         not after `line`: what was saved again after a restart is no place to go back to from before it.
         """
         if len(self.checkpoints):
-            good = self.last_good(None if step is None else step + 1)
+            good = self.last_good(step)
             return None if good is None else good.at
         reported = self.saves.newest(line) or self.saves.newest()
         steps = (save.at for save in reported if save.at is not None)
         return next((at for at in steps if step is None or at <= step), None)
 
-    def last_good(self, before: int | None = None) -> Checkpoint | None:
-        """Return the newest complete checkpoint that was seen, of those made before a step if that is given.
+    def last_good(self, until: int | None = None) -> Checkpoint | None:
+        """Return the newest complete checkpoint that was seen, of those not after a step if that is given.
 
         Where its name has no step, logs may.
         """
         steps = self.reconciled().steps
         if not steps:
-            return self.checkpoints.last_good(before)
+            return self.checkpoints.last_good(until)
         placed = (replace(c, step=steps[c.id]) if c.id in steps else c for c in self.checkpoints)
-        return last_good(placed, before)
+        return last_good(placed, until)
 
     def reconciled(self) -> Reconciled:
         """Return what logs report of checkpoints, laid over what was seen of them."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Reader, Row
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.body.readers import RowMaker
 
 _NUMBER = re.compile(VALUE + rb"\Z")
 _MAX_ITEMS = 512
+Items = list[tuple[str, float]]
+"""Names and values of a record."""
 
 
 class ItemBlockReader(Reader):
@@ -24,7 +25,7 @@ class ItemBlockReader(Reader):
     row: RowMaker
 
     def __init__(self) -> None:
-        self._items: list[tuple[str, float]] | None = None
+        self._items: Items | None = None
         self._line = 0
 
     @property
@@ -32,13 +33,13 @@ class ItemBlockReader(Reader):
         """Whether an item may come."""
         return self._items is not None
 
-    def begin(self, line: bytes) -> bool:
-        """Return whether a line begins a block, and remember what it shows."""
+    def begin(self, line: bytes) -> Items | None:
+        """Return what a line shows that begins a block; None for other lines."""
         raise NotImplementedError
 
-    def complete(self, items: list[tuple[str, float]]) -> tuple[str, list[tuple[str, float]]] | None:
+    def complete(self, items: Items) -> tuple[str, Items] | None:
         """Return the kind and the values of the record that a block makes; None for a block without one."""
-        return TRAIN, items
+        raise NotImplementedError
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one line of a block."""
@@ -48,9 +49,9 @@ class ItemBlockReader(Reader):
                 self._items.append((item["name"].decode("ascii"), number(value)))
             return self.flush() if line.startswith(self.last) else []
         rows = self.flush()
-        if not self.begin(line):
+        self._items, self._line = self.begin(line), number_
+        if self._items is None:
             return rows or None
-        self._items, self._line = [], number_
         return rows
 
     def flush(self) -> list[Row]:

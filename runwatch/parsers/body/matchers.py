@@ -7,7 +7,16 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from typing import Any
 
-from runwatch.core.batch import BAR, BAR_OF_RUN, EPOCH_STEPS, EVAL, META_COLUMNS, TRAIN
+from runwatch.core.batch import (
+    BAR,
+    BAR_OF_RUN,
+    EPOCH_STEPS,
+    EVAL,
+    META_COLUMNS,
+    OUR_COLUMNS,
+    TRAIN,
+    printed_column,
+)
 from runwatch.core.metrics import EPOCH, LOSS, REMAINING, STEP_TIME, VAL_LOSS, Unit
 from runwatch.core.text import decode
 from runwatch.parsers.api import Epochs, Known, Layout, Match, Matcher, Summed
@@ -49,9 +58,7 @@ _BAR = re.compile(
     rb"(?:(?P<rate>" + NUMBER + rb")(?P<unit>s/it|it/s)|\?it/s)"
 )
 _NAME = 100  # longest metric name kept
-_OURS = frozenset({"offset", "line", "time"})
-"""Columns that no printed name may take."""
-_PLACES = META_COLUMNS - _OURS | {WITHIN}
+_PLACES = META_COLUMNS - OUR_COLUMNS | {WITHIN}
 _WITHIN = WITHIN.encode()
 _COUNTERS = tuple(name.encode() for name in (*OF_RUN, "iteration"))
 """Names of the run's step in dicts."""
@@ -60,12 +67,12 @@ _TOTALS = tuple(name.encode() for name in TOTALS)
 _BATCHES = tuple(name.encode() for name in WITHIN_EPOCH)
 _BEHIND = re.compile(rb"(?:\(\?<!(?:[^()\\]|\\.)*\))*")
 """What a head may say of the text before it."""
-_LITERAL = re.compile(rb"(?:([^\\.^$*+?{}\[\]|()])|\\(\W))(?![*?{])")
-"""A character of a regex that is in every text it matches."""
-_ONE = re.compile(rb"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
-"""An escape or a class of a regex: one character."""
-_GROUP = re.compile(rb"\([^()]*\)")
+_ONE = re.compile(r"\\(t|\W)|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+"""An escape or a class of a regex: one character, which may be known."""
+_GROUP = re.compile(r"\([^()]*\)")
 """A group of a regex without others in it, where escapes and classes are left out."""
+_VARIES = re.compile(r".(?:[*?]|\{[\d,]*\})\??|[+.^$]", re.DOTALL)
+"""What need not be in the text, or be any, where groups are left out too."""
 _PLACE_OF = re.compile(rb"\{([A-Za-z_]\w*)\}")
 """Where a head has a number: `{loss}`."""
 _WHOLE = frozenset(b"step total rank epoch epochs within per step_in_epoch iter iteration".split())
@@ -122,7 +129,7 @@ class Layouts(Known[tuple[str, tuple[bytes, ...], tuple[bytes, ...]], Layout]):
         known = {text: name for text in texts if (name := self._aliases.get(text))}
         parts = [i for i, text in enumerate(texts) if known.get(text) == REMAINING]  # hours, minutes, ...
         places = {text: text for text in texts if text in _PLACES}
-        names = [f"printed/{n}" if n in _OURS else n for n in columns(texts, {**places, **known})]
+        names = [*map(printed_column, columns(texts, {**places, **known}))]
         for text, name, suffix in zip(texts, names, suffixes, strict=True):
             unit = suffix.decode("ascii", "replace").strip() or self._units.get(text, "")
             units.append(Unit() if name in META_COLUMNS else unit_of(name, unit, text))
@@ -165,18 +172,18 @@ def _grouped(head: bytes) -> bytes:
     return _PLACE_OF.sub(group, head)
 
 
-def beginning(head: bytes) -> bytes:
-    """Return the text that everything begins with that a regex matches, as far as it is easy to see."""
-    rest, outer = b"", _ONE.sub(b"", head)
+def _texts(head: bytes) -> list[bytes]:
+    """Return the texts between groups and all that varies in what a regex matches, as far as easy to see."""
+
+    def known(found: re.Match[str]) -> str:  # a character that is no group's, whatever it is
+        return chr(256 + (9 if found[1] == "t" else ord(found[1]))) if found[1] else "\0"
+
+    rest, outer = "", _ONE.sub(known, head.decode("latin-1"))
     while rest != outer:
-        rest, outer = outer, _GROUP.sub(b"", outer)
-    if b"|" in outer:
-        return b""
-    behind = _BEHIND.match(head)
-    at, text = behind.end() if behind else 0, b""
-    while (found := _LITERAL.match(head, at)) is not None:
-        text, at = text + (found[1] or found[2]), found.end()
-    return text
+        rest, outer = outer, _GROUP.sub("\0", outer)
+    if "|" in outer:
+        return [b""]
+    return [bytes(ord(char) % 256 for char in text) for text in _VARIES.sub("\0", outer).split("\0")]
 
 
 class LinePattern(Matcher):
@@ -207,13 +214,14 @@ class LinePattern(Matcher):
         """`fields`: True for FIELDS, or a pattern of (name, value) or (name, unit, value, unit).
 
         Lines begin with `prefix`, if the text that the head begins with does not show it; where they
-        have none, `needle` says what they hold. Where other lines often hold that too, `sign` is a regex
-        that is found in all of this kind.
+        have none, `needle` says what they hold, if the longest text in the head is not rare. Where other
+        lines often hold that too, `sign` is a regex that is found in all of this kind.
         `units` are those of values that are printed without one, by printed name.
         """
         head = _grouped(head)
-        self.prefix = prefix or beginning(head)
-        self.needle = needle or self.prefix
+        behind = _BEHIND.match(head)
+        self.prefix = prefix or _texts(head[behind.end() if behind else 0 :])[0]
+        self.needle = needle or self.prefix or max(_texts(head), key=len)
         """What every line it matches holds."""
         self.sign = sign
         self.kind = kind

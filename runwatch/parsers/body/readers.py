@@ -14,7 +14,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING
 
 from runwatch.core.batch import META_COLUMNS
-from runwatch.core.metrics import Unit
+from runwatch.core.metrics import SHARE, Unit
 from runwatch.core.text import shown
 from runwatch.parsers.api import Known, Layout, Matcher, Reader, Row, Shared
 from runwatch.parsers.lexicon.names import unit_of
@@ -91,7 +91,7 @@ class RowMaker(Shared):
         places = {name: name for name in printed if name in META_COLUMNS}
         known = columns((*printed, *others), {**places, **self._aliases})[: len(printed)]
         # a value that is not printed in our unit keeps its name: rows hold the numbers as they are printed
-        ours = [unit.share or unit == Unit() for unit in map(unit_of, known, repeat(""), printed)]
+        ours = [unit in (SHARE, Unit()) for unit in map(unit_of, known, repeat(""), printed)]
         named = [name if is_ours else text for name, is_ours, text in zip(known, ours, printed, strict=True)]
         names, texts = tuple(map(shown, named)), map(shown, printed)
         meant = {name: text for name, text in zip(names, texts, strict=True) if name != text}

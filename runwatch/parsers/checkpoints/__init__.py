@@ -9,9 +9,10 @@ from typing import NamedTuple
 from runwatch.parsers.checkpoints import plain
 from runwatch.parsers.checkpoints.frameworks import FOLDERS, NANOCHAT
 from runwatch.parsers.checkpoints.layout import Layout
+from runwatch.parsers.lexicon.places import place
 
 _TEMPORARY = re.compile(
-    r"(?P<hidden>\.|~)?(?P<before>te?mp[-_.])?(?P<name>.+?)(?P<after>\.orbax-checkpoint-tmp.*"
+    r"[.~]?(?P<before>te?mp[-_.])?(?P<name>.+?)(?P<after>\.orbax-checkpoint-tmp.*"
     r"|[._-](?:te?mp|partial|incomplete|part|unfinished|staging|writing)(?:[._-]?[A-Za-z0-9]{1,12})?)?"
 )
 _MAYBE = re.compile(r"te?mp|part|incomplete|unfinished|staging|writing")
@@ -19,7 +20,6 @@ _MAYBE = re.compile(r"te?mp|part|incomplete|unfinished|staging|writing")
 _ZEROS = str.maketrans("123456789", "0" * 9)
 _DIGITS = re.compile(r"\d+")
 _NUMBERED = re.compile(r"(?:^|.*[^0-9])0*(?P<step>\d{1,15})")
-_EPOCHS = re.compile(r"(?:^|.*[^a-z])(?:epoch|ep|(?<![0-9])e)[_=.-]?0*(?P<epoch>\d{1,9})", re.IGNORECASE)
 _WORDS = re.compile(
     r"(?:.*[_.-])?(?:last|latest|best|final|checkpoint|ckpt|release)(?:[_.-].*)?|.*(?:checkpoint|ckpt)",
     re.IGNORECASE,
@@ -56,13 +56,11 @@ def folder(name: str) -> Named | None:
             return Named(real, layout, int(reported["step"]), None, temporary)
     if real.startswith("."):
         return None
-    epoch = _EPOCHS.fullmatch(real)
-    if epoch:
-        return Named(real, None, None, int(epoch["epoch"]), temporary)
-    numbered = _NUMBERED.fullmatch(real)
-    if numbered:
-        return Named(real, None, int(numbered["step"]), None, temporary)
-    return Named(real, None, temporary=temporary) if _WORDS.fullmatch(real) else None
+    step, epoch = place(real)
+    numbered = _NUMBERED.fullmatch(real) if step is None and epoch is None else None
+    step = int(numbered["step"]) if numbered else step
+    known = step is not None or epoch is not None or _WORDS.fullmatch(real)
+    return Named(real, None, step, epoch, temporary) if known else None
 
 
 def file(name: str, family: bool) -> Named | None:

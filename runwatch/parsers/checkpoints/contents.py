@@ -15,8 +15,6 @@ import struct
 from runwatch.parsers.checkpoints import signatures
 from runwatch.parsers.checkpoints.signatures import FINE, Read, Verdict, Whole
 
-__all__ = ["Read", "Verdict", "Whole", "check", "checkable", "document", "shards"]
-
 MAX_HEADER = 64 << 20
 """A longer safetensors header is not read; the format's own limit is 100 MB."""
 MAX_JSON = 1 << 20

@@ -83,18 +83,13 @@ HUGGING_FACE = Layout(
         Part("sharded", re.compile(r"(?:.*/)?(?:__\d+_\d+\.distcp|mp_rank_\d+_model_states\.pt)")),
         Part(
             "zero",
-            re.compile(
-                r"(?:.*/)?(?:\w+?_)?zero_pp_rank_(?P<rank>\d{1,6})_mp_rank_(?P<mp>\d{1,6})_optim_states\.pt"
-            ),
+            re.compile(rf"(?:.*/)?{_STATES}_optim_states\.pt"),
             piece="optimizer shard of rank {}",
             ranked=True,
         ),
         Part(
-            "random", re.compile(r"rng_state_(?P<rank>\d{1,6})\.pth"), piece="state of rank {}", ranked=True
-        ),
-        Part(
             "random",
-            re.compile(r"random_states_(?P<rank>\d{1,6})\.pkl"),
+            re.compile(r"(?:rng_state|random_states)_(?P<rank>\d{1,6})\.(?:pth|pkl)"),
             piece="state of rank {}",
             ranked=True,
         ),

@@ -15,7 +15,7 @@ from itertools import product
 from typing import NamedTuple
 
 from runwatch.core.checkpoint import State
-from runwatch.parsers.checkpoints.contents import Verdict, Whole
+from runwatch.parsers.checkpoints.signatures import Verdict, Whole
 
 MAX_GRID = 1 << 16
 MAX_MISSING = 16
@@ -74,7 +74,7 @@ class Size(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class Pieces:
     """Which pieces are there, by role."""
 
     places: Mapping[str, frozenset[Place]] = field(default_factory=dict)
@@ -115,7 +115,7 @@ class Judgement:
     ranks_expected: int | None = None
 
 
-def shape_of(layout: Layout, names: Iterable[str]) -> Shape:
+def shape_of(layout: Layout, names: Iterable[str]) -> Pieces:
     """Return which pieces of a layout these paths are."""
     places: dict[str, set[Place]] = {}
     reported: dict[str, int] = {}
@@ -133,13 +133,13 @@ def shape_of(layout: Layout, names: Iterable[str]) -> Shape:
             if not held or len(next(iter(held))) == len(place):
                 held.add(place)
             break
-    return Shape({role: frozenset(held) for role, held in places.items()}, reported)
+    return Pieces({role: frozenset(held) for role, held in places.items()}, reported)
 
 
 def judge(
     layout: Layout,
     files: Mapping[str, Size],
-    shape: Shape,
+    shape: Pieces,
     verdicts: Mapping[str, Verdict],
     usual: Usual,
     idle: float,
@@ -208,7 +208,7 @@ def _counts(layout: Layout, name: str) -> bool:
 
 
 def _holes(
-    layout: Layout, shape: Shape, usual: Usual, lost: Iterable[str]
+    layout: Layout, shape: Pieces, usual: Usual, lost: Iterable[str]
 ) -> tuple[list[str], int, int | None]:
     """Return what is missing of each grid, and how many ranks are there and expected.
 
@@ -251,7 +251,7 @@ def _numbers(place: Place, grid: Grid) -> str:
     return "_".join(meaningful or map(str, place))
 
 
-def _ended(layout: Layout, shape: Shape, usual: Usual, pointed: bool | None) -> bool:
+def _ended(layout: Layout, shape: Pieces, usual: Usual, pointed: bool | None) -> bool:
     """Return whether something shows that all of a checkpoint is there: its last file, or its siblings."""
     alone = len(layout.parts) == 1
     if layout.atomic or pointed or alone or usual.followed or layout.seal in shape.places:

@@ -16,10 +16,11 @@ from runwatch.parsers.api import Matcher
 from runwatch.parsers.body.decoded import Decoded
 from runwatch.parsers.body.enveloped import Enveloped, Logged, Unopened
 from runwatch.parsers.body.matchers import DictPattern
-from runwatch.parsers.columnar.skeleton import ALIKE, Skeleton, learn
+from runwatch.parsers.columnar.skeleton import Skeleton, learn
 from runwatch.parsers.framing.ansi import Uncolored
 from runwatch.parsers.framing.lines import PAD, Ints, Lines
 from runwatch.parsers.structured.json_lines import JsonLine
+from runwatch.parsers.words import ALIKE
 
 _ROWS = 4096  # rows a pass works on
 _MIN = 12  # fewer lines than this are cheaper through the matcher than to learn from

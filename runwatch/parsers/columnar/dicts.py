@@ -19,11 +19,12 @@ from runwatch.parsers.api import Layout
 from runwatch.parsers.body.decoded import Decoded, Floats
 from runwatch.parsers.body.enveloped import Enveloped
 from runwatch.parsers.body.matchers import ITEMS, DictPattern
-from runwatch.parsers.columnar.skeleton import ALIKE, Number, fold, number_shape
+from runwatch.parsers.columnar.skeleton import Number, fold, number_shape
 from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.framing.ansi import bare
 from runwatch.parsers.framing.lines import PAD, Bytes, Ints, Lines
 from runwatch.parsers.structured.json_bulk import GroupDecoder, decoded, left_over
+from runwatch.parsers.words import ALIKE
 
 _NUMBERS = b"+-.0123456789"
 """What numbers are made of, except an exponent's e: without these, dicts of one shape are the same."""
@@ -122,7 +123,7 @@ class _Place(NamedTuple):
     """What follows it, as a color's end."""
 
 
-class DictDecoder(GroupDecoder):
+class DictDecoder(GroupDecoder[_Shape]):
     """Learns the shapes of a matcher's dicts and decodes through them. Bounded memory."""
 
     def __init__(self, matcher: DictPattern) -> None:
@@ -141,8 +142,8 @@ class DictDecoder(GroupDecoder):
             found = super().decode(lines, candidates[:_FIRST])
             candidates = candidates[_FIRST:]
         shape = self._shapes[0] if self._shapes else None
-        place = self._place(lines, candidates, shape) if isinstance(shape, _Shape) else None
-        if place is None or not isinstance(shape, _Shape):
+        place = None if shape is None else self._place(lines, candidates, shape)
+        if place is None or shape is None:
             return found + super().decode(lines, candidates)
         fitting, heads = _fitting(lines, candidates, shape, place)
         chosen = candidates[fitting]

@@ -11,13 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from runwatch.parsers.framing.lines import Bytes, Ints
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-_Words = NDArray[np.uint64]
+from runwatch.parsers.body.decoded import Floats
+from runwatch.parsers.framing.lines import Bytes, Flags, Ints, Words
 
 WIDEST = 16
 """Bytes of the longest number that is read, without its sign and its exponent."""
@@ -43,9 +39,9 @@ _FOURS = np.uint64(0x000F424000000064)
 _TWOS = np.uint64(0x0000271000000001)
 
 
-def eights(text: Bytes) -> _Words:
+def eights(text: Bytes) -> Words:
     """Return the eight bytes from each place of a text on, each as an integer."""
-    windows: _Words = np.ndarray((len(text) - 7,), "<u8", text, strides=(1,))
+    windows: Words = np.ndarray((len(text) - 7,), "<u8", text, strides=(1,))
     return windows
 
 
@@ -91,7 +87,7 @@ def filled_columns(rows: Bytes, first: int, width: int) -> Ints:
     return _filled((np.ndarray((count,), "<u8", rows, i, (length,)) for i in at), width)
 
 
-def _filled(windows: Iterable[_Words], width: int) -> Ints:
+def _filled(windows: Iterable[Words], width: int) -> Ints:
     """Return how many of the first `width` bytes of words behind each other are no spaces."""
     count: Ints | None = None
     for window in windows:
@@ -117,12 +113,12 @@ def plain(text: Bytes, begin: Ints, end: Ints) -> Flags:
     return np.asarray(good & digit(text[begin]) & digit(text[end - 1]))
 
 
-def _aligned(word: _Words, width: Ints) -> _Words:
+def _aligned(word: Words, width: Ints) -> Words:
     """Return the first bytes of words, as many as their `width`, moved to their end; digits as 0 to 9."""
     return np.asarray((word ^ _ZEROS) << ((8 - np.minimum(width, 8)) << 3).astype(np.uint64))
 
 
-def _mantissa(windows: _Words, first: Ints, width: Ints) -> tuple[Floats, Ints, Flags]:
+def _mantissa(windows: Words, first: Ints, width: Ints) -> tuple[Floats, Ints, Flags]:
     """Return the digits of numbers as integers, how many follow a point, and which are right.
 
     They have neither a sign nor an exponent.
@@ -142,7 +138,7 @@ def _mantissa(windows: _Words, first: Ints, width: Ints) -> tuple[Floats, Ints, 
     return value, decimals, good
 
 
-def _eight(word: _Words) -> tuple[_Words, Ints, Ints, Flags]:
+def _eight(word: Words) -> tuple[Words, Ints, Ints, Flags]:
     """Return the digits of words as integers, how many follow a point, points, and which are right."""
     apart = word ^ _POINTS
     point = (~(((apart & _LOW) + _LOW) | apart) & _HIGH) >> _SEVEN  # 1 in the byte of each point
@@ -155,12 +151,12 @@ def _eight(word: _Words) -> tuple[_Words, Ints, Ints, Flags]:
     return _value(digits), decimals.astype(np.int64), some.astype(np.int64), wrong == 0
 
 
-def _value(digits: _Words) -> _Words:
+def _value(digits: Words) -> Words:
     pairs = digits * _TEN + (digits >> _EIGHT)
     return np.asarray(((pairs & _PAIRS) * _FOURS + ((pairs >> _SIXTEEN) & _PAIRS) * _TWOS) >> _HALF)
 
 
-def _odd(text: Bytes, windows: _Words, first: Ints, width: Ints) -> tuple[Floats, Flags]:
+def _odd(text: Bytes, windows: Words, first: Ints, width: Ints) -> tuple[Floats, Flags]:
     """Return those with an exponent of two digits, nan and inf."""
     mark = first + np.maximum(width - 4, 0)
     sign = text[mark + 1]

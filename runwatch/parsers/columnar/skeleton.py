@@ -24,8 +24,6 @@ from runwatch.parsers.framing.lines import Bytes
 
 _DIGITS = frozenset(b"0123456789")
 _ABREAST = 16  # rows compared at once
-ALIKE = bytes(48 if 48 <= c <= 57 else c for c in range(256))
-"""Translates text so that all digits in it are alike."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ SPEAKS = (
     rb"(?= {0,8}(?:[\[{(<|]|\d{1,9}/\d{1,9} |-{10}|\d{1,9}:\s{1,16}(?:learn|test):"
     rb"|\d[\d.eE+-]{0,40}(?:,[\d.eE+-]{1,40})+\s*$"
     rb"|[^\r\n]{0,300}?(?:%\||(?<![A-Za-z])(?i:(?:global_?)?steps?|iter(?:ation)?s?|epochs?|batch|updates?|episodes?"
-    rb"|iteration|time_?steps?)(?![A-Za-z])|: {1,8}(?:INFO|DEBUG)|\d\d:\d\d:\d\d)))(?! *[\d.]+, )"
+    rb"|time_?steps?)(?![A-Za-z])|: {1,8}(?:INFO|DEBUG)|\d\d:\d\d:\d\d)))(?! *[\d.]+, )"
 )
 """A message that shows its own step, or opens something: what precedes it is no counter."""
 

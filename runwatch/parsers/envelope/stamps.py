@@ -91,16 +91,9 @@ def find(line: bytes, start: int, end: int) -> tuple[Stamp, tuple[_Span, ...]] |
     return stamp, tuple(found.span(group) for group in groups)
 
 
-def may_hold(line: bytes, end: int) -> bool:
-    """Return whether there may be a stamp in line[:end]: a quick look."""
-    return _MINUTES.search(line, 0, end) is not None
-
-
 def stamped(line: bytes) -> float | None:
     """Return the time that a line's head shows, or None."""
-    if not may_hold(line, _HEAD):
-        return None
-    found = find(line, 0, min(len(line), _HEAD))
+    found = find(line, 0, min(len(line), _HEAD)) if _MINUTES.search(line, 0, _HEAD) else None
     if found is None:
         return None
     stamp, spans = found

@@ -48,7 +48,7 @@ _BLIND = re.compile(rb"%\||[Ee]valuati|[Vv]alidati|[Tt]raining|[Cc]heckpoint|Loa
 """Words of bars; what finds events by them alone looks at no digits."""
 _DIGIT = re.compile(rb"\d")
 _REACHED = re.compile(rb"`Trainer\.fit` stopped: `(max_epochs|max_steps)=(\d{1,15})` reached")
-_TOLD = {"stage": stages.stage, "tracker": stages.tracker, "result": stages.result}
+_NAMING = {"stage": stages.stage, "tracker": stages.tracker, "result": stages.result}
 """Kinds of line that are read for what they name."""
 _COUNTED = frozenset({"retry", "compile", "nan", "skip"})
 _OF_CHECKPOINTS = frozenset({saves.CHECKPOINT, saves.FAILED, "load", "resume"})
@@ -106,8 +106,8 @@ class Tally:
     def add(self, kind: str, minute: int | None, ordinal: int, apart: int = _APART) -> int | None:
         """Count one more, of record `ordinal`; return the count if an event is due."""
         last, count, newest = self._counts.get(kind, (None, 0, ordinal))
-        goes_on = ordinal - newest <= apart if minute is None else minute == last
-        count = count + 1 if goes_on else 1
+        continues = ordinal - newest <= apart if minute is None else minute == last
+        count = count + 1 if continues else 1
         self._counts[kind] = (last if minute is None else minute, count, ordinal)
         return count if count & (count - 1) == 0 else None
 
@@ -115,8 +115,8 @@ class Tally:
 class EventScanner:
     """Turns lines into events. Its state is bounded: open tracebacks, tables and counts."""
 
-    def __init__(self, markers: tuple[tuple[bytes, str], ...] = ()) -> None:
-        self.use(markers)
+    def __init__(self) -> None:
+        self.use(())
         self._tracebacks = Tracebacks()
         self._failures = FailureTables()
         self._continued = Continued()
@@ -147,7 +147,7 @@ class EventScanner:
             self._trouble = ordinal
             return _of_traceback(ended)
         seen = Line.of(line, offset, number, ordinal)
-        belongs, reported = self._go_on(seen) if self.inside else (False, [])
+        belongs, reported = self._continue(seen) if self.inside else (False, [])
         if belongs or self._begin(seen):
             return reported
         if marker is not None:
@@ -196,7 +196,7 @@ class EventScanner:
                 return kind
         return None
 
-    def _go_on(self, line: Line) -> tuple[bool, list[Event]]:
+    def _continue(self, line: Line) -> tuple[bool, list[Event]]:
         """Return whether a line belongs to what has begun before, and what that became."""
         belongs, ended = self._tracebacks.feed(*line[:5])
         reported = _of_traceback(ended) if ended else []
@@ -218,7 +218,7 @@ class EventScanner:
         known = HEAD in line.text or MODULE in line.text or line.text.startswith(ROOT_CAUSE)
         if not known and not (WORD in line.text and CUT_HEAD.search(line.text)):
             return False
-        begun = self._tracebacks.begin(*line[:5]) or self._failures.begin(*line[:5])
+        begun = self._tracebacks.begin(*line[:6]) or self._failures.begin(*line[:5])
         self.inside |= begun
         return begun
 
@@ -257,8 +257,8 @@ class EventScanner:
             kind = saves.CHECKPOINT if near else "over"
         if kind in ("plan", "size"):
             return _plan(line) if kind == "plan" else self._size(line)
-        if kind in _TOLD:
-            found = _TOLD[kind](line.text)
+        if kind in _NAMING:
+            found = _NAMING[kind](line.text)
             title = decode(line.text.strip(), 300)
             return [Event(kind, line.offset, line.number, title, line.rank, data=found)] if found else []
         data, step = line.data(), None
@@ -324,14 +324,12 @@ def _redrawn(line: bytes) -> bytes:
 
 def _of_traceback(ended: Ended) -> list[Event]:
     """Return the event of a traceback; nothing of one that Python continues after, unless it says more."""
-    header = opened(ended.tag + b" {", lenient=True)
-    rank = header.rank(ended.tag) if header is not None else None
     kind = (TROUBLE.first(ended.raised) or ("traceback",))[0]
     if "ignored" in ended.data and kind == "traceback":
         return []
     title = _title(_said(ended)) if ended.raised else "Traceback without its last line"
     data = ended.data | (saves.broken_off(ended.raised) if ended.raised else {})
-    return [Event(kind, ended.offset, ended.line, title, rank, data=data)]
+    return [Event(kind, ended.offset, ended.line, title, ended.rank, data=data)]
 
 
 def _said(ended: Ended) -> bytes:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import re
 
 from runwatch.parsers.events import endings, plans, saves, sizes, stages
-from runwatch.parsers.events.signs import Signs, denied, sign
+from runwatch.parsers.events.signatures import Signatures, denied, signature
 
 _WHOLE = rb"\A(?:(?!(?i:epoch|fold|round)\W{0,3}\d).)*?\b"
 _NOT_OF = (
     rb"(?! (?:of |for |on )?(?:(?:epoch|fold|round|step|stage|phase)\b|(?:data ?set|batch|part|split) ?\d))"
 )
 """An epoch, fold or data set whose training is done is one of many."""
-MILESTONES = Signs(
-    sign(
+MILESTONES = Signatures(
+    signature(
         "resume",
         rb"[Rr]esum(?:ing|ed) (?:\w+ )?(?:from|at)\b|[Rr]esumed epoch|[Cc]ontinuing training from",
         rb"[Rr]esume from (?:checkpoint|step|iteration|epoch|update)\b[^:={]{0,200}\d",
@@ -24,28 +24,28 @@ MILESTONES = Signs(
         rb"Restor(?:ed|ing) (?:all )?(?:the )?states from|restoring from .{0,80}step \d",
         needles=b"esum|ontinuing|oaded c|estor",
     ),
-    sign(
+    signature(
         "load",
         rb"[Ll]oad(?:ing|ed)? (?:the )?(?:\w+ )?checkpoint\b(?! shards)",
         rb"Loading states from|Finished loading the checkpoint",
         needles=b"heckpoint|states from",
     ),
     # torchrun, before it starts its workers
-    sign(
+    signature(
         "launch",
         rb"(?<!Warning: )Setting OMP_NUM_THREADS environment variable for each process",
         needles=b"Setting OMP_NUM_THREADS",
     ),
-    sign(
+    signature(
         "early_stop",
         *endings.EARLY,
         needles=endings.EARLY_NEEDLES,
     ),
-    sign("budget", rb"\bstopping_early: ", needles=b"arly"),
-    sign(saves.FAILED, *saves.NOT_SAVED, needles=saves.NOT_SAVED_NEEDLES),
-    sign("last_save", saves.LAST + _NOT_OF, needles=saves.NEEDLES),
-    sign(saves.CHECKPOINT, *saves.PATTERNS, needles=saves.NEEDLES),
-    sign(
+    signature("budget", rb"\bstopping_early: ", needles=b"arly"),
+    signature(saves.FAILED, *saves.NOT_SAVED, needles=saves.NOT_SAVED_NEEDLES),
+    signature("last_save", saves.LAST + _NOT_OF, needles=saves.NEEDLES),
+    signature(saves.CHECKPOINT, *saves.PATTERNS, needles=saves.NEEDLES),
+    signature(
         "finished",
         rb"^Training completed|^\d+ epochs completed in |done training in",
         rb"Finished training\b" + _NOT_OF,
@@ -53,7 +53,7 @@ MILESTONES = Signs(
         rb"`Trainer\.fit` stopped: |Training time \d+:\d|\bTrainOutput\(global_step=\d",
         needles=b"raining|leted in|rainer.fit|TrainOutput(",
     ),
-    sign(
+    signature(
         "over",
         _WHOLE + rb"(?:[Ee]nd of training|TRAINING (?:COMPLETED?|FINISHED|DONE)"
         rb"|[Tt]raining (?:process |procedure |run |loop |job )?(?:is |has |was )?(?:been )?"
@@ -82,36 +82,36 @@ MILESTONES = Signs(
         b"exit code 0|* train metr|All done|inished |All complete|ALL DONE|ptimization |= DONE|End of epoch|"
         + endings.OVER_NEEDLES,
     ),
-    sign("left", rb"^wandb: +Run summary:", needles=b"Run summary"),
-    sign(
+    signature("left", rb"^wandb: +Run summary:", needles=b"Run summary"),
+    signature(
         "hooks",
         rb"Total training time: *\d|\b(?:[Oo]verall|[Ww]hole|[Ee]ntire) training time\b\D{0,8}\d",
         rb"\b[Tt]ime el+apsed (?:in|for|during) training\b",
         rb"\bAfter Train(?:ing)? \d+ Iterations\b.{0,20}\bTime\b",
         needles=b"raining|After T",
     ),
-    sign(saves.CHECKPOINT, saves.AT_END, needles=saves.NEEDLES),
-    sign(
+    signature(saves.CHECKPOINT, saves.AT_END, needles=saves.NEEDLES),
+    signature(
         "eval_end",
         rb"(?:[Ee]valuation|[Vv]alidation) (?:is )?(?:done|finished|completed?|took)\b",
         rb"[Ff]inished (?:evaluat|validat)|Total inference time",
         needles=b"valuation|alidat|inished |inference time",
     ),
-    sign(
+    signature(
         "eval_begin",
         rb"^\**\s*Running (?:[Ee]valuation|Prediction)|^Evaluating\b|^Validating\s*(?:\.\.|$)",
         rb"\b[Bb]egin (?:validation|evaluation)",
         rb"Start(?:ing)? (?:inference|evaluation|validation)",
         needles=b"Running |valuating|valuation|alidat|Start",
     ),
-    sign(
+    signature(
         "compile",
         rb"[Cc]ompil(?:ing|ed) (?:the|each|module|model|loss|cluster|\S*(?:_step|_fn|jit)\S*)\b",
         rb"(?:torch\.compile|XLA compilation|[Cc]ompilation) (?:of|took|finished|done)\b",
         rb"AUTOTUNE |Recompiling function|hit config\.\w*(?:cache_size|recompile)_limit",
         needles=b"ompil|AUTOTUNE|hit config",
     ),
-    sign(
+    signature(
         "retry",
         rb"[Cc]onnection (?:was )?(?:reset|refused|aborted|timed out)|Connection(?:Reset)?Error",
         rb"Retrying (?:in|after|request|\()|\b[Rr]etry(?:ing)? (?:[1-9]|attempt|in \d|after \d)",
@@ -121,22 +121,22 @@ MILESTONES = Signs(
         needles=b"onnection|etry|Max retries|timed out|imeout|HTTP Error|3 Slow Down|3 Service|9 Too Many|"
         b"Temporary fail",
     ),
-    sign(
+    signature(
         "nan",
         rb"(?:\A|[\W_])(?:[Ll]oss|LOSS)['\"]?(?:: |=| = )(?:nan|NaN)(?![\w.])|_loss nan(?![\w.])",
         needles=b": nan|=nan|= nan|_loss nan|: NaN|=NaN|= NaN",
     ),
-    sign(
+    signature(
         "skip",
         rb"\bran out of memory\b|\b[Ss]kip(?:ping|ped) (?:(?:this|the|bad|current) )?(?:mini-?)?batch\b",
         rb"\bout of memory\b.{0,200}\b[Ss]kipp(?:ing|ed) |\battempting to recover from OOM\b",
         needles=b"ran out of mem|kipping |kipped |recover from OOM",
     ),
-    sign("stage", stages.STAGE, needles=stages.STAGE_NEEDLES),
-    sign("tracker", stages.TRACKER, needles=stages.TRACKER_NEEDLES),
-    sign("result", stages.RESULT, needles=stages.RESULT_NEEDLES),
-    sign("plan", *plans.PATTERNS, needles=plans.NEEDLES),
-    sign("size", sizes.SIZE, needles=sizes.NEEDLES),
+    signature("stage", stages.STAGE, needles=stages.STAGE_NEEDLES),
+    signature("tracker", stages.TRACKER, needles=stages.TRACKER_NEEDLES),
+    signature("result", stages.RESULT, needles=stages.RESULT_NEEDLES),
+    signature("plan", *plans.PATTERNS, needles=plans.NEEDLES),
+    signature("size", sizes.SIZE, needles=sizes.NEEDLES),
 )
 """What a run does in addition to training."""
 _CODE_HEAD = re.compile(rb"\s*(?:#|//|(?:def|if|raise|self\.|assert|return)\b)")

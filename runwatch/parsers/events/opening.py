@@ -58,10 +58,10 @@ class Opening:
         while at >= 0:
             begin = max(text.rfind(b"\n", 0, at), text.rfind(b"\r", 0, at)) + 1
             stop = min((stop for mark in b"\n\r" if (stop := text.find(mark, at, end)) >= 0), default=end)
-            said = text[begin:stop]
+            said = message(text[begin:stop])
             if start + begin >= HEAD and _key(said)[:_ALIKE] == self._key[:_ALIKE]:
                 number = line + text.count(b"\n", 0, begin)
-                yield Event("launch", start + begin, number, decode(message(said).strip(), 300))
+                yield Event("launch", start + begin, number, decode(said.strip(), 300))
             at = text.find(self._needle, stop, end)
 
     def _grow(self, head: bytes | None) -> None:
@@ -90,5 +90,6 @@ class Opening:
                 return
 
 
-def _key(line: bytes) -> bytes:
-    return _NUMBER.sub(b"0", message(line.rstrip(b"\r"))).strip()
+def _key(words: bytes) -> bytes:
+    """Return a message without its digits."""
+    return _NUMBER.sub(b"0", words).strip()

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass, field
 
 from runwatch.core.text import decode
+from runwatch.parsers.words import ALIKE
 
 WORD = b"Traceback"
 """What the first line of each holds, however it is folded."""
@@ -90,7 +91,7 @@ _MAX_FRAMES = 60
 _SHOWN = 20
 """Lines of a traceback that are kept, the newest."""
 _MAX_OPEN = 64
-_BESIDE = 60
+_BEFORE_FRAMES = 60
 """So many may be between a head that is folded and its first frame, where PowerShell shows the command."""
 _APART = 512
 """So many records may be between two lines of a tagged traceback."""
@@ -112,9 +113,11 @@ class _Open:
     """Of its newest line."""
     next: int
     """Number of the record that would follow directly."""
-    before: bytes
+    rank: int | None
+    """That of the process that printed it."""
+    before: bytes = b""
     """What a logger put before its first line, digits as 0."""
-    indent: int
+    indent: int = 0
     barred: bool = False
     """Whether it is of an exception group: a bar precedes each line."""
     frames: list[str] = field(default_factory=list)
@@ -137,7 +140,7 @@ class _Open:
     """At which its lines are folded; 0 if they are not."""
     joins: bool = False
     """Whether its last line continues on the next one."""
-    goes_on: bool = False
+    continues: bool = False
     """Whether its newest line does."""
     head: bytes = b""
     """What is known of a head that is folded, without spaces, until the first frame."""
@@ -151,7 +154,7 @@ class _Open:
 class Ended:
     """A traceback, complete or cut off."""
 
-    tag: bytes
+    rank: int | None
     offset: int
     line: int
     raised: bytes
@@ -185,46 +188,31 @@ class Tracebacks:
         """Take the words before a traceback that Python prints and continues after."""
         self._ignored = {tag: ordinal + 1}
 
-    def begin(self, text: bytes, tag: bytes, offset: int, line: int, ordinal: int) -> bool:
+    def begin(
+        self, text: bytes, tag: bytes, offset: int, line: int, ordinal: int, rank: int | None = None
+    ) -> bool:
         """Return whether `text` is the first line of a traceback, which then is open."""
         if len(self._open) >= _MAX_OPEN:
             return False
+        open_ = _Open(line, offset, ordinal + 1, rank, begun=line)
         if HEAD not in text and _HEADLESS.match(text):
-            frames = [decode(text, 200)]
-            self._open[tag] = _Open(
-                line, offset, ordinal + 1, b"", 0, frames=frames, begun=line, headless=True
-            )
-            return True
-        if HEAD not in text and (cut := CUT_HEAD.search(text)):
-            known = b"".join(text[text.index(WORD, cut.start()) :].split())
-            self._open[tag] = _Open(line, offset, ordinal + 1, b"", 0, begun=line, head=known)
-            return True
-        head = _HEAD.match(text) or _NOTEBOOK.match(text)
-        if head is None and _GLUED.search(text):
-            head = _HEAD.match(text, text.rfind(WORD))
-        if head is None or _NATIVE.search(head["before"]):
-            return False
-        before = b"" if head["before"][:1] >= b"\x80" else head["before"]
-        barred = bool(head["group"]) or before == b"| "
-        before = b"" if barred else _shape(before)
-        chained = tag in self._because
-        self._because.discard(tag)
-        handling = tag in self._handling
-        self._handling.discard(tag)
-        indent = len(head["indent"])
-        ignored = self._ignored.get(tag) == ordinal
-        self._open[tag] = _Open(
-            line,
-            offset,
-            ordinal + 1,
-            before,
-            indent,
-            barred,
-            begun=line,
-            chained=chained,
-            handling=handling,
-            ignored=ignored,
-        )
+            open_.frames, open_.headless = [decode(text, 200)], True
+        elif HEAD not in text and (cut := CUT_HEAD.search(text)):
+            open_.head = b"".join(text[text.index(WORD, cut.start()) :].split())
+        else:
+            head = _HEAD.match(text) or _NOTEBOOK.match(text)
+            if head is None and _GLUED.search(text):
+                head = _HEAD.match(text, text.rfind(WORD))
+            if head is None or _NATIVE.search(head["before"]):
+                return False
+            before = b"" if head["before"][:1] >= b"\x80" else head["before"]
+            open_.indent, open_.barred = len(head["indent"]), bool(head["group"]) or before == b"| "
+            open_.before = b"" if open_.barred else before.translate(ALIKE)
+            open_.chained, open_.handling = tag in self._because, tag in self._handling
+            open_.ignored = self._ignored.get(tag) == ordinal
+            self._because.discard(tag)
+            self._handling.discard(tag)
+        self._open[tag] = open_
         return True
 
     def feed(
@@ -244,15 +232,15 @@ class Tracebacks:
         if _FRAME.match(text) or _CAUGHT.match(text) or _QUOTES.match(text):
             open_.stray, open_.offset = 0, offset
             open_.width = open_.width or (len(text) if _FOLDED.match(text) else 0)
-            open_.goes_on = open_.folds(text)
+            open_.continues = open_.folds(text)
             open_.frames.append(decode(text, 200))
             if len(open_.frames) > _MAX_FRAMES:
                 del open_.frames[1]  # the first says where it began, the newest where it failed
             return True, None
-        if _RAISED.match(text) and not (open_.goes_on and not _NAMED.match(text)):
+        if _RAISED.match(text) and not (open_.continues and not _NAMED.match(text)):
             return True, self._raise(tag, open_, text, offset, line)
         open_.stray += 1
-        open_.offset, open_.goes_on = offset, open_.folds(text)
+        open_.offset, open_.continues = offset, open_.folds(text)
         near = open_.frames and not open_.width
         return False, self._end(tag) if open_.stray > (_STRAY if near else _MIXED) else None
 
@@ -270,7 +258,7 @@ class Tracebacks:
         open_.stray += 1
         if open_.head != _HEADED:
             open_.head += b"".join(text.split())
-        if open_.stray <= _BESIDE and _HEADED.startswith(open_.head):
+        if open_.stray <= _BEFORE_FRAMES and _HEADED.startswith(open_.head):
             return True
         del self._open[tag]
         return False
@@ -308,7 +296,7 @@ class Tracebacks:
         if not raised:
             ignored |= open_.headless
             data = {"frames": frames} | ({"ignored": "1"} if ignored else {})
-            return Ended(tag, open_.offset, open_.line, b"", data)
+            return Ended(open_.rank, open_.offset, open_.line, b"", data)
         facts = {
             # it begins inside the program, as one does that was caught there and printed
             "caught": first is not None and not _OUTERMOST.match(open_.frames[0], first.end()),
@@ -325,17 +313,13 @@ class Tracebacks:
         if own is not None and not (open_.handling or open_.chained or ignored):
             data["main"] = str(open_.begun)  # line of its head: unless the program caught it, it has ended
         data |= {} if own is None else {"program": own[1]}
-        return Ended(tag, offset or open_.offset, line or open_.line, raised, data)
-
-
-def _shape(text: bytes) -> bytes:
-    return re.sub(rb"\d", b"0", text)
+        return Ended(open_.rank, offset or open_.offset, line or open_.line, raised, data)
 
 
 def _inner(body: bytes, open_: _Open) -> bytes:
     """Return the line without what precedes every line of its traceback."""
     size = len(open_.before)
-    if size and _shape(body[:size]) == open_.before:
+    if size and body[:size].translate(ALIKE) == open_.before:
         return body[size:]
     spaces = len(body) - len(body.lstrip(b" \t"))
     body = body[min(spaces, open_.indent) :]

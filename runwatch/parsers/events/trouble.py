@@ -7,50 +7,50 @@ from __future__ import annotations
 
 import re
 
-from runwatch.parsers.events.signs import Signs, denied, sign
+from runwatch.parsers.events.signatures import Signatures, denied, signature
 
 _ASKED_TO_END = rb"(?:INT|TERM|HUP|QUIT|USR[12]|XCPU)"
-TROUBLE = Signs(
-    sign(
+TROUBLE = Signatures(
+    signature(
         "worker",
         rb"DataLoader worker \(pid",
         rb"(?:bus error|segmentation fault) encountered in worker|DataLoader timed out after",
         needles=b"DataLoader |bus error|segmentation",
     ),
-    sign(
+    signature(
         "host_oom",
         rb"oom-kill:|Out of memory: Killed process|: Out Of Memory\s*$",
         rb"[Dd]etected \d+ oom.kill event|[Ee]xceeded (?:job )?memory limit",
         needles=b"oom-kill|kill ev|ut of |ut Of |memory limit",
     ),
-    sign(
+    signature(
         "oom",
         rb"(?:CUDA(?: [Ee]rror:)?|HIP(?: error:)?|XPU|NPU|MLU|MUSA|MPS backend) out of memory",
         rb"OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|RESOURCE_EXHAUSTED: Out of mem|OOM when allocating",
         rb"\bcuda runtime error \(2\) ?: out of memory",  # of Torch
         needles=b"ut of |OutOfMem|ALLOC_FAILED|OOM when",
     ),
-    sign("xid", rb"NVRM: Xid \(", rb"NVRM: GPU at PCI\S+ has fallen off the bus", needles=b"NVRM: "),
-    sign(
+    signature("xid", rb"NVRM: Xid \(", rb"NVRM: GPU at PCI\S+ has fallen off the bus", needles=b"NVRM: "),
+    signature(
         "nccl",
         rb"Watchdog caught collective operation timeout|Process group watchdog thread terminated",
         rb"ProcessGroupNCCL's watchdog got stuck|NCCL operations have failed or timed out",
         needles=b"atchdog|NCCL operations",
     ),
-    sign(
+    signature(
         "cuda_error",
         rb"CUDA ERROR|CUDA [Ee]rror: |uncorrectable ECC error encountered|device-side assert triggered",
         rb"CUDA kernel failed|^GPUassert: ",
         needles=b"CUDA E|CUDA e|CUDA k|ECC error|device-side|GPUassert",
     ),
-    sign(
+    signature(
         "scheduler",
         rb"(?:slurmstepd(?:-[\w.-]{1,64})?: |\A)error: .*(?:CANCELLED AT|STEPD TERMINATED ON)",
         rb"DUE TO (?:TIME LIMIT|PREEMPTION|NODE FAILURE)|srun: error: Node failure on ",
         rb"PBS: job killed|TERM_(?:RUNLIMIT|MEMLIMIT|PREEMPT|OWNER): ",
         needles=b"slurmstepd|CANCELLED|DUE TO |PBS: |TERM_|Node failure",
     ),
-    sign(
+    signature(
         "segfault",
         rb"Segmentation fault(?! (?!in\b|at\b)[a-z])|SIGSEGV|Fatal Python error|\(core dumped\)",
         rb"^Windows fatal exception: (?!code 0x)\S",  # handled ones have codes
@@ -64,7 +64,7 @@ TROUBLE = Signs(
         needles=b"Segmentation|Segfault|SIG|Fatal Python|Windows fatal|Abnormal term|core dumped|zsh: |"
         b"Bus error|Aborted|Abort trap|FatalError",
     ),
-    sign(
+    signature(
         "killed",
         rb"^\s*Killed(?:: 9)?\s*$|: line \d+: +\d+ Killed {2,}\S|task\S* \S+: Killed\s*$",
         rb"^zsh: killed {2,}\S|^\[\d+\][+-]? +(?:\d+ )?[Kk]illed {2,}\S",
@@ -72,7 +72,7 @@ TROUBLE = Signs(
         rb"\(0\) Abnormal termination \(signal 9\)",  # HTCondor
         needles=b"illed|SIG|zsh: |it code|Abnormal term",
     ),
-    sign(
+    signature(
         "elastic",
         rb"ChildFailedError|failed \(exitcode: -?\d+\)",
         rb"[Ee]xit(?:ed|s) with (?:exit |return )?code\s*[:=]? *-?[1-9]",
@@ -83,16 +83,16 @@ TROUBLE = Signs(
         rb"`conda run .{1,300}` failed\.",
         rb"^MPI_ABORT was invoked",
         rb"^Execution halted\s*$",  # R
-        needles=b"FailedError|(exitcode|it code|rn code|th code|srun: |: *** [|non-zero status|"
+        needles=b"FailedError|(exitcode|it code|rn code|th code|srun|: *** [|non-zero status|"
         b"Command term|Job failed: |`conda run |MPI_ABORT|ion halted",
     ),
-    sign(
+    signature(
         "nccl",
         rb"NCCL error|NCCL communicator was aborted|nccl(?:RemoteError|InternalError|SystemError)",
         rb"nccl(?:UnhandledCudaError|InvalidUsage|InvalidArgument)",
         needles=b"NCCL error|NCCL commun|nccl",
     ),
-    sign(
+    signature(
         "signal",
         rb"^KeyboardInterrupt(?! handler)|Detected KeyboardInterrupt, attempting",
         rb"(?<!TensorBoard )(?:[Rr]eceiv(?:ed|ing)|[Gg]ot|[Cc]aught|[Hh]andling) "
@@ -117,7 +117,7 @@ TROUBLE = Signs(
         needles=b"KeyboardInterrupt|Aborted|Ctrl-c pr| by user| by the user|Hangup|SIG|signal|Terminated|"
         b"reempt|interrupt|stopped early|all time|alltime|job time l|Job time l|SLURM time|^C|Abnormal term",
     ),
-    sign(
+    signature(
         "error",
         rb"\b(?:PANIC => |thread '[^']{1,60}' (?:\(\d+\) )?)panicked at ",  # Rust
         rb"^MemoryError\s*$|No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc",
@@ -160,7 +160,7 @@ TROUBLE = Signs(
         b"rror initial|rror running|rror while |rror when ",
     ),
     # of a program that does not even begin, Python prints no traceback
-    sign(
+    signature(
         "traceback",
         rb"^(?:Syntax|Indentation|Tab)Error: ",
         rb"^[\w./-]{1,80}: error: (?:unrecognized arguments|the following arguments are|argument \S)",

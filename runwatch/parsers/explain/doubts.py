@@ -98,7 +98,7 @@ class Grounds(NamedTuple):
     """Number of the first line not read that prints a score of held-out data, if none of such was read."""
     counted: bool
     """Whether the step is printed nowhere, but counted by epochs."""
-    beside: bool
+    step_of_bar: bool
     """Whether the step is that of a bar next to the record."""
     drawn: bool
     """Whether the records are redraws of a bar."""
@@ -190,7 +190,7 @@ def _of_steps(grounds: Grounds) -> Iterator[Doubt]:
     if usual and epochs and epochs[0] >= _LATER and steps and steps[0] <= usual:
         reason = f"its first epoch is {epochs[0]:,.0f}, and its steps count from there"
         yield Doubt(_WEIGHTS["first epoch unseen"], reason)
-    if grounds.beside and usual > 1 and 2 * sum((step + 1) % usual == 0 for step in steps) > len(steps):
+    if grounds.step_of_bar and usual > 1 and 2 * sum((step + 1) % usual == 0 for step in steps) > len(steps):
         reason = f"its steps are one short of each {usual:,.0f}th: the bar they are of may be drawn late"
         yield Doubt(_WEIGHTS["short of round"], reason)
     if grounds.drawn:

@@ -211,7 +211,7 @@ def _doubts(
         lost=_lost(reading),
         unvalidated=_unvalidated(reading),
         counted=reported.get("step") == "",
-        beside="step" not in reported,
+        step_of_bar="step" not in reported,
         drawn=fmt is not None and fmt.weak and bool(fmt.readers),
     )
     return doubts(grounds, data)

@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from runwatch.core.batch import META_COLUMNS
+from runwatch.core.batch import META_COLUMNS, OUR_COLUMNS
 from runwatch.core.metrics import MFU, SAMPLES_PER_SEC, STEP_TIME, TFLOPS, TOKENS_PER_SEC
 from runwatch.core.text import decode, plain
 from runwatch.parsers.body.matchers import values
 from runwatch.parsers.explain.spans import Token, tokens, trace
 from runwatch.parsers.formats.user import PatternError, build
+from runwatch.parsers.framing.ansi import UP, bare
 from runwatch.parsers.lexicon.names import canonical, meaning
 
 _UNITS = {
@@ -31,7 +32,6 @@ _NEAR = 40
 """Lines before or behind that of a record which may hold numbers of it."""
 _SHOWN = 240
 _MAX_LINES = 12
-_ESCAPES = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Sample:
 
 def drawn(line: bytes) -> list[bytes]:
     """Return what a line showed one after the other, the last first, without colors."""
-    parts = [_ESCAPES.sub(b"", part) for part in line.split(b"\r") if part.strip()]
+    parts = [bare(part).replace(UP, b"") for part in line.split(b"\r") if part.strip()]
     return parts[::-1] or [b""]
 
 
@@ -77,7 +77,7 @@ def shown(line: bytes, at: int = 0) -> str:
 def sample(lines: Sequence[bytes], row: Mapping[str, float], printed: Mapping[str, str]) -> Sample:
     """Return the record of a row, whose numbers are looked for in its line, then in those near it."""
     number = int(row["line"])
-    columns = {name: value for name, value in row.items() if name not in ("offset", "line", "time")}
+    columns = {name: value for name, value in row.items() if name not in OUR_COLUMNS}
     best: tuple[bytes, list[Token | None]] = (b"", [None] * len(columns))
     first = number
     spans = ((number, number), (max(1, number - _NEAR), number), (number, number + _NEAR))

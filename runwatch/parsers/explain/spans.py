@@ -13,15 +13,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from runwatch.parsers.body.matchers import NONFINITE, NUMBER, number
+from runwatch.parsers.lexicon.units import SUFFIXES
 
 _TOKEN = re.compile(
     rb"(?<![\d.])(?:(?<![A-Za-z])(" + NONFINITE + rb")(?![A-Za-z])|(" + NUMBER + rb")(?!\d)"
     rb"((?: ?(?:%|[kKMGT]i?[bB]\b|it/s|s/it|[mu]?s\b|min\b|[mhkKMBG]\b)(?!/))?))"
 )
-_SCALES = (
-    1e-2, 1e-3, 1e-6, 60.0, 3600.0, 1e3, 1e6, 1e9, 2.0**10, 2.0**20, 2.0**30, 2.0**40,
-)  # fmt: skip
-"""What units make of a printed number; see runwatch.core.metrics and runwatch.parsers.inference.fields."""
+_SCALES = sorted({unit.multiply / unit.divide for unit in SUFFIXES.values()})
+"""What units make of a printed number."""
 _BETWEEN = re.compile(rb"['\"]?\s*(?:\([^()]{1,20}\)\s*)?(?:[:=|]\s*)?['\"\[(]*\Z")
 MAX_TEXT = 1 << 14
 """Bytes that are looked at; longer texts are cut."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -24,9 +24,9 @@ def report(trouble: str) -> None:
         _troubles.append(trouble)
 
 
-def restricted(formats: Sequence[Format], name: str | None) -> tuple[Format, ...]:
-    """Return the formats of that name; all of them for None."""
-    return tuple(fmt for fmt in formats if name in (None, fmt.name))
+def in_use(own: Iterable[Format], only: str | None = None) -> tuple[Format, ...]:
+    """Return the user's own formats and all others, in the order in which they are asked, or `only` one."""
+    return tuple(fmt for fmt in (*own, *catalogue()) if only in (None, fmt.name))
 
 
 @cache
@@ -35,7 +35,7 @@ def catalogue() -> tuple[Format, ...]:
     from runwatch.parsers.formats import plugins
 
     ours = builtin()
-    return (*plugins.load((fmt.name for fmt in ours), _troubles.append), *ours)
+    return (*plugins.load((fmt.name for fmt in ours), report), *ours)
 
 
 FAMILIES = ("llm", "rl", "vision", "language", "classic", "generic")

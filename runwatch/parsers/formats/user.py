@@ -31,14 +31,14 @@ import time
 from collections.abc import Mapping
 from functools import cache, lru_cache
 
-from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
+from runwatch.core.batch import EVAL, META_COLUMNS, OUR_COLUMNS, TRAIN, printed_column
 from runwatch.core.metrics import Unit
 from runwatch.core.text import plain
 from runwatch.parsers.api import Format, Known, Layout, Match, Matcher
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.formats import report
 from runwatch.parsers.lexicon.names import canonical, unit_of
-from runwatch.parsers.lexicon.units import SCALES
+from runwatch.parsers.lexicon.units import SUCH_AS, of_suffix
 from runwatch.system.cpu_limit import Allowance, SlowError
 
 MAX_LENGTH = 2048
@@ -52,11 +52,7 @@ MOST_TIME = 0.25
 TIME_PER_BYTE = 10e-6
 """And in the long run, for a byte."""
 _PLACE = re.compile(r"\{([A-Za-z_][\w./ -]*)\}")
-_OURS = frozenset({"offset", "line", "time"})
-"""Columns that no field of a line is."""
-_PLACES = META_COLUMNS - _OURS
-_UNITS = ("s", "ms", "us", "m", "min", "h", "%", "it/s", "KiB", "MiB", "GiB", "k", "M", "B")
-
+_PLACES = META_COLUMNS - OUR_COLUMNS
 
 _TOKEN = re.compile(
     r"\\(?P<back>[1-9])|\\x[0-9A-Fa-f]{2}|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|(?P<refer>\(\?P=)"
@@ -194,13 +190,13 @@ def build(
                     key, f"{key} names no field {field!r}", f"fields: {', '.join(sorted(known))}"
                 )
     for field, metric in names.items():
-        if not metric.isprintable() or not metric.strip() or metric in _OURS:
+        if not metric.isprintable() or not metric.strip() or metric in OUR_COLUMNS:
             raise PatternError("names", f"{metric!r} is no name for {field!r}", "such as train/loss")
     for field, unit in units.items():
         if _column(field, names) in _PLACES:
             raise PatternError("units", f"{field!r} is a plain number, without a unit", "leave its unit out")
-        if unit not in _UNITS:
-            raise PatternError("units", f"unknown unit {unit!r}", f"known: {', '.join(_UNITS)}")
+        if of_suffix(unit) is None:
+            raise PatternError("units", f"unknown unit {unit!r}", SUCH_AS)
     return Format(name, "described in runwatch.toml", train or regex, tuple(matchers), own=True)
 
 
@@ -352,17 +348,11 @@ def _taken(atom: str) -> tuple[bytes, ...]:
 
 def _column(field: str, names: Mapping[str, str]) -> str:
     """Return the column that a field becomes. `time` is none of ours: it may be that of a step."""
-    name = names.get(field) or (field if field in _PLACES else canonical(field))
-    return f"printed/{name}" if name in _OURS else name
+    return printed_column(names.get(field) or (field if field in _PLACES else canonical(field)))
 
 
 def _unit(metric: str, suffix: str) -> Unit:
-    if metric in META_COLUMNS:
-        return Unit()
-    if suffix == "it/s":
-        return Unit(invert=True)
-    scale = SCALES.get(suffix.encode())
-    return Unit(multiply=scale) if scale is not None else unit_of(metric, suffix)
+    return Unit() if metric in META_COLUMNS else of_suffix(suffix) or unit_of(metric, "")
 
 
 def _is_number(text: bytes) -> bool:

@@ -9,7 +9,7 @@ from runwatch.parsers.framing.cut import WINDOW, is_cut
 from runwatch.parsers.framing.redraws import settled
 
 BEHIND = b"\n" * 1024
-"""What follows a block, so that its lines can be read in place (see lines.PAD)."""
+"""What follows a block, so that its lines can be read in place."""
 
 
 class Chunk(NamedTuple):

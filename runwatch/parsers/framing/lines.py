@@ -9,12 +9,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from runwatch.parsers.framing.chunks import BEHIND
 from runwatch.parsers.framing.search import Search
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
+Words = NDArray[np.uint64]
+Flags = NDArray[np.bool_]
 
-PAD = 1024
+PAD = len(BEHIND)
 """Longest line decoded in bulk; a block with so many bytes behind it need not be copied."""
 
 UNCLEAN = (b"\x1b", b"\0")
@@ -62,7 +65,7 @@ class Lines:
         self.starts[0] = 0
         np.add(ends[:-1], 1, out=self.starts[1:])
         self.lengths = ends - self.starts + 1
-        self.ends_line: NDArray[np.bool_] = ends_line
+        self.ends_line: Flags = ends_line
         """True where a record ends a physical line, not only a redrawn part of one."""
         self.line = line
         """Newlines before each record."""
@@ -107,7 +110,7 @@ class Lines:
         windows = np.ndarray((len(self.buffer) - length,), f"V{length}", self.buffer, strides=(1,))
         return np.asarray(windows[begin].view(np.uint8).reshape(len(begin), length))
 
-    def by_line(self, flags: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def by_line(self, flags: Flags) -> Flags:
         """Return, per physical line, whether any of its records is flagged; of the first few are enough."""
         ends = self.ends_line[: len(flags)]
         if ends.all():
@@ -117,7 +120,7 @@ class Lines:
 
     def holding(
         self, index: Ints, needles: Iterable[bytes], words: Search, pattern: re.Pattern[bytes]
-    ) -> NDArray[np.bool_]:
+    ) -> Flags:
         """Return a mask of the records `index` that hold a needle, some word, or what a pattern finds."""
         joined = b"\n".join(self.records(index))
         at = [*words.places(joined), *(found.start() for found in pattern.finditer(joined))]
@@ -133,7 +136,7 @@ class Lines:
         return mask
 
     @cached_property
-    def clean(self) -> NDArray[np.bool_]:
+    def clean(self) -> Flags:
         """A mask of the records without escape sequences and NUL bytes."""
         mask = np.ones(len(self), bool)
         if self._unclean:
@@ -148,7 +151,7 @@ class Lines:
         end = self.begin + self.size
         return self.text.find(b"\x1b", self.begin, end) >= 0 or self.text.find(b"\0", self.begin, end) >= 0
 
-    def beginning(self, prefix: bytes, index: Ints | slice = _ALL) -> NDArray[np.bool_]:
+    def beginning(self, prefix: bytes, index: Ints | slice = _ALL) -> Flags:
         """Return a mask of the records `index` that begin with the first eight bytes of `prefix`.
 
         Colors may precede them. Those that begin with any other escape are among them.
@@ -163,7 +166,7 @@ class Lines:
         return np.asarray(found if escaped is None else found | escaped[index])
 
     @cached_property
-    def _heads(self) -> tuple[NDArray[np.uint64], NDArray[np.bool_] | None]:
+    def _heads(self) -> tuple[Words, Flags | None]:
         """The first eight bytes of each record, and a mask of those that begin with an escape or a NUL byte.
 
         Of records that begin with the same color as the first of them, the eight bytes behind it.
@@ -181,7 +184,7 @@ class Lines:
                 escaped = _is_escape(begins)
         return begins, escaped
 
-    def ending(self, index: Ints, tail: bytes) -> NDArray[np.bool_]:
+    def ending(self, index: Ints, tail: bytes) -> Flags:
         """Return a mask of the records `index` that end with `tail`: at most eight bytes, newline too."""
         ends = self.starts[index] + self.lengths[index]
         shift = np.uint64(64 - 8 * len(tail))
@@ -202,7 +205,7 @@ def worth(places: Iterable[int], end: int, awake: Callable[[], bool]) -> Iterato
             yield at
 
 
-def _is_escape(begins: NDArray[np.uint64]) -> NDArray[np.bool_]:
+def _is_escape(begins: Words) -> Flags:
     """Return which of these are the first bytes of an escape sequence, or begin with a NUL byte."""
     first = begins & np.uint64(255)
     return np.asarray((first == 27) | (first == 0))

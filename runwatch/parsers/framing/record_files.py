@@ -75,7 +75,7 @@ class Found(NamedTuple):
         self.damages.append(Damage(offset, title, len(self.records)))
 
 
-class Blocks:
+class LevelDbLog:
     """LevelDB's log format, as W&B writes it: fragments in blocks of 32 KiB.
 
     A fragment is crc32(type and data) u32, length u16, type u8, data, little endian; a
@@ -222,7 +222,7 @@ class Blocks:
         out.spoiled(offset, f"damaged: {room} bytes are passed over")
 
 
-class Events:
+class TFRecords:
     """TFRecord, as TensorBoard writes it: length u64, its masked CRC-32C, data, its masked CRC-32C.
 
     Behind a damaged length the next place is looked for at which a length and its
@@ -236,7 +236,7 @@ class Events:
     _MAX_LENGTH = 1 << 31
 
     def __init__(self, at: int = 0, origin: int = 0, *, inside: bool = False) -> None:
-        """See Blocks."""
+        """See LevelDbLog."""
         self._at = at
         self._buffer = b""
         self._skip = 0
@@ -270,7 +270,7 @@ class Events:
                 at = self._search(buffer, at, out)
                 if self._lost:
                     break
-            if end - at < 12:
+            if end - at < self.HEAD:
                 break
             size, crc = unpack(buffer, at)
             if not self._agree(size, crc):
@@ -282,14 +282,14 @@ class Events:
             stop = at + 16 + size
             if stop > end:
                 break
-            out.add(base + at, buffer[at + 12 : stop - 4])
+            out.add(base + at, buffer[at + self.HEAD : stop - 4])
             checks.append(int.from_bytes(buffer[stop - 4 : stop], "little"))
             at = stop
         self._buffer, self._at = buffer[at:], base + at
         return out
 
     def _agree(self, size: int, crc: int) -> bool:
-        return _CHECKS[size] == crc and size < self._MAX_LENGTH
+        return size < self._MAX_LENGTH and _CHECKS[size] == crc
 
     def _search(self, buffer: bytes, at: int, out: Found) -> int:
         """Return where the next record begins, or how far there is none.
@@ -319,15 +319,15 @@ class Events:
         return at
 
 
-FRAMINGS = (Blocks, Events)
+FRAMINGS = (LevelDbLog, TFRecords)
 
 
-def framing(head: bytes | bytearray) -> type[Blocks] | type[Events] | None:
+def framing(head: bytes | bytearray) -> type[LevelDbLog] | type[TFRecords] | None:
     """Return how a file is framed that begins so, or None for any other; ask with its first 12 bytes."""
-    if head.startswith(Blocks.MAGIC):
-        return Blocks
-    if len(head) >= Events.HEAD and not any(head[1:8]) and head[0]:  # the first record is short
-        return Events if masked(bytes(head[:8])) == int.from_bytes(head[8:12], "little") else None
+    if head.startswith(LevelDbLog.MAGIC):
+        return LevelDbLog
+    if len(head) >= TFRecords.HEAD and not any(head[1:8]) and head[0]:  # the first record is short
+        return TFRecords if masked(bytes(head[:8])) == int.from_bytes(head[8:12], "little") else None
     return None
 
 
@@ -335,6 +335,6 @@ def may_be_framed(head: bytes | bytearray) -> bool:
     """Return whether bytes too few to show may begin such a file."""
     if not head:
         return False
-    if len(head) < len(Blocks.MAGIC):
-        return Blocks.MAGIC.startswith(head) or (head[0] > 0 and not any(head[1:8]))
-    return len(head) < Events.HEAD and head[0] > 0 and not any(head[1:8])
+    if len(head) < len(LevelDbLog.MAGIC):
+        return LevelDbLog.MAGIC.startswith(head) or (head[0] > 0 and not any(head[1:8]))
+    return len(head) < TFRecords.HEAD and head[0] > 0 and not any(head[1:8])

@@ -2,7 +2,7 @@
 
 `tqdm.write` wipes the bar, writes the text and draws the bar again as it now is. A bar is else
 redrawn ten times a second at most: next to steps that are quicker, only the one behind a record shows
-its step (see segments). So such a record waits for what is printed next, which comes at once.
+its step (see core.fold.segments). So such a record waits for what is printed next, which comes at once.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from itertools import pairwise
 from runwatch.core.batch import BY_EPOCH
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.inference.evidence import FEW
-from runwatch.parsers.inference.losses import aliases, tests_of
+from runwatch.parsers.inference.losses import SCORE, aliases, tests_of
 from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, grows, ratio, steps_of
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, OF_RUN_RANK, is_bare_score, is_boxed, is_pace, place
@@ -93,8 +93,9 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
     for of_val in (False, True):
         group = [lines for lines in values if is_val(lines[0].head) is of_val]
         meant = {} if boxed else _meant(group)
-        if not trains:
-            meant |= tests_of(meant)
+        for name, metric in tests_of(meant).items():
+            if not trains or (metric != SCORE and meant[name] == spelled(name)):
+                meant[name] = metric
         for lines in group:
             plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=meant, main=False))
     return plans

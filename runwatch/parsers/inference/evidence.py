@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from runwatch.parsers.inference.places import Kept, states_all, steps_of
+from runwatch.parsers.inference.places import Kept, shows_training, states_all, steps_of
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import STEP_RANK
 from runwatch.parsers.lexicon.words import is_meaningful, is_quality, is_val
 
 FEW = 3
 """Lines of a family that are enough at the end, if other lines are not too many."""
+_OF_TRAINING = 256
+"""Lines that may follow a line which only a program that trains prints."""
 PLAIN = 5
 """Lines in a row that are enough at any time if each says it all (see speaks_plainly)."""
 
@@ -48,7 +50,8 @@ def speaks_plainly(lines: list[Kept], plan: Plan) -> bool:
 def few_are_enough(lines: list[Kept], seen: int, *, program: bool = False) -> bool:
     """Whether a family of few lines is to be believed at the end of a stream of `seen` lines.
 
-    `program` says that other lines show that a program wrote them: then five that score a step are enough.
+    `program` says that other lines show that a program wrote them: then five that score a step are enough,
+    and one that also shows a learning rate.
 
     An eighth of the lines is a log; so are a quarter of those since the first of them if each
     names much (before them, much may have been said about the model), a sixteenth if each also shows
@@ -57,7 +60,8 @@ def few_are_enough(lines: list[Kept], seen: int, *, program: bool = False) -> bo
     no doubt, any number is a quarter, and five are an eighth.
     """
     since = seen - lines[0].seen
-    if (8 if len(lines) >= PLAIN else 4) * len(lines) > since and all(map(states_all, lines)):
+    share = _OF_TRAINING if program and all(map(shows_training, lines)) else 8 if len(lines) >= PLAIN else 4
+    if share * len(lines) > since and all(map(states_all, lines)):
         return True
     named = min(len({f.name for f in kept.found if is_meaningful(f.name)}) for kept in lines)
     scored = all(any(is_quality(f.name) for f in kept.found) for kept in lines)

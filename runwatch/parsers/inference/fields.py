@@ -27,7 +27,7 @@ _WINDOW = re.compile(
 """Over how many a value is a mean, behind its name: `Avg reward (last 100): 2.5`, `loss over last 9: 2.5`."""
 _BEHIND = re.compile(rb"[A-Za-z_][\w./-]*(?: [A-Za-z_][\w./-]*){0,3} ?\Z")
 _GROUP = re.compile(
-    rb"(?i)\b(train(?:ing)?|val(?:id(?:ation)?)?|test|dev|loss(?:es)?(?=[:=]? ?\{))[:=]? ?[({\[] ?"
+    rb"(?i)\b(train(?:ing)?|(?:val(?:id)?|eval)(?:u?ation)?|test|dev|loss(?:es)?(?=[:=]? ?\{))[:=]? ?[({\[] ?"
     rb"(?=['\"]?[a-z][\w @]{0,30}['\"]? ?[=:])([^(){}\[\]]{1,400})"
 )
 """Values in brackets behind what they are of: `Train(L=0.5 | A=0.9) Valid(L=0.6)`, `Losses {'ner': 9.5}`."""

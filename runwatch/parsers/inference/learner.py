@@ -41,7 +41,7 @@ from runwatch.parsers.inference.learning_rate import rates
 from runwatch.parsers.inference.losses import tests_of
 from runwatch.parsers.inference.places import ENOUGH, Kept
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import relevant
+from runwatch.parsers.inference.roles import barred, relevant
 from runwatch.parsers.inference.scoring import judge
 from runwatch.parsers.inference.sections import SECTION, VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import reading_of
@@ -138,9 +138,11 @@ class Learner:
             return True
         if self._table is not None and self._table.bare and line.strip():
             self._head(None)
-        reading = reading_of(line) if len(line) <= 4096 and (line[:1] == b"|" or relevant(line)) else None
+        plain = barred(line)
+        reading = reading_of(plain) if len(line) <= 4096 and (plain[:1] == b"|" or relevant(line)) else None
         if reading is None or not reading.found:
-            if reading is None and self._sections.pass_by(line):
+            titled = self._lines == 1 and header(line, first=True) is not None
+            if reading is None and not titled and self._sections.pass_by(line):
                 self._keep(Kept(line, offset, number, SECTION, [], []))
                 return False
             above, at = self._above
@@ -151,6 +153,7 @@ class Learner:
                 self._head(TableMatcher(head))
             return False
         family, found, ranked = reading
+        line = plain
         if family is None:
             return False
         if ranked and not self.saw_loss:
@@ -272,10 +275,11 @@ class Learner:
             if self._table.counts(rows, few=few and alone):
                 self._table = self._table.settled(rows)
                 return self._believe(self._table, self._table, rows[-1], self._table.trust)
+        program = self._redrawn or any(kept.header is not None for kept in self.kept)
         judged = [
             judgement
             for lines in families.values()
-            if (len(lines) >= ENOUGH or (few and few_are_enough(lines, self._lines, program=self._redrawn)))
+            if (len(lines) >= ENOUGH or (few and few_are_enough(lines, self._lines, program=program)))
             and (judgement := judge(lines, last=last)) is not None
         ]
         if any(is_loss(f.name) for kept in self.kept for f in kept.found):

@@ -25,7 +25,7 @@ _NAME = re.compile(
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
     rb"(?P<mark>(?::? ?['\"],?)?\s*"
     rb"(?:(?:[:=]>?|==|->|\.{3,}:?|-{3,}>?|(?:(?<=oss)|(?<=cc)|(?<=acy)) -(?= ))"
-    rb"\s*(?:[A-Za-z][\w.]{0,20}[(\[])?)?)['\"\[({]*\s*$"
+    rb"\s*(?:[A-Za-z][\w.]{0,20}[(\[])?)?)['\"\[({<]*\s*$"
 )
 _FOLLOWS = re.compile(
     rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b"
@@ -44,7 +44,7 @@ _AMOUNT = re.compile(
 _BATCHES = re.compile(rb"(?i) batch(?:es)?\b(?! ?[=:#\[(]? ?\d| ?[=:])")
 _SAID = re.compile(
     rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of|over)(?: \S+)?"
-    rb" (step|iter|iteration|epoch|episode|batch|round)\Z"
+    rb" (step|iter\w*|epoch|episode|batch|round)\Z"
 )
 _OF = re.compile(rb"(?i)((?:\S+ )?\S*(?:loss|cost|error)) (step|iter|iteration|epoch|episode|batch|round)\Z")
 """The same without a word between: `Loss epoch 3: 0.5`."""
@@ -52,10 +52,14 @@ _AFTER = re.compile(rb"(?i)(.+) after\Z")
 """A name that says what of: `Cost after iteration 100: 0.69`, `Score at iteration 100 is 0.69`."""
 _ASIDE = re.compile(rb" \([A-Za-z][A-Za-z ]{0,30}\)(?= (?:at|after) )")
 """Appears between a name and its place: `Loss (one batch) at step 100: 0.69`."""
+_IN_PARENTHESES = re.compile(
+    rb"([A-Za-z][A-Za-z_ ./-]{0,40}) ?\((?:(?:at|after) )?(?:step|iter\w*|epoch|episode|batch|round)[ :=#]*\Z"
+)
+"""Before a place that is between a name and its value: `Loss (epoch 3): 0.5`."""
 _SENTENCE = re.compile(rb"[A-Za-z]{6,}\. +(?=[A-Za-z_#])")
 """Ends a sentence, which names nothing behind it: `Epoch 1 completed. Loss: 9.98`; but not `Valid. loss`."""
 _NUMBER_NEXT = re.compile(rb" +[+-]?\d[\d.,]*(?:e[+-]?\d+)?[kKMB]?(?=\s|$|[,;|])")
-_PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)\Z")
+_PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)s?\Z")
 """What precedes a number that is printed without a name: `epoch 0, batch 12: 4.98`."""
 _OF_TRAIN = re.compile(rb"(?:\A| )(?:train|valid|val|test)\Z")
 """What may be the name of a place: `train 050 2.57`."""
@@ -156,6 +160,10 @@ def ahead(line: bytes, field: Field) -> tuple[Field, bytes]:
     of = _SAID.match(field.name) or _OF.match(field.name)
     if of:
         return field._replace(name=of[2]), of[1]
+    if line[field.total[1] if field.total else field.end :][:1] == b")":
+        inside = _IN_PARENTHESES.search(line, max(0, field.start - MAX_NAME), field.start)
+        if inside:
+            return field, inside[1].strip()
     after = _AFTER.match(field.name)
     counted = _COUNTED_AT.match(line, field.end) if after else None
     return (field._replace(name=counted["name"]), after[1]) if after and counted else (field, b"")
@@ -258,7 +266,7 @@ def _value(
 ) -> Field | None:
     """Return a number that is no place with its unit; it may be named behind it."""
     start, end = token.span("value")
-    if line[end - 1 : end] == b"." and (line[end : end + 1] == b"." or _PLACE.search(name)):
+    if line[end - 1 : end] == b"." and (line[end : end + 1] in (b".", b"") or _PLACE.search(name)):
         end -= 1  # `epoch 12...` and `Finished epoch 12. Loss: 0.5`
     suffix = token["unit"] or (named["unit"] if named else None) or b""
     suffix = _SPELLED.get(suffix, suffix)

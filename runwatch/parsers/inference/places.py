@@ -21,7 +21,7 @@ from runwatch.parsers.inference.roles import (
 from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.lexicon.counters import ITERATION, TRAINED
 from runwatch.parsers.lexicon.units import SCALES
-from runwatch.parsers.lexicon.words import TRAIN, is_loss, is_val, words
+from runwatch.parsers.lexicon.words import TRAIN, is_loss, is_meaningful, is_quality, is_val, words
 
 _PROMPTS = (b"$ ", b"> ", b">>> ", b"# ")
 """Of shells: a command may quote a line."""
@@ -142,15 +142,20 @@ def _named(lines: list[Kept], named: list[Place], *, last: bool) -> tuple[Place,
 def states_all(kept: Kept) -> bool:
     """Whether a line leaves no doubt by itself: a loss that is no count, and a place that is named.
 
-    The place is within an epoch, or has an end, or the line says that it is of training. A line that begins
-    with words of validation, or is a command, is none.
+    The place is within an epoch, or has an end, or the line says that it is of training, by a word or by a
+    number that nothing else prints. A line that begins with words of validation, or is a command, is none.
     """
     if kept.line.startswith(_PROMPTS) or is_val(kept.line[: kept.found[0].start]):
         return False
     at = [i for r, i in kept.ranked if r in _NAMED and kept.found[i].name]
     scored = any(is_loss(f.name) and not is_val(f.name) and b"." in kept.text(f) for f in kept.found)
     ends = len(at) > 1 or any(kept.found[i].total for i in at)
-    return bool(at) and scored and (ends or not TRAIN.isdisjoint(words(kept.line)))
+    return bool(at) and scored and (ends or not TRAIN.isdisjoint(words(kept.line)) or shows_training(kept))
+
+
+def shows_training(kept: Kept) -> bool:
+    """Whether a line shows what only a program that trains knows, and no score: a learning rate."""
+    return any(is_meaningful(f.name) and not is_quality(f.name) for f in kept.found)
 
 
 def _goes_on(lines: list[Kept], counted: Place) -> bool:

@@ -18,6 +18,7 @@ from runwatch.parsers.lexicon.units import RATES
 from runwatch.parsers.lexicon.words import (
     REPEATED,
     RUNS,
+    SPLIT_KEYS,
     is_loss,
     is_meaningful,
     is_quality,
@@ -67,7 +68,9 @@ TELLING = (
     *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou dice score elbo "
     b"fid round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick "
     b"train episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ val: val= total= "
-    b"f1: f1= %) testing".split(),
+    b"f1: f1= %) testing fitness gen: gen= ep: ep=".split(),
+    b"gen ",
+    b"ep ",
     b"map ",
     b"dev ",
     b"% (",
@@ -83,7 +86,7 @@ _TURN = re.compile(rb"(?i)(?:/ ?\d+)? (begin|start|end|done|finish|complete)(?:s
 """Says whether a record begins or ends there: `epoch 3 begins`."""
 _OBJECT = re.compile(rb"\{\s?['\"]")
 _TYPE_VAL = re.compile(
-    rb"['\"]_?(?:type|mode|split|phase|stage|set|subset)['\"]: ?['\"](?:val|test|eval|dev|held)"
+    rb"['\"]_?(?:" + "|".join(SPLIT_KEYS).encode() + rb")['\"]: ?['\"](?:val|test|eval|dev|held)"
 )
 """An object that says of itself that it is about validation."""
 _LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
@@ -99,6 +102,8 @@ _FIRST_ITEM = re.compile(rb"\{'[\w ]{1,40}': \d[\d.e+-]*,")
 _SETTING = re.compile(rb"': (?:'[^\d'-]|True|False|None)")
 _SETTINGS = 3
 """A dict with more values that are no numbers is one of settings."""
+DRAWN = (b"\xe2\x94\x82", b"\xe2\x94\x83", b"\xe2\x95\x91")
+"""Bars between the cells of a box."""
 _TIME = frozenset(b"time elapsed took eta seconds sec duration".split())
 
 
@@ -122,6 +127,14 @@ def named_by(family: bytes) -> bytes:
 def is_boxed(line: bytes) -> bool:
     """Whether a line is a row of a box, and does not follow a logger's bar: `| 10:00:00 | Epoch 3`."""
     return line[:1] == b"|" and line.rstrip()[-1:] == b"|"
+
+
+def barred(line: bytes) -> bytes:
+    """Return a row of a drawn box as one of plain signs; it is as long, so that all keeps its place."""
+    if line.startswith(DRAWN):
+        for bar in DRAWN:
+            line = line.replace(bar, b"|  ")
+    return line
 
 
 def is_bare_score(line: bytes, number: Field) -> bool:

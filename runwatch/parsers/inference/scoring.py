@@ -36,8 +36,10 @@ from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical
 from runwatch.parsers.lexicon.parts import LETTERS
 from runwatch.parsers.lexicon.words import (
+    OTHER_WORK,
     distinguishes_runs,
     is_epoch,
+    is_item,
     is_loss,
     is_meaningful,
     is_quality,
@@ -97,6 +99,14 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     by_epoch = counter is not None and is_epoch(counter[1]) and grows(lines, counter, least=0.9)
     structured = by_epoch or (counter is not None and (epoch is not None or two_ratios(lines)))
     guessed = not meaningful and not structured and counter is not None and _steady(lines, counter)
+    guessed = guessed and all(OTHER_WORK.isdisjoint(words(name)) for name in counts)
+    if (
+        counter is not None
+        and counter[0] == LEADING
+        and is_item(counter[1])
+        and not any(map(is_loss, quality))
+    ):
+        return None
     if not meaningful and not guessed and not (structured and _has_floats(lines)):
         return None
     usual = usual_of(lines)

@@ -14,8 +14,8 @@ from runwatch.parsers.inference.fields import fields
 from runwatch.parsers.inference.roles import counters, head, is_bare_score, is_boxed
 from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.lexicon.words import is_meaningful
+from runwatch.parsers.words import ALIKE
 
-_ZEROS = bytes(48 if 48 <= c <= 57 else c for c in range(256))
 _DIGIT = re.compile(rb"\d")
 _LONGEST = 512
 """Bytes of the longest line whose shape is remembered."""
@@ -45,7 +45,7 @@ def reading_of(line: bytes) -> Reading | None:
     """Return what a line says; None if it holds no number."""
     if len(line) > _LONGEST:
         return _read(line)
-    shape = line.translate(_ZEROS)
+    shape = line.translate(ALIKE)
     if shape in _known:
         reading, spans = _known[shape]
         return _renamed(reading, line, spans) if reading is not None and spans else reading
@@ -61,7 +61,7 @@ def reading_of(line: bytes) -> Reading | None:
 def plain_shape(line: bytes) -> bytes | None:
     """Return the shape of a line if that says all that the line says but its numbers, else None."""
     reading_of(line)
-    shape = line.translate(_ZEROS)
+    shape = line.translate(ALIKE)
     return shape if _known.get(shape, _UNSURE)[1] == [] else None
 
 
@@ -84,7 +84,7 @@ def _spans(shape: bytes, found: list[Field]) -> _Spans | None:
     spans = []
     for index, field in enumerate(found):
         if _DIGIT.search(field.name):
-            name = field.name.translate(_ZEROS)
+            name = field.name.translate(ALIKE)
             at = shape.find(name)
             if at < 0 or shape.find(name, at + 1) >= 0:
                 return None

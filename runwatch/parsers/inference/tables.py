@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-from runwatch.core.batch import META_COLUMNS, TRAIN
+from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import EPOCH, LOSS, Unit
 from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.body.matchers import VALUE, number
@@ -18,11 +18,13 @@ from runwatch.parsers.inference.losses import aliases, losses_by_split
 from runwatch.parsers.inference.places import ENOUGH
 from runwatch.parsers.inference.roles import is_boxed
 from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED
-from runwatch.parsers.inference.unnamed import falls
+from runwatch.parsers.inference.unnamed import falls, is_unbounded_error
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import unit_of
 from runwatch.parsers.lexicon.records import columns as columns_of
+from runwatch.parsers.lexicon.validation_names import HeldOut
 from runwatch.parsers.lexicon.words import (
+    SPLIT_KEYS,
     is_epoch,
     is_indexed,
     is_loss,
@@ -70,6 +72,8 @@ _CELL = re.compile(
 )
 """A number, or one of the things that are among numbers: a place and its end, a date, an object, a clock
 time, a size, a gap or sign."""
+_PLACES = META_COLUMNS | {WITHIN, PER, PLANNED, EPOCH}
+_HELD_OUT = HeldOut()
 _ENDS = {"step": "total", WITHIN: PER, EPOCH: PLANNED}
 """What the end of a place is called."""
 _BARE = re.compile(rb"(?i)#? ?(?:(?:avg|average|mean|total|train|training)[ _.-]?){0,2}loss(?:es)?\.?")
@@ -232,6 +236,15 @@ class TableMatcher(Matcher):
         self._names: list[str] = []
         self._printed: dict[str, str] = {}
         at = _counter(columns)
+        self._part = next(
+            (
+                i
+                for i, column in enumerate(columns)
+                if column.lower().decode("utf-8", "replace") in SPLIT_KEYS
+            ),
+            None,
+        )
+        """The column whose words say which part of the data a row is of."""
         epochs = [column for column in columns if is_epoch(column)]
         self._step = WITHIN if at is not None and epochs and columns[at] not in epochs else "step"
         meant = aliases([], columns) or losses_by_split(columns)
@@ -261,11 +274,14 @@ class TableMatcher(Matcher):
         return TableMatcher(self.head)
 
     def settled(self, rows: list[bytes]) -> TableMatcher:
-        """Return what reads rows like these: the value of a series without a name is the loss if it falls."""
-        if not _UNNAMED.fullmatch(b",".join(self.head.columns)):
+        """Return what reads rows like these: the only column, or a series without a name, may be the loss."""
+        name = self.head.columns[-1]
+        series = _UNNAMED.fullmatch(b",".join(self.head.columns))
+        if not series and not self.bare:
             return self
         values = [number(row[slice(*found.spans[-1])]) for row in rows if (found := self.match(row))]
-        return TableMatcher(self.head._replace(loss=self.head.columns[-1])) if falls(values) else self
+        loss = falls(values) and (series or is_unbounded_error(name, values))
+        return TableMatcher(self.head._replace(loss=name)) if loss else self
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a row; other cells are absent."""
@@ -284,7 +300,8 @@ class TableMatcher(Matcher):
             return None
         columns = placed or self._reported(len(words))
         cells = [_CELL.fullmatch(line, *word.span()) for word in words]
-        if len(cells) < len(columns) or None in cells:
+        part = self._part_of(cells, words)
+        if len(cells) < len(columns) or part is None:
             return None
         spans: dict[str, tuple[int, int]] = {}
         for name, cell in zip(columns, cells, strict=False):
@@ -294,17 +311,36 @@ class TableMatcher(Matcher):
                 spans |= {name: cell.span("done"), _ENDS[name]: cell.span("end")}
         names = tuple(spans)
         dates = sum(cell is not None and cell["clock"] is not None for cell in cells)
-        missing = self._step not in names if self.counted else len(names) + dates < len(self._names)
+        words_of = self._part is not None
+        missing = (
+            self._step not in names if self.counted else len(names) + dates + words_of < len(self._names)
+        )
         if missing or len(names) < min(2, len(self._names)):
             return None
         self._width = len(words) if placed is None else len(self._names)
-        layout = self._layouts.get(names)
+        return Match(self._layout(part, names), tuple(spans.values()))
+
+    def _layout(self, part: str, names: tuple[str, ...]) -> Layout:
+        """Return the layout of rows of a part of the data."""
+        known = (part, *names)
+        layout = self._layouts.get(known)
         if layout is None:
             if len(self._layouts) > 256:
                 self._layouts.clear()
             units = tuple(self._units.get(name, Unit()) for name in names)
-            layout = self._layouts[names] = Layout(TRAIN, "table", names, units, self._printed)
-        return Match(layout, tuple(spans.values()))
+            kind, metrics, printed = TRAIN, names, self._printed
+            if part in ("val", "test"):
+                kind, metrics = EVAL, tuple(name if name in _PLACES else _HELD_OUT[name] for name in names)
+                printed = {m: printed.get(n, n) for m, n in zip(metrics, names, strict=True) if m != n}
+            layout = self._layouts[known] = Layout(kind, "table", metrics, units, printed)
+        return layout
+
+    def _part_of(self, cells: list[re.Match[bytes] | None], words: Sequence[re.Match[bytes]]) -> str | None:
+        """Return the part of the data that a row is of, "" for none; None if another cell is no number."""
+        others = [index for index, cell in enumerate(cells) if cell is None]
+        if not others:
+            return ""
+        return split_of(words[others[0]][0]) or None if others == [self._part] else None
 
     def _below(self, line: bytes, words: Sequence[re.Match[bytes]], start: int) -> list[str] | None:
         """Return the columns whose names cells are below, where some are empty; None if that is not sure."""
@@ -357,7 +393,7 @@ class TableMatcher(Matcher):
     def _place(self, row: bytes) -> tuple[float, float] | None:
         """Return the epoch and the step of a row."""
         found = self.match(row)
-        if found is None:
+        if found is None or found.layout.kind != TRAIN:
             return None
         at = dict(zip(found.layout.names, found.spans, strict=True))
         epoch = number(row[slice(*at[EPOCH])]) if self._step == WITHIN and EPOCH in at else 0.0
@@ -370,5 +406,5 @@ def _is_index(line: bytes, word: re.Match[bytes], indent: int) -> bool:
 
 
 def _distinct(steps: list[tuple[float, float]]) -> bool:
-    """Whether no number is printed twice in a row."""
-    return all(b != a for a, b in pairwise(steps))
+    """Whether no number is printed twice in a row, but for the first one, as launches begin again."""
+    return all(b != a or b == steps[0] for a, b in pairwise(steps))

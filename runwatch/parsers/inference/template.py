@@ -20,7 +20,7 @@ from runwatch.parsers.api import Layout, Match, Matcher, Shared
 from runwatch.parsers.counters.nesting import CLOSES, HEADING, PER, PLANNED, WITHIN
 from runwatch.parsers.inference.losses import SCORE, aliases, tests_of
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, is_boxed, named_by, place, relevant
+from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, barred, is_boxed, named_by, place, relevant
 from runwatch.parsers.inference.sections import VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import plain_shape, reading_of
 from runwatch.parsers.inference.tokens import Field
@@ -99,6 +99,8 @@ class LearnedMatcher(Matcher):
         self._main = next(plan for plan in plans.values() if plan.main)
         self._has_loss = any(self._means_loss(name) for name in self._main.quality)
         self._stages: dict[bytes, Plan] = {}
+        self._tests = {split_of(head) for head in plans} >= {"val", "test"}
+        """Whether lines of tests are next to those of a validation."""
         self._boxed = any(plan.alone and plan.head[:1] == b"|" for plan in plans.values())
         self._layouts: dict[tuple[object, ...], Layout] = {}
         self._matches = _Found()
@@ -134,6 +136,7 @@ class LearnedMatcher(Matcher):
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of a learned family; `start` is 0, as it sees messages alone."""
+        line = barred(line)
         key = plain_shape(line), self._section(line)
         if key[0] is None:
             return self._match_in(line, key[1])
@@ -245,6 +248,8 @@ class LearnedMatcher(Matcher):
             ]
         else:
             metrics = self._metrics(found, taken, {**self._evaluated, **plan.aliases}, validation)
+            if self._tests and validation and split_of(family) == "test":
+                metrics = [(_of_test(column), *column[1:]) for column in metrics]
         if kind == EVAL and plan.nested:  # its batches are those of the evaluation
             columns = [column for column in columns if column[0] not in (WITHIN, PER, PLANNED)]
         columns += metrics if kind == TRAIN else self._nearby(metrics)
@@ -363,6 +368,13 @@ def _of_validation(metric: str, number: Field, said: set[bytes]) -> str:
     if metric == LOSS or (said <= _PLAIN_LOSS and said != {b"total"} and number.suffix != b"%"):
         return VAL_LOSS
     return metric if said & VAL or metric in (EPOCH, LEARNING_RATE) else f"val/{spelled(number.name)}"
+
+
+def _of_test(column: Column) -> str:
+    """Return what a line of a test calls a number that a validation measures, too."""
+    return (
+        column[0] if is_val(column[1]) or not column[0].startswith("val/") else f"test {spelled(column[1])}"
+    )
 
 
 def _of_val(names: list[bytes]) -> dict[bytes, str]:

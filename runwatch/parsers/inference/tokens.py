@@ -18,7 +18,7 @@ from runwatch.parsers.lexicon.units import DURATION, RATES, SCALES
 MAX_NAME = 80
 VALUE_OF_PLACE = b"value"
 """What a number without a name behind a place, or alone below one, is called: `epoch 0, batch 12: 4.98`."""
-_REAL, _SIGN = rb"(?:-?\d+\.\d+(?:e[+-]?\d+)?|-?(?:nan|inf)\b)", rb"[ \t]*[,;][ \t]*"
+_REAL, _SIGN = rb"(?:-?\d+\.\d+(?:e[+-]?\d+)?|-?(?:nan|inf)\b)", rb"(?:[ \t]*[,;][ \t]*|\t+)"
 BARE = re.compile(
     rb"\s*[\[(]?(?:\d+(?:" + _SIGN + rb"|[ \t]+)){0,2}(?P<value>" + _REAL + rb")"
     rb"(?:(?:" + _SIGN + _REAL + rb"){1,7}|(?:[ \t]+" + _REAL + rb"){0,2})[ \t]*[\])]?[,;]?\s*\Z"
@@ -26,12 +26,12 @@ BARE = re.compile(
 """A line of nothing but numbers: a value, maybe behind its place and before others."""
 TIMES = (b"s", b"ms", b"us", b"m", b"min", b"h")
 """Units of times."""
-_PLAIN = (b"f0", b"%", *TIMES, b"KiB", b"MiB", b"GiB", b"sec", b"secs")
+_PLAIN = (b"f0", b"%", *TIMES, b"sec", b"secs")
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
 _GLUED = (
     rb"(?:(?<=[hprE])(?:(?<=\b[Ee]poch)|(?<=\b[Bb]atch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
     rb"|(?<=[hpr][-.])(?:(?<=\b[Ee]poch[-.])|(?<=\b[Ss]tep[-.])|(?<=\b[Ii]ter[-.]))"
-    rb"|(?<=[a-zB\] ][#B])(?:(?<=[a-z\]] #)|(?<= B))|(?<=^#)|(?<=\b[Ee]p\.))"
+    rb"|(?<=[a-zB\] ][#B])(?:(?<=[a-z\]] #)|(?<= B))|(?<=^[#B])|(?<=\b[Ee]p\.))"
 )
 """What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`, `Epoch.7`,
 `Round #3`."""
@@ -79,8 +79,6 @@ class Field(NamedTuple):
 
     def unit(self, metric: str) -> Unit:
         """Return how the number becomes the stored one if it is `metric`."""
-        if self.suffix in SCALES:
-            return Unit(multiply=SCALES[self.suffix])
         return unit_of(metric, self.suffix.decode("ascii", "replace"), languages.spelled(self.name))
 
 

@@ -10,7 +10,15 @@ from itertools import pairwise
 from runwatch.parsers.inference.places import Kept
 from runwatch.parsers.inference.roles import is_time
 from runwatch.parsers.inference.tokens import VALUE_OF_PLACE
-from runwatch.parsers.lexicon.words import is_loss, is_meaningful, is_quality, is_split, is_val, words
+from runwatch.parsers.lexicon.words import (
+    TRAIN,
+    is_loss,
+    is_meaningful,
+    is_quality,
+    is_split,
+    is_val,
+    words,
+)
 
 _NOT_LOSS = frozenset(b"ppl perplexity acc accuracy bpb bpc".split())
 """Words of scores next to which `train` and `val` mean losses: they would be those scores otherwise."""
@@ -72,13 +80,21 @@ def _is_loss_of_place(lines: list[Kept]) -> bool:
 
 
 def _error(lines: list[Kept]) -> bytes | None:
-    """Return the error that is minimized, if it is all that lines show but places, and falls."""
+    """Return the error that is minimized, if it is all that lines show but places, and falls.
+
+    An `L` may have its parts, and what only training prints, next to it.
+    """
     shown = {f.name for k in lines for i, f in enumerate(k.found) if not (k.whole(i) or is_time(f))}
-    name = next(iter(shown), b"")
-    minimized = len(shown) == 1 and _ERROR.issuperset(words(name)) and not _MEANS.issuperset(words(name))
+    name = b"L" if b"L" in shown and not any(map(is_loss, shown)) else next(iter(shown), b"")
+    alone = len(shown) == 1 and _ERROR.issuperset(words(name)) and not _MEANS.issuperset(words(name))
+    minimized = alone or (name == b"L" and any(map(is_meaningful, shown)))
     shares = any(f.suffix for k in lines for f in k.found if f.name == name)
-    values = [kept.value(i) for kept in lines for i, f in enumerate(kept.found) if f.name == name]
-    return name if minimized and not shares and falls(values, 1.0) else None
+    return name if minimized and not shares and falls(_values(lines, name), 1.0) else None
+
+
+def is_unbounded_error(name: bytes, values: list[float]) -> bool:
+    """Whether a name is that of an error, and its values are no shares in per cent."""
+    return (parts := set(words(name)) - TRAIN) <= _ERROR and not parts <= _MEANS and max(values) > 100.0
 
 
 def _next_to(names: Collection[bytes], lines: list[Kept]) -> set[bytes]:
@@ -88,7 +104,11 @@ def _next_to(names: Collection[bytes], lines: list[Kept]) -> set[bytes]:
 
 def _falls(lines: list[Kept], name: bytes) -> bool:
     """Whether the numbers of that name fall from line to line."""
-    return falls([kept.value(i) for kept in lines for i, f in enumerate(kept.found) if f.name == name])
+    return falls(_values(lines, name))
+
+
+def _values(lines: list[Kept], name: bytes) -> list[float]:
+    return [kept.value(i) for kept in lines for i, f in enumerate(kept.found) if f.name == name]
 
 
 def is_curve(values: list[float]) -> bool:

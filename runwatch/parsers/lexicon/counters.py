@@ -34,6 +34,12 @@ STEPS = (
     *("batch", "batch_idx", "minibatch", *FRAMES, *EPOCHS),
 )
 """Keys that place a record: updates before what they consume, an epoch only where there is nothing finer."""
+ANY = (
+    *(name for name in STEPS if name not in EPOCHS),
+    *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "round", "generation", "ep", "i"),
+    *(*EPOCHS, EPISODE, "episodes", "num episodes", "num_episodes"),
+)
+"""The same in what scripts write in any way: tables, documents."""
 OF_RUN = ("global_step", "global_steps", "total_timesteps", "num_updates", "nupdates", "current_steps")
 """Names of the run's step, whatever else counts next to it."""
 WITHIN_EPOCH = ("batch", "batch_idx", "iter", "iteration")
@@ -50,7 +56,7 @@ ITERATION, EPOCH, TRAINED = 2, 7, 8
 _RANKED = {
     1: "step steps updates timesteps",
     ITERATION: "iteration iterations iter iters it itr",
-    3: "update batch minibatch tick round episode episodes generation count",
+    3: "update batch minibatch tick round episode episodes generation gen count",
     EPOCH: "epoch epochs ep eps",
     TRAINED: "train training trained",
 }

@@ -49,7 +49,7 @@ def _metrics() -> Iterable[str]:
     yield from ("", "## Metrics", "")
     yield from ("| metric | role | words | additional words that change nothing |", "|---|---|---|---|")
     for kind in kinds.KINDS:
-        yield f"| `{kind.metric}` | {kind.role} | {_listed(kind.cores)} | {_listed(sorted(kind.beside))} |"
+        yield f"| `{kind.metric}` | {kind.role} | {_listed(kind.cores)} | {_listed(sorted(kind.fillers))} |"
     yield from ("", f"In any name, these also change nothing: {_listed(sorted(kinds.ANY))}.", "")
     yield f"A loss of a kind ({_listed(sorted(kinds.SORTS))}) is the loss if its record has no other."
     errors = _listed(sorted(kinds.ERRORS))
@@ -70,11 +70,7 @@ def _parts() -> Iterable[str]:
     yield from ("", "## Parts of the data", "", "| part | words |", "|---|---|")
     for part, found in _PARTS:
         yield f"| {part} | {_listed(sorted(word.decode() for word in found))} |"
-    yield from (
-        "",
-        "The column or key with the part of a row is called `split`, `mode`, `phase`, `stage`, `set`,",
-    )
-    yield "`subset`, `dataset`, `type`, `_type`, `part` or `kind`."
+    yield from ("", f"The column or key with the part of a row is called one of {_listed(words.SPLIT_KEYS)}.")
 
 
 def _units() -> Iterable[str]:

@@ -37,7 +37,7 @@ class Kind(NamedTuple):
     role: str
     cores: tuple[str, ...]
     """What the words of a name are without those that change nothing."""
-    beside: frozenset[str] = frozenset()
+    fillers: frozenset[str] = frozenset()
     """Words that change nothing: of two names in a record, the one with fewer of them is the metric."""
     numbered: bool = False
     """Whether a number in the name is one of a list, as in `lr/group0`, of which the first counts."""
@@ -105,7 +105,8 @@ KINDS = (
         DATA_TIME,
         "duration",
         _cores("data time,data load time,data loading time,data loader time,dataload time,dataloader time")
-        + _cores("dataloading time,data wait time,data wait,data fetch time,data prep time"),
+        + _cores("dataloading time,data wait time,data wait,data fetch time,data prep time,data cost")
+        + _cores("reader cost,dt data"),
     ),
 )
 """The lexicon. Times may end with their unit: `step_ms`, `data_s`, `iter time (ms)`."""
@@ -123,6 +124,7 @@ SORTS = word_set(
 )
 """Words for the function that a loss is computed by: such a loss is the loss if there is no other."""
 BARE = _cores(
+    "ctc,infonce,nt xent,"
     "nll,xent,cross entropy,crossentropy,ce,bce,cost,objective,logloss,mlogloss,binary logloss,multi logloss,"
     "multi class,multi class one vs all,multi cross entropy,pair logit,pair logit pairwise,query rmse,"
     "query soft max,query cross entropy,yeti rank,yeti rank pairwise,multi rmse,multi quantile,survival aft"
@@ -137,5 +139,5 @@ HOLDERS = word_set(
     "info learner learners learner_stats default default_policy __all_modules__"
 )
 """What holds a metric and says no more, before a slash."""
-REPEATED = word_set("best min lowest max highest")
+EXTREMES = word_set("best min lowest max highest")
 """Words of names that say again what others said."""

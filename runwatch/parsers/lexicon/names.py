@@ -27,11 +27,11 @@ from runwatch.parsers.lexicon.kinds import (
     BARE,
     ERRORS,
     EXACT,
+    EXTREMES,
     HOLDERS,
     KINDS,
     OWN,
     PERCENT,
-    REPEATED,
     SORTS,
     WHOLE,
     Kind,
@@ -66,7 +66,7 @@ _OPTIMIZER = re.compile(
 _BEGINS = re.compile(
     r"(?:(?P<test>[Tt]est|TEST)|(?i:(?:(?:avg\.?|averaged?|mean|overall) ){0,2}"
     r"(?:val|valid|validation|vali|eval|evaluation|dev|h[eo]ld[_ -]?out)))"
-    r"(?:(?P<sep>'s |[_/ .-])|$|(?=[A-Z][a-z]))"
+    r"(?:(?P<sep>'s |[_/ .-])|$|(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z]{2}))"
 )
 _ENDS = re.compile(r"([A-Za-z][^/]*?)(?: o[fn])?[_/ .-](?i:val|valid|validation|vali|eval|evaluation|dev)")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -100,15 +100,10 @@ class Meaning:
 
 
 @lru_cache(4096)
-def meaning(printed: str, suffix: str = "") -> Meaning:
-    """Return what a printed name means whose value has the unit `suffix` behind it."""
+def meaning(printed: str) -> Meaning:
+    """Return what a printed name means."""
     name = printed.strip()
-    reported = units.rate_suffix(suffix)
-    if reported is not None and name.lower() in ("", suffix.lower(), *SPEED):
-        return Meaning(reported[0], f"unit {suffix}", "rate", unit=reported[1])
-    found = _own.get(name.lower()) or _read(name)
-    unit = units.of_suffix(suffix)
-    return found if unit is None else replace(found, unit=unit)
+    return _own.get(name.lower()) or _read(name)
 
 
 def canonical(printed: str) -> str:
@@ -144,18 +139,14 @@ def meaning_given(metric: str, unit: str = "", split: str = "") -> Meaning:
         raise NamingError("metric", f"{metric!r} is no metric", "such as train/loss")
     if split not in ("", "train", "val", "test"):
         raise NamingError("split", f"unknown split {split!r}", "known: train, val, test")
-    known = units.of_suffix(unit) or (Unit(multiply=units.SCALES[unit.encode()]) if _scales(unit) else None)
+    known = units.of_suffix(unit)
     if unit and known is None:
-        raise NamingError("unit", f"unknown unit {unit!r}", "such as ms, s, %, it/s, tok/s, k")
+        raise NamingError("unit", f"unknown unit {unit!r}", units.SUCH_AS)
     found = meaning(metric)
     name = found.metric
     if split in ("val", "test") and not name.startswith(f"{split}/"):
         name = f"{split}/{name.removeprefix('train/')}"
     return Meaning(name, "[names]", found.role, split or found.split, known or found.unit)
-
-
-def _scales(unit: str) -> bool:
-    return unit.encode() in units.SCALES
 
 
 def use(names: Mapping[str, Meaning]) -> None:
@@ -307,7 +298,7 @@ def _extra(kind: Kind, words: tuple[str, ...]) -> tuple[int | None, Unit]:
     elif kind.metric == MFU:
         said = [said[0] - PERCENT]
     nearby = (name - core for name in said for core in map(word_set, kind.cores) if core <= name)
-    fits = [len(rest) for rest in nearby if rest <= kind.beside | ANY]
+    fits = [len(rest) for rest in nearby if rest <= kind.fillers | ANY]
     return min(fits, default=None), unit
 
 
@@ -341,6 +332,6 @@ def _loss_of_a_sort(split: str, words: tuple[str, ...]) -> Meaning | None:
 
 def _role(name: str) -> str:
     raw = name.encode(errors="replace")
-    if not REPEATED.isdisjoint(tokens_of(name)[0]):
+    if not EXTREMES.isdisjoint(tokens_of(name)[0]):
         return ""
     return "loss" if is_loss(raw) else "score" if is_quality(raw) else ""

@@ -24,6 +24,8 @@ _LASTED = re.compile(r"(?i)(?:(?:avg|mean|ep|episode|total)[_ ])?dur(?:ation)?")
 """Says how long something took, and not what."""
 _VALUE = re.compile(r"(?<=[a-z])[_./]val$")
 """Ends the name of the newest value of a meter next to its mean, as PyTorch's ImageNet example has it."""
+_QUARTILE = re.compile(r"_q\d(?=_|$)")
+"""Ends the name of what is measured at a part of the noise, as diffusion models log it next to the whole."""
 _SET = re.compile(r"(?:validation_\d-|val_\d_(?=[a-z]))")
 """Numbers a set of held-out data of XGBoost, or of TabNet."""
 _MANY_PAIRS = 3
@@ -50,6 +52,7 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
         splits = ("", "train", "both") if target == LOSS else ("val", "test")
         rivals = [name for name, reported in losses.items() if reported.split in splits]
         rivals = [name for name in rivals if losses[name].rule == SUM] or rivals
+        rivals = [name for name in rivals if (whole := _QUARTILE.sub("", name)) == name or whole not in named]
         said = "train" if target == LOSS else "val"
         rivals = [name for name in rivals if losses[name].split == said] or rivals
         if len(rivals) != 1 or losses[rivals[0]].unless != target or named[rivals[0]] in METRICS:

@@ -24,8 +24,8 @@ SECONDS = {
     **_each("min mins minute minutes", 60.0),
 }
 """Words for a time, and the seconds it takes."""
-STEP = frozenset(_each("step iter iteration it itr batch minibatch update updt", ""))
-STEPS = STEP | frozenset(_each("steps iters iterations its batches updates", ""))
+STEP = frozenset(["step", "iter", "iteration", "it", "itr", "batch", "minibatch", "update", "updt"])
+STEPS = STEP | frozenset(["steps", "iters", "iterations", "its", "batches", "updates"])
 _COUNTED = {
     **dict.fromkeys(STEPS, STEP_TIME),
     **_each("tok toks token tokens word words", TOKENS_PER_SEC),
@@ -47,7 +47,7 @@ DURATION = (
 IN_NAMES = frozenset(word for word, seconds in SECONDS.items() if seconds <= 1.0)
 """Units that end names; a `min` there is a minimum."""
 _THOUSANDS = {"k": 1e3, "m": 1e6}
-DEVICE = frozenset(_each("gpu gpus device chip rank card tpu npu", ""))
+DEVICE = frozenset(["gpu", "gpus", "device", "chip", "rank", "card", "tpu", "npu"])
 """Words for one of the processors, of which each has its own rate."""
 
 _BEHIND = {
@@ -69,10 +69,14 @@ RATES = tuple(
 )
 """Units that say what a number is, even where no name precedes it."""
 SCALES = {
-    b"k": 1e3, b"K": 1e3, b"M": 1e6, b"B": 1e9,
-    b"KB": 2.0**10, b"MB": 2.0**20, b"Mb": 2.0**20, b"GB": 2.0**30, b"G": 2.0**30, b"TiB": 2.0**40,
+    b"k": 1e3, b"K": 1e3, b"M": 1e6, b"B": 1e9, b"Mb": 2.0**20, b"G": 2.0**30,
+    b"KB": 2.0**10, b"MB": 2.0**20, b"GB": 2.0**30, b"TB": 2.0**40,
+    b"KiB": 2.0**10, b"MiB": 2.0**20, b"GiB": 2.0**30, b"TiB": 2.0**40,
 }  # fmt: skip
-_SUFFIXES = {
+"""Units behind a value that multiply it: thousands, and bytes."""
+SUCH_AS = "such as ms, s, %, it/s, tok/s, MB, k"
+"""Advice where a unit is unknown."""
+SUFFIXES = {
     "ms": Unit(divide=1e3),
     "us": Unit(divide=1e6),
     "%": Unit(divide=1e2),
@@ -80,9 +84,7 @@ _SUFFIXES = {
     "m": Unit(multiply=60.0),
     "min": Unit(multiply=60.0),
     "h": Unit(multiply=3600.0),
-    "KiB": Unit(multiply=2.0**10),
-    "MiB": Unit(multiply=2.0**20),
-    "GiB": Unit(multiply=2.0**30),
+    **{unit.decode(): Unit(multiply=scale) for unit, scale in SCALES.items()},
 }
 
 
@@ -121,7 +123,7 @@ def rate_suffix(suffix: str) -> tuple[str, Unit] | None:
 def of_suffix(suffix: str) -> Unit | None:
     """Return the unit of a value printed with `suffix`; None if it is unknown."""
     reported = rate_suffix(suffix)
-    return reported[1] if reported else _SUFFIXES.get(suffix)
+    return reported[1] if reported else SUFFIXES.get(suffix)
 
 
 def is_per(before: list[str], behind: str) -> bool:

@@ -13,8 +13,8 @@ from itertools import pairwise
 from runwatch.parsers.lexicon import languages
 
 _WORDS = re.compile(rb"[A-Za-z]+")
-_HUMP = re.compile(rb"(?<=[a-z0-9])(?=[A-Z][a-z])")
-"""Where a word begins in `valLoss` and `LearningRate`."""
+_HUMP = re.compile(rb"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z]{2})(?=[A-Z]{2})|(?<=oss)(?=[A-Z])")
+"""Where a word begins in `valLoss`, `valPSNR`, `LearningRate` and `lossD`, but not in `mAP` and `mIoU`."""
 _DIMENSION = re.compile(rb"(?<![A-Za-z\d])[1-4][dD](?![A-Za-z])")
 """How many dimensions something has, `2d_loss`: no discriminator."""
 _HELD_OUT = re.compile(rb"(?i)(?<![a-z])h[eo]ld[ _-]?out(?![a-z])")
@@ -38,8 +38,8 @@ _SCORED = frozenset(b"loss losses acc accuracy auc err error mse mae f ppl".spli
 _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
     b"error err accuracy auc reward rewards rew return returns bleu rouge wer cer miou iou dice elbo fid "
-    b"xent crossentropy score fitness psnr ssim lpips map ap ndcg prec precision recall mrr mcc kappa "
-    b"hitrate auroc auprc jaccard dsc sensitivity specificity meteor cider chrf pesq stoi mpjpe".split()
+    b"xent crossentropy ctc infonce score fitness psnr ssim lpips map ap ndcg prec precision recall mrr mcc "
+    b"kappa hitrate auroc auprc jaccard dsc sensitivity specificity meteor cider chrf pesq stoi mpjpe".split()
 )
 """Words of names that say how well training goes."""
 _F_SCORE = re.compile(rb"(?i)(?<![a-z\d])(?:micro|macro|weighted)?f[12](?![a-z\d.])")
@@ -60,6 +60,11 @@ TRAIN = frozenset(b"train training trn trainset".split())
 _PASSES = frozenset(b"predict predicting prediction infer inference".split())
 """Words for passes over data that are no training, where a column or key says what its row is of."""
 _SPLITS = VAL | TRAIN
+SPLIT_KEYS = (
+    *("split", "mode", "phase", "stage", "set", "subset"),
+    *("dataset", "dset", "type", "_type", "part", "kind"),
+)
+"""Keys and columns whose word may say which part of the data a record is about."""
 RUNS = frozenset(
     b"fold run trial seed split experiment exp client model agent task subject stage attempt repeat "
     b"config".split()
@@ -77,9 +82,13 @@ CHANGED = frozenset(b"best decrease decreased increase increased improve improve
 SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loaded loading".split())
 """Words of lines that show what was done then, not that a record begins."""
 OTHER_WORK = _PASSES | frozenset(
-    b"predictions inferring download downloading tokenizing preprocessing".split()
+    b"predictions inferring inferred download downloading tokenizing preprocessing".split()
 )
 """Words of the heads of lines that count something else than training."""
+_ITEMS = frozenset(
+    b"sample image img example file video question query sentence item patient document doc row case".split()
+)
+"""What is scored one by one."""
 _EPOCHS = tuple([word] for word in b"epoch episode round ep e".split())
 _MEASURED = frozenset(b"ms squared square batch minibatch reconstruction recon".split())
 """What an error is of, or how it is taken, that is a loss; others are shares of what was guessed wrong."""
@@ -175,7 +184,7 @@ def is_loss(name: bytes) -> bool:
         return True
     if b"error" in parts and not _MEASURED.isdisjoint(parts):
         return True
-    return b"cost" in parts and _COSTS.isdisjoint(parts)
+    return any(word.endswith(b"cost") for word in parts) and _COSTS.isdisjoint(parts)
 
 
 @lru_cache(_NAMES)
@@ -235,6 +244,11 @@ def of_episodes(names: Iterable[bytes]) -> bool:
 def distinguishes_runs(name: bytes) -> bool:
     """Whether a name is that of a run, a fold, or what else is trained one after the other."""
     return not name[-1:].isdigit() and not RUNS.isdisjoint(words(name)[-1:])
+
+
+def is_item(name: bytes) -> bool:
+    """Whether a name is that of one of the things that are scored: `sample 3: score 0.5`."""
+    return not _ITEMS.isdisjoint(words(name)[-1:])
 
 
 def is_population(columns: Sequence[bytes]) -> bool:

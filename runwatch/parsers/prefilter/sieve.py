@@ -17,13 +17,13 @@ from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.events.triggers import WORDS
 from runwatch.parsers.framing.lines import UNCLEAN, Lines
 from runwatch.parsers.framing.search import Search, finds
-from runwatch.parsers.inference.roles import TELLING, is_count
+from runwatch.parsers.inference.roles import DRAWN, TELLING, is_count
 from runwatch.parsers.inference.sections import opens
 from runwatch.parsers.inference.tables import may_head
 from runwatch.parsers.prefilter.gate import BAR, Gate
 
 _SMALL = np.uint8(32)
-_HEADS = (b"#", b"`", b"|", b"^")
+_HEADS = (b"#", b"`", b"|", b"^", *DRAWN)
 """What a line begins with that is of Markdown, a cell of a box, or an echoed key."""
 _HAN = 0xE4
 """The least first byte of a Chinese character, of which the learner knows some words."""

@@ -134,7 +134,7 @@ class BarLayout(Layout):
         return reduce(lambda past, part: 60 * past + part, shown[first : first + self.clocked] or (-1.0,))
 
 
-class Columns:
+class BarColumns:
     """How the numbers that bars of one layout show become records, for floats and for columns alike."""
 
     def __init__(
@@ -195,8 +195,8 @@ class BarFrames(Matcher):
         self._pattern = pattern
         self._row = RowMaker(pattern, ALIASES)
         self._layouts: Known[tuple[Any, ...], BarLayout | None] = Known(lambda key: self._layout(*key))
-        self._columns: Known[tuple[BarLayout, bool, bool, bool, bool], Columns] = Known(
-            lambda key: Columns(self._row, *key)
+        self._columns: Known[tuple[BarLayout, bool, bool, bool, bool], BarColumns] = Known(
+            lambda key: BarColumns(self._row, *key)
         )
 
     def columns(
@@ -207,17 +207,17 @@ class BarFrames(Matcher):
         rolls: bool = False,
         timed: bool = False,
         ranked: bool = False,
-    ) -> Columns:
+    ) -> BarColumns:
         """Return how the numbers of frames of a layout become records."""
         return self._columns[layout, placed, rolls, timed, ranked]
 
-    def columns_of(self, layout: BarLayout, place: Place, shown: _Values, *, ranked: bool) -> Columns:
+    def columns_of(self, layout: BarLayout, place: Place, shown: _Values, *, ranked: bool) -> BarColumns:
         """Return the same of one frame; a rate of zero steps a second shows no time."""
         timed = bool(layout.rate) and (layout.rate == b"s/it" or shown[layout.first - 1] != 0)
         rolls = place.epoch_steps >= 0
         return self.columns(layout, placed=place.epoch >= 0, rolls=rolls, timed=timed, ranked=ranked)
 
-    def cut(self, part: Part, places: Floats, *, ranked: bool) -> list[tuple[Columns, Part]]:
+    def cut(self, part: Part, places: Floats, *, ranked: bool) -> list[tuple[BarColumns, Part]]:
         """Separate frames whose epoch or total is known or not, and whose rate shows a time or not."""
         import numpy as np
 

@@ -20,14 +20,14 @@ from runwatch.parsers.progress.keras import DRAWN, HEADLINE, KerasReader
 _EPOCH = re.compile(rb"Epoch: (\d+)\s*$")
 _BAR = re.compile(
     rb"\s{0,8}\[[=>.]{0,200}(?: (?P<in>\d+)/(?P<of>\d+) [=>.]{0,200})?\]\s{0,8}"
-    rb"Step: [\dDhms]{1,20} \| Tot: [\dDhms]{1,20}(?P<told> \| [^\b\r\n]{1,400})"
+    rb"Step: [\dDhms]{1,20} \| Tot: [\dDhms]{1,20}(?P<items> \| [^\b\r\n]{1,400})"
     rb"(?:\x08+ (?P<at>\d+)/(?P<all>\d+))?"
 )
 _ITEM = re.compile(rb" \| ([A-Za-z][\w@.-]{0,40}): (" + VALUE + rb")(?=[% ]|$)")
 _FILLING = re.compile(rb"(?<=[=>.\[])[=>.]{2,200}(?=[\]= ])")
 
 
-class _Pictures(Matcher):
+class _CifarFrames(Matcher):
     """Matches the headline of an epoch and bars with a loss (done and total, then values)."""
 
     _headline = as_printed("frame", HEADLINE, ("epoch",))
@@ -40,7 +40,7 @@ class _Pictures(Matcher):
         found = _BAR.match(line) if b" | Tot: " in line else None
         if found is None or (found["in"] is None) == (found["at"] is None):
             return None
-        items = list(_ITEM.finditer(line, *found.span("told")))
+        items = list(_ITEM.finditer(line, *found.span("items")))
         names = tuple(item[1].decode("ascii").lower() for item in items)
         if "loss" not in names:
             return None
@@ -57,7 +57,7 @@ class CifarReader(KerasReader):
     evaluation = "val/"
 
     def __init__(self) -> None:
-        super().__init__(_Pictures())
+        super().__init__(_CifarFrames())
 
     def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
         """Take one frame; return the records it completes."""

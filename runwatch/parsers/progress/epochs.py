@@ -169,11 +169,11 @@ class Epochs:
             if (counts.total, counts.epoch) != (before.total, before.epoch) or counts.n < self._low:
                 self._low = counts.n
             return
-        went_on = counts.n > before.n or (counts.n == before.n > self._low)
+        continued = counts.n > before.n or (counts.n == before.n > self._low)
         self._low = counts.n
         if counts.n < before.n:
             self._run_wide = False
-        elif went_on and not begun and not math.isinf(counts.total):
+        elif continued and not begun and not math.isinf(counts.total):
             self._run_wide |= not is_full(before.n, before.total) or self._in_step(before, counts)
 
     def _in_step(self, before: Counts, now: Counts) -> bool:
@@ -253,7 +253,7 @@ class Around:
             self._turn(total, loss)
         elif self._again or (n < self._n and 2 * n <= total) or self._is_full_again(n, loss):
             self._turn(total, loss)
-        elif self._reported is not None and (self.run_wide or self._goes_on(n)):
+        elif self._reported is not None and (self.run_wide or self._continues(n)):
             self.run_wide = True
             self._begin_known(self._reported)
         self._n, self._total, self._again = n, total, False
@@ -273,7 +273,7 @@ class Around:
         other = not math.isnan(loss) and self._level.newest[-1:] != [loss]
         return (self._reported is not None or not self.moved) and other and n == self._n == self._total
 
-    def _goes_on(self, n: float) -> bool:
+    def _continues(self, n: float) -> bool:
         """Return whether a bar continues although a line has announced the next epoch."""
         assert self._reported is not None
         next_ = self._by_line and self._latched and self._reported[0] > self._epoch

@@ -14,7 +14,7 @@ from runwatch.parsers.progress.tracker import BarReader
 _MORE = re.compile(rb" {8,400}(?:(?:[\d:]{4,12}|-:--:--) +)?(?=[A-Za-z]|[-+]?\d[\d.e+-]*\s*$)")
 
 
-class _RichPictures(BarFrames):
+class _RichFrames(BarFrames):
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return what a bar shows."""
         bar = lightning(line, start)
@@ -32,7 +32,7 @@ class RichReader(BarReader):
     begins = rb"Epoch "
 
     def __init__(self) -> None:
-        super().__init__(_RichPictures("rich"), first_epoch=0)
+        super().__init__(_RichFrames("rich"), first_epoch=0)
         self._epochs.last = math.inf
         self._newest = 0, b""
         """Number and text of the line before, if a bar may be broken there."""

@@ -38,7 +38,7 @@ _DESC_LOSS = re.compile(rb"oss|OSS|(?<![A-Za-z])Tot[:=]")
 """What a description holds that contains a loss."""
 
 
-class _TqdmPictures(BarFrames):
+class _TqdmFrames(BarFrames):
     holds_out = True
     redrawn = False
     """Whether any was not drawn by tqdm."""
@@ -81,7 +81,7 @@ class TqdmReader(BarReader):
     needles = NEEDLES
 
     def __init__(self) -> None:
-        self._bar = _TqdmPictures("tqdm")
+        self._bar = _TqdmFrames("tqdm")
         super().__init__(self._bar)
         self._top: tuple[bytes, bytes] = b"", b""
         """Text and total of the newest bar at the top."""
@@ -196,7 +196,7 @@ class TqdmReader(BarReader):
         if layout.held_out:
             return self._report(*bars.take(frame)) if alone else []
         reported = alone and (bars.waits or LOSS in self._bar.columns(layout).train.names)
-        if not reported or bars.goes_on(frame):
+        if not reported or bars.continues(frame):
             return self._trained(frame)
         return self._report(*bars.take(frame))
 

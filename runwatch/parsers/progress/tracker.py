@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from runwatch.parsers.api import Layout, Row
 from runwatch.parsers.body.readers import FoldingReader
-from runwatch.parsers.progress.bar_frame import BarFrames, BarLayout, Columns
+from runwatch.parsers.progress.bar_frame import BarColumns, BarFrames, BarLayout
 from runwatch.parsers.progress.epochs import Epochs
 from runwatch.parsers.progress.pace import StepPace
 
@@ -163,7 +163,7 @@ class BarReader(FoldingReader):
                 yield from reader.fold(frames.only(ranks == rank))
 
     def _changes(
-        self, frames: Frames, cuts: Sequence[tuple[Columns, Part]], key: Floats
+        self, frames: Frames, cuts: Sequence[tuple[BarColumns, Part]], key: Floats
     ) -> Iterator[tuple[Layout, Floats]]:
         """Return the validation values of the frames in which they change."""
         import numpy as np
@@ -194,7 +194,7 @@ class BarReader(FoldingReader):
     def _steps(
         self,
         frames: Frames,
-        cuts: Sequence[tuple[Columns, Part]],
+        cuts: Sequence[tuple[BarColumns, Part]],
         key: Floats,
         n: Floats,
         took: Floats,

@@ -55,7 +55,7 @@ class ValidationBars:
         """Whether a frame waits."""
         return self._waiting != []
 
-    def goes_on(self, frame: Frame) -> bool:
+    def continues(self, frame: Frame) -> bool:
         """Take a frame if it is of the bar that trains, and nothing waits; return whether it is."""
         if self._waiting or frame.shown[1] != self._total:
             return False
@@ -126,8 +126,8 @@ class ValidationBars:
         newest = waiting[-1].shown
         if waiting[-1].layout.held_out:
             return (waiting[-1] if waiting[-1].full else None), []
-        goes_on = total == self._total and (is_full(self._done, total) or done >= self._done)
-        if newest[1] in self._known or (goes_on and is_full(*newest[:2])):
+        continues = total == self._total and (is_full(self._done, total) or done >= self._done)
+        if newest[1] in self._known or (continues and is_full(*newest[:2])):
             self._known.add(newest[1])
             return waiting[-1], []
         self._done, self._total = newest[:2]

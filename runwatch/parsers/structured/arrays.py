@@ -9,8 +9,7 @@ from typing import Any
 from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import MAX_LINE, Match, Reader, Row
 from runwatch.parsers.structured.json_text import Record, load
-from runwatch.parsers.structured.keyed_records import Reader as Records
-from runwatch.parsers.structured.keyed_records import Schema, flatten
+from runwatch.parsers.structured.keyed_records import RecordReader, Schema, flatten
 
 _MAX_ENTRIES = 2_000_000
 _HISTORY = re.compile(rb"\{ ?(?P<quote>['\"])[\w/. -]{1,80}(?P=quote): ?\[ ?-?[\d.a-z(]")
@@ -45,7 +44,7 @@ class HistoryReader(Reader):
     needles = (b"': [", b'": [', b"':[", b'":[')
 
     def __init__(self, schema: Schema) -> None:
-        self._schema, self._records = schema, Records(schema)
+        self._schema, self._records = schema, RecordReader(schema)
         self._newest: list[dict[str, float]] = []
         """What was read last: scripts log it, and then print it."""
 

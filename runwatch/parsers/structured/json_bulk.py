@@ -11,7 +11,7 @@ import operator
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import numpy as np
@@ -128,7 +128,10 @@ class Shape(Protocol):
         ...
 
 
-class GroupDecoder(ABC):
+_S = TypeVar("_S", bound=Shape)
+
+
+class GroupDecoder(ABC, Generic[_S]):
     """Learns the shapes of a matcher's records and decodes groups through them. Bounded memory."""
 
     matcher: Matcher
@@ -136,7 +139,7 @@ class GroupDecoder(ABC):
     """What lines hold; if colors split it, a line is left to the matcher."""
 
     def __init__(self) -> None:
-        self._shapes: list[Shape] = []
+        self._shapes: list[_S] = []
         """The one that matched last comes first."""
         self._misses = 0
 
@@ -145,7 +148,7 @@ class GroupDecoder(ABC):
         """Return the part of a line that holds its record, or None if there is none."""
 
     @abstractmethod
-    def learn(self, text: bytes) -> Shape | None:
+    def learn(self, text: bytes) -> _S | None:
         """Return the shape of a record, or None if it has none."""
 
     def decode(self, lines: Lines, candidates: Ints) -> list[Decoded]:
@@ -162,7 +165,7 @@ class GroupDecoder(ABC):
                 texts.append(text)
                 places.append(index)
         where = np.array(places, np.int64)
-        found: dict[Shape, tuple[list[Ints], list[Floats]]] = {}
+        found: dict[_S, tuple[list[Ints], list[Floats]]] = {}
         self._misses = 0
 
         def read(begin: int, end: int, rows: Floats | None) -> bool:
@@ -196,7 +199,7 @@ class GroupDecoder(ABC):
         return row
 
 
-class JsonDecoder(GroupDecoder):
+class JsonDecoder(GroupDecoder[_Shape]):
     """Decodes the objects of a matcher of JSON lines."""
 
     matcher: JsonLine

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from runwatch.parsers.api import Match, Matcher
 from runwatch.parsers.lexicon.words import split_of
 from runwatch.parsers.structured.json_text import Record, load
-from runwatch.parsers.structured.keyed_records import Reader, Schema, flatten
+from runwatch.parsers.structured.keyed_records import RecordReader, Schema, flatten
 
 
 class JsonLine(Matcher):
@@ -36,7 +36,7 @@ class JsonLine(Matcher):
         self.words = words
         self.body = prefix.index(b"{")
         self.reshape = reshape
-        self.reader = Reader(schema)
+        self.reader = RecordReader(schema)
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of this kind; an object cut before its end is no record."""

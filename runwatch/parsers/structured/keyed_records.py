@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from runwatch.core.batch import BY_EPOCH, EVAL, META_COLUMNS, TRAIN
 from runwatch.core.fold import planned
-from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
+from runwatch.core.metrics import CLOCK, EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
 from runwatch.core.text import shown
 from runwatch.parsers.api import Known, Layout, Match, Shared
 from runwatch.parsers.body.matchers import VALUE, number
@@ -25,12 +25,9 @@ from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOT
 from runwatch.parsers.lexicon.names import canonical, of_validation, own, unit_of
 from runwatch.parsers.lexicon.records import looseness, measured, promoted
 from runwatch.parsers.lexicon.validation_names import is_score
-from runwatch.parsers.lexicon.words import is_setting, is_val
+from runwatch.parsers.lexicon.words import SPLIT_KEYS, is_setting, is_val
 
-MODES = ("split", "mode", "phase", "stage", "set", "subset", "dataset", "type", "_type", "part", "kind")
-"""Keys whose word may say which part of the data a record is about."""
-
-BESIDE = "beside"
+NEARBY = "nearby"
 """The mode of rows that are between those of training, with values of the same names."""
 
 ANYTHING = re.compile("")
@@ -73,7 +70,7 @@ class Schema(Shared):
     otherwise: str | None = None
     """Kind of a record that holds neither, nor anything that speaks of training in other formats."""
     totals: tuple[str, ...] = TOTALS
-    modes: tuple[str, ...] = MODES
+    modes: tuple[str, ...] = SPLIT_KEYS
     aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
     eval_aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Names for keys that only records next to the training ones have."""
@@ -171,17 +168,17 @@ def _nearby(key: str, name: str, alias: str | None) -> str | None:
     return f"val/{key}" if is_score(key) else None
 
 
-class Shape(NamedTuple):
+class RecordShape(NamedTuple):
     """What records that hold the same keys become."""
 
     layout: Layout
     keys: tuple[str, ...]
     """The key of each of its columns."""
-    plain: bool
-    """Whether values are stored as they are printed."""
+    units: tuple[tuple[int, Unit], ...]
+    """The columns that are not stored as they are printed, and how."""
 
 
-class Reader:
+class RecordReader:
     """Applies a schema. Its only state is the layouts it has seen, a bounded number."""
 
     def __init__(self, schema: Schema) -> None:
@@ -195,17 +192,16 @@ class Reader:
         shape = self.shape(tuple(numbers), mode)
         if shape is None:
             return None
-        layout, keys, plain = shape
-        if plain:
-            return Match(layout, (), tuple([numbers[key] for key in keys]))
-        stored = [unit.apply(numbers[key]) for key, unit in zip(keys, layout.units, strict=True)]
-        return Match(layout, (), tuple(stored))
+        stored = [numbers[key] for key in shape.keys]
+        for column, unit in shape.units:
+            stored[column] = unit.apply(stored[column])
+        return Match(shape.layout, (), tuple(stored))
 
-    def shape(self, keys: tuple[str, ...], mode: str | None) -> Shape | None:
+    def shape(self, keys: tuple[str, ...], mode: str | None) -> RecordShape | None:
         """Return what records with these keys become, or None if they are none."""
         return self._known[mode, keys]
 
-    def _build(self, of: tuple[str | None, tuple[str, ...]]) -> Shape | None:
+    def _build(self, of: tuple[str | None, tuple[str, ...]]) -> RecordShape | None:
         mode, keys, schema = of[0], frozenset(of[1]), self.schema
         kind = schema.kind(keys, mode)
         if kind is None:
@@ -222,9 +218,10 @@ class Reader:
         if total and kind == TRAIN:
             columns["total"] = total
         written = next((key for key in TIMES if key in keys and not schema.skip.search(key)), None)
+        units: list[Unit] = [Unit()] * len(columns)
         if written:
             columns["time"] = written
-        units: list[Unit] = [Unit()] * len(columns)
+            units.append(CLOCK)
         printed = {"step": step} if step and step != "step" and place in columns else {}
         rest = sorted(keys - {step, total, written, "_step"}, key=self._order)
         named = {
@@ -253,10 +250,11 @@ class Reader:
         ended = "finished" if schema.ends & keys else None
         pattern = schema.name + BY_EPOCH * of_epochs  # one process writes those
         layout = Layout(
-            EVAL if mode == BESIDE else kind, pattern, tuple(columns), tuple(units), printed, ended
+            EVAL if mode == NEARBY else kind, pattern, tuple(columns), tuple(units), printed, ended
         )
         layout = self._layouts[layout, tuple(printed.items())]
-        return Shape(layout, tuple(columns.values()), all(unit == Unit() for unit in units))
+        scaled = tuple((at, unit) for at, unit in enumerate(units) if unit != Unit())
+        return RecordShape(layout, tuple(columns.values()), scaled)
 
     def _order(self, key: str) -> tuple[bool, bool, tuple[bool, int, bool], bool, str]:
         """Sort the clear keys first: they get the canonical names, and never fall to the limit.

@@ -12,8 +12,7 @@ from runwatch.parsers.body.decoded import Decoded, Floats
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.columnar import numerals
 from runwatch.parsers.columnar.folding import BlockFold
-from runwatch.parsers.columnar.numerals import Flags
-from runwatch.parsers.framing.lines import Bytes, Ints, Lines
+from runwatch.parsers.framing.lines import Bytes, Flags, Ints, Lines
 from runwatch.parsers.tables.boxes import BoxReader
 
 _MIN = 4  # fewer boxes than this are cheaper line by line

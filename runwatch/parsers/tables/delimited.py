@@ -16,15 +16,25 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from runwatch.core.metrics import LOSS
+from runwatch.core.metrics import LOSS, Unit
 from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.inference.losses import aliases, is_part, loss_of_parts, losses_by_split
+from runwatch.parsers.lexicon.counters import EPOCHS, counter_of
 from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.records import measured, objective
-from runwatch.parsers.lexicon.words import is_indexed, is_loss, is_population, is_split, is_val, split_of
+from runwatch.parsers.lexicon.words import (
+    SPLIT_KEYS,
+    is_indexed,
+    is_loss,
+    is_population,
+    is_quality,
+    is_split,
+    is_val,
+    split_of,
+)
 from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.resume_state import row as known_by
-from runwatch.parsers.structured.keyed_records import ANYTHING, BESIDE, MODES, Reader, Schema, Shape
+from runwatch.parsers.structured.keyed_records import ANYTHING, NEARBY, RecordReader, RecordShape, Schema
 from runwatch.parsers.tables.one_metric import OneMetric
 
 HEADER_WITHIN = 8
@@ -32,6 +42,8 @@ HEADER_WITHIN = 8
 _MAX_COLUMNS = 2048
 _MAX_PLANS = 256
 _NAME = re.compile(r"(?:% )?[A-Za-z_][^\x00-\x1f]{0,119}")
+_COMMENT = re.compile(rb"(?:\xef\xbb\xbf)?(?:# *(?=[A-Za-z_]))?")
+"""Before the names of a header: a mark of UTF-8, and that of a comment, as NumPy writes it."""
 _TENSOR = re.compile(rb"tensor\((-?[\d.]+(?:e[+-]?\d+)?|nan|-?inf)(?:, [\w=<>':.]+)*\)")
 """A number as PyTorch shows it: `tensor(0.5, device='cuda:0', grad_fn=<DivBackward0>)`."""
 _MIXED = re.compile(rb"(?<![ \t])[ \t]*,[ \t]*|\t+")
@@ -54,7 +66,7 @@ def _is_float(cell: bytes) -> bool:
 def _mode_at(names: Sequence[str]) -> int | None:
     """Return the column that says which part of the data a row is of."""
     lower = [name.lower() for name in names]
-    return next((lower.index(name) for name in (*MODES, *sorted(_TRAINS)) if name in lower), None)
+    return next((lower.index(name) for name in (*SPLIT_KEYS, *sorted(_TRAINS)) if name in lower), None)
 
 
 def _mode(name: str, cell: bytes) -> str | None:
@@ -64,8 +76,16 @@ def _mode(name: str, cell: bytes) -> str | None:
     return split_of(cell) or None
 
 
-def _reader(schema: Schema) -> Reader:
-    return Reader(replace(schema, needs=frozenset(), train=ANYTHING, held_out=False))
+def _is_by_part(schema: Schema, names: Sequence[str]) -> bool:
+    """Return whether a column says which part of the data the scores of an epoch are of."""
+    epochs = (
+        schema.guesses and _mode_at(names) is not None and any(counter_of(name) in EPOCHS for name in names)
+    )
+    return epochs and any(is_quality(name.encode()) for name in names)
+
+
+def _reader(schema: Schema) -> RecordReader:
+    return RecordReader(replace(schema, needs=frozenset(), train=ANYTHING, held_out=False))
 
 
 def _trained(schema: Schema, names: Sequence[str]) -> list[int]:
@@ -118,20 +138,23 @@ class _Plan:
     """Cells that hold no number: a row where one does has another layout."""
     counter: int
     """Where the step is among the values, where rows are counted."""
+    units: tuple[tuple[int, Unit], ...]
+    """The values that are not stored as they are printed, and how."""
 
     @classmethod
     def of(
-        cls, shape: Shape, names: tuple[str, ...], numbers: list[int], words: list[int], *, counts: bool
+        cls, shape: RecordShape, names: tuple[str, ...], numbers: list[int], words: list[int], *, counts: bool
     ) -> _Plan | None:
-        """Return the plan of a shape, or None if its values are not stored as printed."""
-        if not shape.plain or shape.layout.event:
+        """Return the plan of a shape, or None if it is that of an event."""
+        if shape.layout.event:
             return None
         at = {name: i for i, name in enumerate(names)}
         counter = shape.keys.index("step") if counts and "step" in shape.keys else -1
         if counts and counter < 0:
             return None
         cells = [at[key] for i, key in enumerate(shape.keys) if i != counter]
-        return cls(shape.layout, cells, [i for i in numbers if i not in cells], words, counter)
+        ignored = [i for i in numbers if i not in cells]
+        return cls(shape.layout, cells, ignored, words, counter, shape.units)
 
 
 class Columns(Matcher):
@@ -147,6 +170,8 @@ class Columns(Matcher):
         self._keys: tuple[str, ...] = ()
         self._mode_at: int | None = None
         """The column that says which part of the data a row is of."""
+        self._only_modes = False
+        """Whether nothing but that column says that a row is of training."""
         self._single: OneMetric | None = None
         """What reads rows of one metric each."""
         self._trained: list[int] = []
@@ -232,6 +257,8 @@ class Columns(Matcher):
         self._rows += len(lines)
         if plan.counter >= 0:
             values.insert(plan.counter, [float(row) for row in range(begin, self._rows + 1)])
+        for column, unit in plan.units:
+            values[column] = [*map(unit.apply, values[column])]
         return [(plan.layout, list(zip(*values, strict=True)))]
 
     def _one_by_one(self, lines: list[bytes]) -> Rows:
@@ -253,6 +280,8 @@ class Columns(Matcher):
             self._rows += 1
             if plan.counter >= 0:
                 values.insert(plan.counter, float(self._rows))
+            for column, unit in plan.units:
+                values[column] = unit.apply(values[column])
             rows.append((plan.layout, [values]))
         return rows
 
@@ -292,6 +321,7 @@ class Columns(Matcher):
         if keys != self._keys:
             self._keys = keys
             self._mode_at = _mode_at(keys)
+            self._only_modes = bool(keys) and self._schema.guesses and not self._trains(keys)
             self._single = OneMetric.of(self._schema, keys) if self._schema.guesses else None
             self._plans.clear()
             self._trained = _trained(self._schema, keys) if self._schema.mixed else []
@@ -305,7 +335,7 @@ class Columns(Matcher):
 
     def _header(self, line: bytes) -> tuple[str, ...]:
         """Return the column names if this is the header of a training log, else nothing."""
-        cells = self._cells(line.removeprefix(b"\xef\xbb\xbf"))
+        cells = self._cells(_COMMENT.sub(b"", line, count=1))
         names = [cell.decode("utf-8", "replace").strip() for cell in cells]
         if self._schema.guesses and is_indexed([name.encode() for name in names]):
             names[0] = "step"
@@ -316,16 +346,21 @@ class Columns(Matcher):
             return ()
         schema, keys = self._schema, frozenset(named)
         placed = schema.counts or schema.step_key(keys)
-        trains = any(map(schema.is_training, keys))
+        if not placed or not schema.needs <= keys or not (self._trains(names) or _is_by_part(schema, names)):
+            return ()
+        return tuple(names)
+
+    def _trains(self, names: Sequence[str]) -> bool:
+        """Return whether columns are those of a table of training, whatever its rows say."""
+        schema, named = self._schema, [name for name in names if name]
+        trains = any(map(schema.is_training, named))
         if schema.guesses:
-            counted = named[0] == placed  # then a `cost` is one of training
+            counted = named[0] == schema.step_key(frozenset(named))  # then a `cost` is one of training
             found = [meaning(name) for name in named]
             trains |= any(LOSS in (each.metric, counted and each.unless) for each in found)
             trains |= LOSS in _meant(named).values()
             trains |= OneMetric.of(schema, names) is not None or is_population([*map(str.encode, names)])
-        if not placed or not schema.needs <= keys or not trains:
-            return ()
-        return tuple(names)
+        return trains
 
     def _row(self, line: bytes) -> Match | None:
         cells = self._cells(line)
@@ -354,7 +389,7 @@ class Columns(Matcher):
         if self._single is not None:
             numbers, nearby = self._single.read(cells, numbers)
             part = part or nearby
-        match = self._reader.read(numbers, part)
+        match = None if self._only_modes and part is None else self._reader.read(numbers, part)
         if match is None:
             return None
         if not self._rows:
@@ -367,7 +402,7 @@ class Columns(Matcher):
         """Return which part of the data a row is of, or that it is next to those of training."""
         if self._mode_at is not None:
             return _mode(self._keys[self._mode_at], cells[self._mode_at])
-        return BESIDE if self._trained and not any(cells[i] for i in self._trained) else None
+        return NEARBY if self._trained and not any(cells[i] for i in self._trained) else None
 
     def _cells(self, line: bytes) -> list[bytes]:
         if self._separator == b"," and b"\t" in line:

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 from runwatch.parsers.lexicon.counters import TIMES
 from runwatch.parsers.lexicon.words import is_val
-from runwatch.parsers.structured.keyed_records import BESIDE, Schema
+from runwatch.parsers.structured.keyed_records import NEARBY, Schema
 
 _NAMES = frozenset(("metric", "metric_name", "name", "tag", "key", "variable"))
 _VALUES = frozenset(("value", "metric_value"))
 _OTHER = "other"
-_MILLISECONDS = 1e11
-"""A time that is later than this in seconds is in milliseconds."""
 
 
 class OneMetric:
@@ -40,10 +38,8 @@ class OneMetric:
             return {}, None
         step = self._schema.step_key(numbers)
         places = {key: n for key, n in numbers.items() if key == step}
-        for key, n in numbers.items():
-            if key.lower() in TIMES:
-                places[key.lower()] = n / 1e3 if n > _MILLISECONDS else n
-        return {metric: value, **places}, part
+        times = {key.lower(): n for key, n in numbers.items() if key.lower() in TIMES}
+        return {metric: value, **places, **times}, part
 
     def _part(self, metric: str) -> str | None:
         """Return what rows of a metric are of: the records (None), what is next to them, or no training."""
@@ -51,4 +47,4 @@ class OneMetric:
             return "val"
         if self._schema.is_training(metric):
             self._first = self._first or metric
-        return None if metric and metric == self._first else BESIDE if metric and self._first else _OTHER
+        return None if metric and metric == self._first else NEARBY if metric and self._first else _OTHER

@@ -15,8 +15,7 @@ import numpy as np
 from runwatch.parsers.api import Layout, Matcher
 from runwatch.parsers.body.decoded import Decoded, Floats
 from runwatch.parsers.columnar import numerals
-from runwatch.parsers.columnar.numerals import Flags
-from runwatch.parsers.framing.lines import PAD, Bytes, Ints, Lines
+from runwatch.parsers.framing.lines import PAD, Bytes, Flags, Ints, Lines
 
 _MIN = 24  # fewer rows than this are cheaper through the matcher
 _ROWS = 16384  # rows a pass works on

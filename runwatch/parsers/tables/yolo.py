@@ -15,8 +15,7 @@ from runwatch.parsers.body.readers import FoldingReader, RowMaker, same_until
 if TYPE_CHECKING:
     from runwatch.parsers.body.decoded import Floats
     from runwatch.parsers.body.frames import Frames
-    from runwatch.parsers.columnar.numerals import Flags
-    from runwatch.parsers.framing.lines import Ints
+    from runwatch.parsers.framing.lines import Flags, Ints
     from runwatch.parsers.tables.word_rows import Words
 
 _WORD = re.compile(rb"\S+")

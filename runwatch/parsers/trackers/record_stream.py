@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from runwatch.core.batch import Batch, Event
 from runwatch.parsers.body.piece import Piece
-from runwatch.parsers.framing.record_files import Blocks, Events
+from runwatch.parsers.framing.record_files import LevelDbLog, TFRecords
 
 if TYPE_CHECKING:
     from runwatch.parsers.trackers.tensorboard import EventDecoder
@@ -25,7 +25,7 @@ _MAX_WARNINGS = 100
 class Known(NamedTuple):
     """A file that was read before."""
 
-    kind: type[Blocks] | type[Events]
+    kind: type[LevelDbLog] | type[TFRecords]
     head: bytes
     sent: int
     """Bytes of it whose records were reported."""
@@ -36,7 +36,7 @@ class RecordFile:
 
     def __init__(
         self,
-        kind: type[Blocks] | type[Events],
+        kind: type[LevelDbLog] | type[TFRecords],
         *,
         start: int,
         origin: int,
@@ -141,8 +141,8 @@ class RecordFile:
         return self._warnings <= _MAX_WARNINGS
 
 
-def _decoder(kind: type[Blocks] | type[Events], bulk: bool) -> WandbDecoder | EventDecoder:
-    if kind is Blocks:
+def _decoder(kind: type[LevelDbLog] | type[TFRecords], bulk: bool) -> WandbDecoder | EventDecoder:
+    if kind is LevelDbLog:
         from runwatch.parsers.trackers.wandb.log import WandbDecoder
 
         return WandbDecoder(bulk=bulk)

@@ -129,7 +129,7 @@ class Raster:
         if (behind := self._band.get(height - 1 - y)) is not None:
             band.fill(signs, roles, behind, glyphs, self._thin_in(height - 1 - y, behind))
         if self._cursor is not None and (signs[self._cursor] == " " or roles[self._cursor] == band.FULL):
-            _put(signs, roles, self._cursor, glyphs.cursor, "cursor")
+            _put(signs, roles, self._cursor, glyphs.vertical, "cursor")
         if self._best is not None and self._best[0] == y:
             _put(signs, roles, self._best[1], glyphs.best, "best")
         if y == 0:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from runwatch.core.metrics import LOSS, STEP_TIME
 from runwatch.core.snapshot import RankRow
 from runwatch.render import cells, numbers
 from runwatch.render.cells import Row
@@ -191,7 +190,7 @@ def _few(drawing: _Drawing) -> tuple[list[Row], int] | None:
     measure = drawing.span[0]
     described = (ranks.describe(row, measure).partition(" ")[2] for row in drawing.ranks)
     values = [said.removeprefix(f"{measure} ") for said in described]  # the title names it
-    roles = [ranks.plain(drawing.warm(x)) for x in drawing.levels]
+    roles = [ranks.text_role(drawing.warm(x)) for x in drawing.levels]
     widest, below = max(map(cells.width, values)), list[Row]()
     if drawing.lines > 2 and widest <= each:
         below.append([(" ".join(f"{name:<{each}}" for name in names), "dim")])
@@ -387,8 +386,8 @@ def _scale(drawing: _Drawing, each: int) -> Row:
         first, last = {
             "age": ("0s", numbers.brief(high)),
             "gpu": ("0%", "100%"),
-            "step time": (numbers.value(STEP_TIME, low), numbers.value(STEP_TIME, high)),
-            "loss": (numbers.value(LOSS, low), numbers.value(LOSS, high)),
+            "step time": (numbers.duration(low), numbers.duration(high)),
+            "loss": (numbers.loss(low), numbers.loss(high)),
         }[measure]
     row: Row = [(f"{signs[0]} {first}  {signs[-1]} {last}", "dim")]
     if drawing.unknown:

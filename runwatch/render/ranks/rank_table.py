@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from runwatch.core import rank_pace
 from runwatch.core.batch import NODE
-from runwatch.core.metrics import STEP_TIME
 from runwatch.core.snapshot import ProcessRow, RankPlace, RankRow
 from runwatch.render import cells, numbers
 from runwatch.render.cells import Row
@@ -92,7 +91,7 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
 
     def warm(measure: str) -> Callable[[RankRow], str]:
         judge = ranks.heats(peers, measure)
-        return lambda row: ranks.plain(judge(ranks.level(row, measure, top)))
+        return lambda row: ranks.text_role(judge(ranks.level(row, measure, top)))
 
     def deviation(row: RankRow) -> str:
         apart = _apart(row, usual)
@@ -103,7 +102,7 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
     yardstick = f"vs {rank_pace.yardstick(_timed(peers))}"
     return [
         _Column("progress", _widest(rows), 0, _done, progress),
-        _Column("step time", 9, 1, lambda row: _known(_seconds, row.step_time), slow),
+        _Column("step time", 9, 1, lambda row: _known(numbers.duration, row.step_time), slow),
         _Column(yardstick, len(yardstick), 3, deviation, slow),
         _Column("loss", 8, 3, ranks.loss, lambda row: "crit" if row.loss_text else ""),
         _Column("last seen", 9, 2, _seen, age),
@@ -115,10 +114,10 @@ def _columns(rows: Sequence[RankRow], top: int, peers: Sequence[RankRow]) -> lis
         _Column(busy, 5, 4, _placed(_busy), warm("gpu")),
         _Column("GPU memory", 13, 8, _placed(_memory)),
         _Column(
-            "temp", 5, 7, _placed(lambda place: _known(_degrees, place.temperature)),
-            _placed(lambda place: ranks.plain(heat.temperature(place.temperature))),
+            "temp", 5, 7, _placed(lambda place: _known(numbers.celsius, place.temperature)),
+            _placed(lambda place: ranks.text_role(heat.temperature(place.temperature))),
         ),
-        _Column("power", 7, 9, _placed(lambda place: _known(_watts, place.power))),
+        _Column("power", 7, 9, _placed(lambda place: _known(numbers.watts, place.power))),
     ]  # fmt: skip
 
 
@@ -169,7 +168,7 @@ def words(
     known = [("progress", _progress(row, others), "")]
     if row.step_time is not None:
         slow = ranks.heats(others, "step time")(row.step_time)
-        known.append(("pace", _pace(row, others), ranks.plain(slow)))
+        known.append(("pace", _pace(row, others), ranks.text_role(slow)))
     if loss := ranks.loss(row):
         known.append(("loss", loss, "crit" if row.loss_text else ""))
     known.append(("last seen", _seen(row) or "not since the log is watched", ""))
@@ -195,7 +194,7 @@ def _progress(row: RankRow, others: Sequence[RankRow]) -> str:
 
 
 def _pace(row: RankRow, others: Sequence[RankRow]) -> str:
-    text = f"{numbers.value(STEP_TIME, row.step_time)} a step"
+    text = f"{numbers.duration(row.step_time)} a step"
     apart = _apart(row, ranks.usual_step(others))
     if apart is None:
         return text
@@ -230,8 +229,8 @@ def _gpu(place: RankPlace) -> str:
         [f"{BUSY[place.measure]} {_whole(place.busy)}"] if place.measure and place.busy is not None else []
     )
     parts += [f"memory {text}"] if (text := _memory(place)) else []
-    parts += [_watts(place.power)] if place.power is not None else []
-    parts += [_degrees(place.temperature)] if place.temperature is not None else []
+    parts += [numbers.watts(place.power)] if place.power is not None else []
+    parts += [numbers.celsius(place.temperature)] if place.temperature is not None else []
     return ", ".join(parts) or "nothing measured"
 
 
@@ -269,17 +268,5 @@ def _known(write: Callable[[float], str], x: float | None) -> str:
     return "" if x is None else write(x)
 
 
-def _seconds(x: float) -> str:
-    return numbers.value(STEP_TIME, x)
-
-
 def _whole(x: float) -> str:
     return numbers.percent(x, 0)
-
-
-def _degrees(x: float) -> str:
-    return f"{numbers.si(x)}C"
-
-
-def _watts(x: float) -> str:
-    return f"{numbers.si(x)} W"

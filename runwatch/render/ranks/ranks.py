@@ -12,7 +12,6 @@ from typing import ClassVar, Concatenate, ParamSpec, TypeVar, cast
 
 from runwatch.core import rank_pace
 from runwatch.core.batch import NODE
-from runwatch.core.metrics import LOSS, STEP_TIME
 from runwatch.core.snapshot import RankRow
 from runwatch.render import numbers
 from runwatch.render.cells import Segment
@@ -225,7 +224,7 @@ def describe(row: RankRow, measure: str = "progress") -> str:
     if measure == "age":
         return f"{named} " + ("no data" if row.age is None else f"silent {numbers.brief(row.age)}")
     if measure == "step time":
-        return f"{named} " + ("no data" if row.step_time is None else numbers.value(STEP_TIME, row.step_time))
+        return f"{named} " + ("no data" if row.step_time is None else numbers.duration(row.step_time))
     if measure == "loss":
         return f"{named} " + (f"loss {text}" if (text := loss(row)) else "no data")
     if measure == "gpu":
@@ -239,7 +238,7 @@ def describe(row: RankRow, measure: str = "progress") -> str:
 
 def loss(row: RankRow) -> str:
     """Return a rank's loss as people read it, also NaN or Inf; "" if it printed none."""
-    return numbers.spelled(row.loss_text) if row.loss is None else numbers.value(LOSS, row.loss)
+    return numbers.known_loss(row.loss, row.loss_text)
 
 
 def label(rank: int) -> str:
@@ -266,7 +265,7 @@ def heats(ranks: Sequence[RankRow], measure: str) -> Heat:
     return heat.among(measure, known(ranks, measure), NEAR / steps if steps > 0 else 0.0)
 
 
-def plain(role: str) -> str:
+def text_role(role: str) -> str:
     """Return a heat as the role of text, which is plain where all is as it should be."""
     return "" if role == heat.ROLES[0] else role
 

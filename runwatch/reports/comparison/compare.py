@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runwatch.core.gap import Gap
 from runwatch.core.metrics import LEARNING_RATE, LOSS, VAL_LOSS, goal, primary
 from runwatch.core.noise import STEP, TIME, TOKENS, Line, common, gap
+from runwatch.core.plural import listed
+from runwatch.core.series import Floats
 from runwatch.reports.analysis import Options
 from runwatch.reports.comparison.account import Account, account
 from runwatch.reports.comparison.curves import over, tokens_per_step
@@ -18,8 +19,6 @@ from runwatch.reports.comparison.known import Known, apart, same_tokens
 from runwatch.reports.comparison.variables import Differences
 from runwatch.reports.evidence import Curve, RunEvidence, StageEvidence
 from runwatch.watcher.engine.agreement import parted
-
-Floats = NDArray[np.float64]
 
 AXES = (STEP, TOKENS, TIME)
 _NOTHING = Options()
@@ -174,8 +173,7 @@ def _too_few(ours: StageEvidence, theirs: StageEvidence, metric: str) -> str:
 
 def _metrics(stage: StageEvidence) -> str:
     names = [name for name in stage.curves if goal(name)]
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{more}" or "none"
+    return listed(names, _NAMED) or "none"
 
 
 def _evaluations(

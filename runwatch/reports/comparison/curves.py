@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runwatch.core.metrics import STEP_TIME, TOKENS_PER_SEC
 from runwatch.core.noise import TIME, TOKENS, Line
 from runwatch.reports.evidence import Curve, StageEvidence, last_pass
-
-Floats = NDArray[np.float64]
 
 _STEADY = 0.02
 """Largest relative spread of the tokens per step by which they count as one number."""

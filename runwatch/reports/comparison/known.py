@@ -74,5 +74,7 @@ def _paces_differ(left: Line | None, right: Line | None) -> bool | None:
         return None
     at = np.linspace(first, last, 65)[1:]
     rates = np.interp(at, left.x, left.y), np.interp(at, right.x, right.y)
-    different = np.abs(rates[1] - rates[0]) > _SAME * np.maximum(np.abs(rates[0]), np.abs(rates[1])) + 1e-12
+    with np.errstate(over="ignore", invalid="ignore"):  # of numbers that no learning rate is
+        distance = np.abs(rates[1] - rates[0])
+        different = distance > _SAME * np.maximum(np.abs(rates[0]), np.abs(rates[1])) + 1e-12
     return bool(different.mean() > 0.1)

@@ -8,17 +8,8 @@ from runwatch.core.gap import Gap
 from runwatch.core.metrics import LOSS, label
 from runwatch.core.noise import STEP
 from runwatch.render import numbers
-from runwatch.reports.comparison.compare import (
-    HIGHER,
-    IDENTICAL,
-    LOWER,
-    NOT_COMPARABLE,
-    Comparison,
-    Pair,
-)
+from runwatch.reports.comparison.compare import IDENTICAL, NO_DIFFERENCE, NOT_COMPARABLE, Comparison, Pair
 from runwatch.reports.comparison.phrases import amount, cause, level, place, said
-
-_DIRECTIONS = {LOWER: "lower", HIGHER: "higher"}
 
 
 def verdict(comparison: Comparison, pair: Pair) -> str:
@@ -31,11 +22,11 @@ def verdict(comparison: Comparison, pair: Pair) -> str:
         return f"{theirs} is identical to {ours}: {what}"
     found, metric = pair.gaps[STEP], label(pair.metric)
     where = place(STEP, found)
-    if pair.verdict not in _DIRECTIONS:
+    if pair.verdict == NO_DIFFERENCE:
         both = f"no difference beyond noise between {theirs} and {ours}"
         return f"{both}: {metric} differs by {amount(found)} {where}"
     better = {True: " (better)", False: " (worse)", None: ""}[pair.better]
-    by = f"{_DIRECTIONS[pair.verdict]} than {ours} by {amount(found, sign=False)} {where}{better}"
+    by = f"{pair.verdict} than {ours} by {amount(found, sign=False)} {where}{better}"
     values = f"{level(found.level + found.value, found)} against {level(found.level, found)}"
     return f"{theirs} is {by}: {metric} {values}"
 

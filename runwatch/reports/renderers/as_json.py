@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
 
 from runwatch.core.text import escaped
-from runwatch.reports.document import Document
+from runwatch.reports.document import Block, Document
 
 SCHEMA = 1
+_BLOCKS = get_args(Block)
 
 
 def as_json(documents: tuple[Document, ...]) -> str:
@@ -24,7 +25,7 @@ def as_json(documents: tuple[Document, ...]) -> str:
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         found = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"block": type(value).__name__.lower(), **found} if type(value).__name__ in _BLOCKS else found
+        return {"block": type(value).__name__.lower(), **found} if isinstance(value, _BLOCKS) else found
     if isinstance(value, np.ndarray):
         return [_plain(each) for each in value.tolist()]
     if isinstance(value, (tuple, list)):
@@ -32,6 +33,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-_BLOCKS = frozenset({"Paragraph", "Items", "FactList", "Table", "Figure", "Timeline"})

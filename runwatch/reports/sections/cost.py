@@ -15,6 +15,7 @@ from runwatch.core.metrics import (
     TFLOPS,
     TOKENS_PER_SEC,
     is_of_machine,
+    label,
 )
 from runwatch.core.plural import counted
 from runwatch.render import numbers
@@ -41,12 +42,12 @@ def speed(analysis: Analysis) -> Section | None:
         early, late = ends(curve)
         metric, summary = curve.metric, curve.summary
         known = (curve.mean, summary.minimum, summary.maximum, early, late)
-        rows.append((Cell(words.name(metric), metric), *(words.cell(metric, x) for x in known)))
+        rows.append((Cell(label(metric), metric), *(words.cell(metric, x) for x in known)))
     columns = ("metric", "mean", "lowest", "highest", "first tenth", "last tenth")
     said: list[Sentence | str] = []
     if found and found[0].summary.count >= _FEW:
         early, late = ends(found[0])
-        name, change = words.name(found[0].metric), late / early - 1 if early else 0.0
+        name, change = label(found[0].metric), late / early - 1 if early else 0.0
         if abs(change) < CHANGED:
             said.append(
                 f"Throughput ({name}) stayed level: the last tenth is within {abs(change):.1%} of the first."
@@ -59,7 +60,7 @@ def speed(analysis: Analysis) -> Section | None:
     shown = found[0] if found else curves.get(STEP_TIME)
     figure = None
     if shown is not None and shown.summary.count >= _FEW:
-        figure = Figure(words.name(shown.metric), shown.metric, (words.line(shown),))
+        figure = Figure(label(shown.metric), shown.metric, (words.line(shown),))
     return section(
         "speed", "Speed", paragraph(*said), Table(columns, tuple(rows), right=(1, 2, 3, 4, 5)), figure
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from runwatch.core.ending import OVER
-from runwatch.core.metrics import TOKENS_PER_SEC
+from runwatch.core.metrics import TOKENS_PER_SEC, label
 from runwatch.core.plural import counted
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers, plain
@@ -185,9 +185,7 @@ def _good(analysis: Analysis) -> list[str]:
     said = []
     loss, shape, validation = analysis.loss, analysis.shape, analysis.validation
     if loss is not None and loss.summary.count > 1 and not loss.summary.nonfinite and not is_constant(loss):
-        said.append(
-            f"All {counted(loss.summary.count, 'value')} of the {words.name(loss.metric)} are finite."
-        )
+        said.append(f"All {counted(loss.summary.count, 'value')} of the {label(loss.metric)} are finite.")
     if shape is not None and shape.relative and shape.kind in ("fast drop", "steady fall", "late fall"):
         first, last = (words.value(loss.metric if loss else "", x) for x in (shape.first, shape.last))
         said.append(f"The loss fell from {first} to {last}, by {numbers.percent(shape.fell)} (medians).")
@@ -199,7 +197,7 @@ def _good(analysis: Analysis) -> list[str]:
     ):
         metric = validation.curve.metric
         same = "the best" if validation.last_step == validation.best_step else "as good as the best"
-        said.append(f"The last {words.name(metric)}, {words.value(metric, validation.last)}, is {same}.")
+        said.append(f"The last {label(metric)}, {words.value(metric, validation.last)}, is {same}.")
     found = analysis.schedule
     if found is not None and found.kind not in ("irregular", "unclear"):
         said.append(f"The learning rate follows a known schedule: {found.name}.")
@@ -222,7 +220,7 @@ def _bad(analysis: Analysis) -> list[str]:
     if loss is not None and is_constant(loss) and not loss.summary.nonfinite:
         many = counted(loss.summary.count, "record")
         value = words.value(loss.metric, loss.summary.last)
-        said.append(f"The {words.name(loss.metric)} is {value} in all {many}: nothing is learned from that.")
+        said.append(f"The {label(loss.metric)} is {value} in all {many}: nothing is learned from that.")
     shape, found = analysis.shape, analysis.schedule
     rules = {row.rule for row in analysis.stage.incidents}
     supervised = analysis.reward is None  # the loss of an agent may rise while it learns
@@ -302,12 +300,12 @@ def look_into(analyses: tuple[Analysis, ...], mentioned: Mentions) -> Section | 
             advice = ": use a checkpoint from there if one was kept."
             if rival is not None:
                 advice = (
-                    f". By {words.name(rival.metric)} {words.step(rival.step)} is better: decide which of "
+                    f". By {label(rival.metric)} {words.step(rival.step)} is better: decide which of "
                     "them matters before you choose a checkpoint."
                 )
             found.append(
                 Sentence(
-                    f"The best {words.name(metric)} was {_at(validation)}"
+                    f"The best {label(metric)} was {_at(validation)}"
                     f"{counted(validation.after_best, 'evaluation')} before the end{advice}",
                     NOTE,
                 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from runwatch.core.metrics import is_bookkeeping
-from runwatch.core.plural import counted
+from runwatch.core.metrics import is_bookkeeping, label
+from runwatch.core.plural import counted, listed
 from runwatch.reports.analysis import Analysis, Rival
 from runwatch.reports.document import CRITICAL, NOTE, Sentence
 from runwatch.reports.evidence import Curve
@@ -23,9 +23,9 @@ def learned(analysis: Analysis) -> list[Sentence]:
     if loss is None and analysis.reward is None and analysis.validation is None:
         said.append(Sentence(_without_loss(analysis), NOTE))
     if loss is not None and loss.summary.count == loss.summary.nonfinite:
-        said.append(Sentence(f"The {words.name(loss.metric)} was never a finite number.", CRITICAL))
+        said.append(Sentence(f"The {label(loss.metric)} was never a finite number.", CRITICAL))
     if loss is not None and loss.summary.count > loss.summary.nonfinite:
-        name, metric = words.name(loss.metric), loss.metric
+        name, metric = label(loss.metric), loss.metric
         first, last = (words.value(metric, x) for x in (loss.summary.first, loss.summary.last))
         count = loss.summary.count
         moved = _moved(loss, shape) if analysis.reward is None else "went"
@@ -43,11 +43,11 @@ def learned(analysis: Analysis) -> list[Sentence]:
         said.append(Sentence(f"{text}.", CRITICAL if loss.broken else ""))
     if (reward := analysis.reward) is not None and reward.summary.count > reward.summary.nonfinite:
         first, last = (words.value(reward.metric, x) for x in (reward.summary.first, reward.summary.last))
-        said.append(Sentence(f"The {words.name(reward.metric)} went from {first} to {last}."))
+        said.append(Sentence(f"The {label(reward.metric)} went from {first} to {last}."))
     validation = analysis.validation
     if validation is not None:
         metric = validation.curve.metric
-        text = f"The best {words.name(metric)} is {words.value(metric, validation.best)}"
+        text = f"The best {label(metric)} is {words.value(metric, validation.best)}"
         text += f" at {words.step(validation.best_step)}" if np.isfinite(validation.best_step) else ""
         if validation.after_best and validation.worse > 0:
             text += f", the last {words.value(metric, validation.last)}"
@@ -59,15 +59,14 @@ def learned(analysis: Analysis) -> list[Sentence]:
 
 def _without_loss(analysis: Analysis) -> str:
     """Return that nothing says how much was learned, and what was read instead."""
-    names = [words.name(name) for name in analysis.stage.curves if not is_bookkeeping(name)]
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    others = f" Other metrics are {', '.join(names[:_NAMED])}{more}." if names else ""
+    names = [label(name) for name in analysis.stage.curves if not is_bookkeeping(name)]
+    others = f" Other metrics are {listed(names, _NAMED)}." if names else ""
     return f"No training loss, reward or validation was recognized.{others}"
 
 
 def _rival(rival: Rival, step: float) -> str:
     best, there = (words.value(rival.metric, x) for x in (rival.best, rival.there))
-    name = words.name(rival.metric)
+    name = label(rival.metric)
     return (
         f"But the best {name} is {best} at {words.step(rival.step)}, against {there} at {words.step(step)}."
     )

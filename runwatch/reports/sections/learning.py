@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from runwatch.core.metrics import LR_MULTIPLIER, goal, is_bookkeeping, is_of_machine, of_held_out
-from runwatch.core.plural import counted
+from runwatch.core.metrics import (
+    LR_MULTIPLIER,
+    VAL_LOSS,
+    goal,
+    is_bookkeeping,
+    is_of_machine,
+    label,
+    of_held_out,
+)
+from runwatch.core.plural import counted, listed
 from runwatch.render import numbers
 from runwatch.reports.analysis import Analysis, Validation, evaluations
 from runwatch.reports.document import (
@@ -54,7 +62,7 @@ def loss(analysis: Analysis) -> Section | None:
     finite = " finite value" if summary.nonfinite else ""
     single = " single value" if shape is not None and shape.noisy else ""
     said = [
-        f"The {words.name(metric)}{_printed(curve)} has {counted(summary.count, 'value')}: the "
+        f"The {label(metric)}{_printed(curve)} has {counted(summary.count, 'value')}: the "
         f"first{finite} is {_v(metric, summary.first)}, the last{finite} {_v(metric, summary.last)}, the "
         f"lowest{single} {_v(metric, summary.minimum)}{_at(summary.minimum_step)}, the highest{single} "
         f"{_v(metric, summary.maximum)}{_at(summary.maximum_step)}."
@@ -74,7 +82,7 @@ def loss(analysis: Analysis) -> Section | None:
 def _printed(curve: Curve) -> str:
     """Return what the log calls the loss, where that is a name of its own."""
     name = curve.printed.replace("_", " ").replace("/", " ").strip().lower()
-    plain = not name or name in _USUAL or name == words.name(curve.metric).lower()
+    plain = not name or name in _USUAL or name == label(curve.metric).lower()
     return "" if plain else f" (printed as {curve.printed})"
 
 
@@ -87,7 +95,7 @@ def _other_losses(analysis: Analysis) -> str:
         if "loss" in metric.lower() and not of_held_out(metric)
         if main is not None and metric != main.metric
     ]
-    return ", ".join(named[:_FEW]) + (f" and {len(named) - _FEW} more" if len(named) > _FEW else "")
+    return listed(named, _FEW)
 
 
 def _shape(curve: Curve, shape: Shape) -> list[str]:
@@ -161,7 +169,7 @@ def _figure(analysis: Analysis, curve: Curve) -> Figure:
     lines = [words.line(curve)]
     validation = analysis.validation
     placed = validation is not None and curve.placed and validation.curve.placed
-    if validation is not None and placed and validation.curve.metric == "val/loss":
+    if validation is not None and placed and validation.curve.metric == VAL_LOSS:
         lines.append(words.line(validation.curve))
     positive = curve.summary.minimum > 0
     wide = positive and curve.summary.maximum > 20 * curve.summary.minimum
@@ -186,7 +194,7 @@ def validation(analysis: Analysis) -> Section | None:
             "max": (summary.maximum, summary.maximum_step),
         }.get(aim, (None, None))
         rows.append((
-            Cell(words.name(metric), metric), Cell(f"{summary.count:,}", summary.count),
+            Cell(label(metric), metric), Cell(f"{summary.count:,}", summary.count),
             words.cell(metric, summary.first), words.cell(metric, best),
             words.place(at),
             words.cell(metric, summary.last), Cell(words.aim(metric)),
@@ -195,8 +203,8 @@ def validation(analysis: Analysis) -> Section | None:
     table = Table(columns, tuple(rows), max(0, len(found) - _MOST), right=(1, 2, 3, 4, 5))
     main = analysis.validation
     figure = None
-    if main is not None and main.curve.metric != "val/loss" and main.curve.summary.count > 2:
-        figure = Figure(words.name(main.curve.metric), main.curve.metric, (words.line(main.curve),))
+    if main is not None and main.curve.metric != VAL_LOSS and main.curve.summary.count > 2:
+        figure = Figure(label(main.curve.metric), main.curve.metric, (words.line(main.curve),))
     said = _validated(analysis, main) if main is not None else []
     return section("validation", "Validation", paragraph(*said), table, figure)
 
@@ -208,18 +216,18 @@ def reward(analysis: Analysis) -> Section | None:
         return None
     summary, metric = curve.summary, curve.metric
     said = (
-        f"The {words.name(metric)} has {counted(summary.count, 'value')}: the first is "
+        f"The {label(metric)} has {counted(summary.count, 'value')}: the first is "
         f"{_v(metric, summary.first)}, the last {_v(metric, summary.last)}, the highest "
         f"{_v(metric, summary.maximum)}{_at(summary.maximum_step)}, the lowest "
         f"{_v(metric, summary.minimum)}{_at(summary.minimum_step)}."
     )
-    figure = Figure(words.name(metric), metric, (words.line(curve),))
+    figure = Figure(label(metric), metric, (words.line(curve),))
     return section("reward", "Reward", paragraph(said), figure)
 
 
 def _validated(analysis: Analysis, main: Validation) -> list[str]:
     metric = main.curve.metric
-    name = words.name(metric)
+    name = label(metric)
     if main.curve.summary.count == 1:
         return [f"There was one evaluation: {name} {_v(metric, main.last)}{_at(main.last_step)}."]
     said = [
@@ -263,13 +271,13 @@ def learning_rate(analysis: Analysis) -> Section | None:
     if curve is None:
         return None
     first, last = (_v(curve.metric, x) for x in (curve.summary.first, curve.summary.last))
-    name, many = words.name(curve.metric), counted(curve.summary.count, "value")
+    name, many = label(curve.metric), counted(curve.summary.count, "value")
     said = [Sentence(f"The {name} has {many}, from {first} to {last}.")]
     if found is None:
         said.append(Sentence(f"Its schedule is not stated: that takes {RATES} values."))
     else:
         said += _schedule(analysis, curve, found)
-    figure = Figure(words.name(curve.metric), curve.metric, (words.line(curve),))
+    figure = Figure(label(curve.metric), curve.metric, (words.line(curve),))
     return section("learning_rate", "Learning rate", paragraph(*said), figure)
 
 

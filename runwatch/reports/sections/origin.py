@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from runwatch.core.metrics import LEARNING_RATE, label
+from runwatch.core.plural import listed
 from runwatch.render import numbers
 from runwatch.reports.analysis import Analysis, Options, gpus
 from runwatch.reports.comparison.variables import group_of
@@ -171,8 +172,7 @@ def _sources(run: RunEvidence) -> str:
     names = [each[-1] or path for each, path in zip(parts, run.sources, strict=True)]
     if len(set(names)) < len(names):
         names = ["/".join(each[-3:]) for each in parts]
-    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    return ", ".join(names[:4]) + more
+    return listed(names, 4)
 
 
 def _named(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from runwatch.core.checkpoint import State
+from runwatch.core.metrics import label
 from runwatch.core.plural import counted
 from runwatch.core.snapshot import IncidentRow
 from runwatch.render import numbers, plain
@@ -24,7 +25,7 @@ _HIDDEN = frozenset({"frames", "ending", "kind", "signature", "events"})
 def results(analysis: Analysis) -> Section | None:
     """Return what was evaluated after training."""
     found = analysis.stage.results
-    rows = tuple((Cell(words.name(name), name), words.cell(name, value)) for name, value in found.items())
+    rows = tuple((Cell(label(name), name), words.cell(name, value)) for name, value in found.items())
     return section("results", "Results", Table(("evaluated after training", "value"), rows, right=(1,)))
 
 
@@ -80,7 +81,7 @@ def _best(analysis: Analysis, steps: list[int]) -> list[str]:
     validation = analysis.validation
     if validation is None or not steps or not math.isfinite(validation.best_step):
         return []
-    name, best = words.name(validation.curve.metric), validation.best_step
+    name, best = label(validation.curve.metric), validation.best_step
     nearest = min(steps, key=lambda at: abs(at - best))
     if nearest == best:
         return [f"The one of {words.step(nearest)} has the best {name}."]

@@ -66,11 +66,6 @@ def moment(unix: float | None) -> str:
         return ""
 
 
-def name(metric: str) -> str:
-    """Return what people call a metric."""
-    return label(metric)
-
-
 def aim(metric: str) -> str:
     """Return which values are better."""
     return {"min": "lower is better", "max": "higher is better"}.get(goal(metric), "")
@@ -79,7 +74,7 @@ def aim(metric: str) -> str:
 def line(curve: Curve, text: str = "") -> Line:
     """Return a curve condensed to what a figure can show; lows and highs stay."""
     points = curve.points
-    text = text or name(curve.metric)
+    text = text or label(curve.metric)
     kept = np.isfinite(points.mean) & last_pass(curve.steps)
     x, mean, low, high, weight = (
         each[kept]

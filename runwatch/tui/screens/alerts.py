@@ -12,6 +12,7 @@ from runwatch.tui.screens.moves import MOVES
 from runwatch.tui.screens.pointed import PointedScreen
 from runwatch.tui.widgets.alerts import AlertDetail, AlertList
 from runwatch.tui.widgets.boxes import Horizontal, Vertical
+from runwatch.tui.widgets.chart_mouse import ChartMouse
 from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.logs import LEAST_LOG, LogExcerpt
 from runwatch.tui.widgets.ranks import RankGrid
@@ -74,7 +75,7 @@ class Alerts(PointedScreen, ListScreen):
         most = max(4, body * 2 // 5, least)
         rows = min(found.needed(self.size.width), most)
         found.styles.height = "1fr" if crowded else rows
-        ranks = self.scene.run.ranks if self.scene.run and row is not None and row.rank is not None else ()
+        ranks = self.scene.ranks if row is not None and row.rank is not None else ()
         grid = self.query_one("#alert-ranks", RankGrid)
         side_by_side = self.size.width >= _SIDE_BY_SIDE
         below, needed = body - rows, detail.needed(self.size.width)
@@ -168,7 +169,7 @@ class Alerts(PointedScreen, ListScreen):
         else:
             self.do_evidence()
 
-    def on_chart_mouse_opened(self) -> None:
+    def open_chart(self, panel: ChartMouse) -> None:
         """Show the alert on its chart, large."""
         if self.can("jump"):
             self.do_jump()
@@ -220,6 +221,11 @@ class Alerts(PointedScreen, ListScreen):
             self.do_evidence()
         else:
             self.runwatch.do_back()
+
+    def do_acknowledge(self) -> None:
+        """Inform the engine that a person has seen the selected alert."""
+        if (row := self.scene.selected()) is not None:
+            self.runwatch.link.send(protocol.Acknowledge(row.id))
 
     def do_silence(self) -> None:
         """Ask for how long alerts like the selected one are not sent; end the silence of one that has one."""

@@ -79,10 +79,10 @@ class ChartScreen(PointedScreen, ZoomScreen):
         self._smooth(-1)
 
     def _smooth(self, by: int) -> None:
-        scene, keys = self.scene, self.runwatch.registry.by_id
+        scene = self.scene
         scene.smoothing = following(FACTORS, scene.smoothing, by)
         if scene.firing():  # its key is that of a silence too, where alerts are
-            silence = f"to silence the alert: {keys['alerts'].shown} {keys['silence'].shown}"
+            silence = f"to silence the alert: {scene.key('alerts')} {scene.key('silence')}"
             self.runwatch.say(f"smoothing {scene.smoothing:g} {scene.glyphs.dot} {silence}")
         self.show()
 
@@ -162,12 +162,12 @@ class ChartScreen(PointedScreen, ZoomScreen):
         """Move the cursor one column to later steps."""
         self._move_cursor(1)
 
-    def on_chart_mouse_opened(self, event: ChartMouse.Opened) -> None:
+    def open_chart(self, panel: ChartMouse) -> None:
         """Enlarge the chart, or go back."""
         if self.zoomed is not None:
             self.unzoom()
         else:
-            self.zoom(event.panel)
+            self.zoom(panel)
 
     def current_chart(self) -> ChartPanel | None:
         """Return the chart with the focus, else the first one."""
@@ -182,7 +182,7 @@ class ChartScreen(PointedScreen, ZoomScreen):
             return
         begin, end = max(columns.x[0], scene.first_step() or columns.x[0]), columns.x[-1]
         at = scene.cursor
-        moved = max(begin, min(end, end if at is None else panel.beside(at, by)))
+        moved = max(begin, min(end, end if at is None else panel.step_away(at, by)))
         near = chart.nearest(columns, moved)
         # Land on a measured step, unless that would not move at all.
         measured = near is not None and columns.x[near] != at and begin <= columns.x[near]

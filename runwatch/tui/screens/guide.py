@@ -33,7 +33,9 @@ class GuidePanel(Panel):
     def content(self, width: int, height: int) -> Content:
         """Return the text of the area."""
         more = self.scene.glyphs.ellipsis
-        rows: list[Row] = [[(line, "")] for line in cells.wrapped(self.text, width, _TEXT, more)]
+        rows: list[Row] = [
+            [(line, "")] for line in cells.wrapped(self.scene.worded(self.text), width, _TEXT, more)
+        ]
         title: Row = [("guide", "title"), (f" {self.at + 1} of {self.count}", "dim")]
         return Content(title, rows, [("enter", "key"), (" next  ", "dim"), ("esc", "key"), (" ends", "dim")])
 

@@ -45,28 +45,25 @@ Line = tuple[Row, Action | None]
 class HelpPanel(PagePanel):
     """The keys, those of the view below first and of them the most used; then what the view shows."""
 
-    def __init__(self, view: str, registry: Registry) -> None:
+    def __init__(self, view: str) -> None:
         super().__init__(id="help")
-        self._view, self._registry = view, registry
+        self._view = view
         self.wanted = ""
         """Words that a line must have to be shown."""
         self._acts: list[Action | None] = []
         """What a click on each line does."""
 
-    def rows(self, width: int) -> list[Row]:
-        """Return all lines of the help: the keys of the view, what is on the screen, signs, other keys."""
-        return [row for row, _ in self._lines(width)]
-
     def act(self, entry: int) -> Action | None:
         """Return the action that a line is about."""
         return self._acts[entry] if 0 <= entry < len(self._acts) else None
 
-    def _lines(self, width: int) -> list[Line]:
+    def lines(self, width: int) -> list[Line]:
+        """Return all lines of the help: the keys of the view, what is on the screen, signs, other keys."""
         played = self.scene.replay is not None
-        all_of_them = [each for each in self._registry.actions if played or each.id not in actions.CONTROLS]
-        usual = [action for action in all_of_them if action.group in {"everywhere", "views"}]
-        here = [each for each in all_of_them if self._view in each.views and each not in usual]
-        elsewhere = [action for action in all_of_them if action not in here and action not in usual]
+        every = [each for each in self.scene.registry.actions if played or each.id not in actions.CONTROLS]
+        usual = [action for action in every if action.group in {"everywhere", "views"}]
+        here = [each for each in every if self._view in each.views and each not in usual]
+        elsewhere = [action for action in every if action not in here and action not in usual]
         explained = [
             *_sentences("mouse", words.mouse(self._view), width),
             *_sentences("on this screen", words.explain(self._view, self.scene), width),
@@ -83,12 +80,14 @@ class HelpPanel(PagePanel):
         """Return the part that fits, on a wide screen in two columns."""
         across = 1 + (width >= _TWO)
         each = (width - _BETWEEN * (across - 1)) // across
-        lines = self._lines(each - 1)  # the scrollbar is in the frame
+        lines = self.lines(each - 1)  # the scrollbar is in the frame
         if wanted := self.wanted.lower().split():
             lines = [
                 line for line in lines if all(word in cells.row_text(line[0]).lower() for word in wanted)
             ]
-            lines = lines or [([("no line has these words; esc shows all", "dim")], None)]
+            lines = lines or [
+                ([(f"no line has these words; {self.scene.key('back')} shows all", "dim")], None)
+            ]
         self._acts = [action for _, action in lines]
         page = self.part([row for row, _ in lines], height * across)
         self.targets = []
@@ -164,15 +163,15 @@ class Help(Moves, Dialog[None], inherit_bindings=False):
 
     def __init__(self, below: str, registry: Registry) -> None:
         super().__init__()
-        self._below, self._registry = below, registry
+        self._below = below
         self._bindings = BindingsMap(registry.bindings(actions.HELP))
 
     def compose(self) -> ComposeResult:
         """Lay out the panel."""
-        yield HelpPanel(self._below, self._registry)
-        press, known = api(self.app).action_do, self._registry.by_id
+        yield HelpPanel(self._below)
+        press, scene = api(self.app).action_do, api(self.app).scene
         shown = (("back", "Close"), ("filter", "Filter"), ("page_down", "Page"), ("guide", "Guide"))
-        yield DialogKeys((known[name].shown, label, partial(press, name)) for name, label in shown)
+        yield DialogKeys((scene.key(name), label, partial(press, name)) for name, label in shown)
 
     @property
     def panel(self) -> HelpPanel:
@@ -190,7 +189,7 @@ class Help(Moves, Dialog[None], inherit_bindings=False):
 
     action_move = move
 
-    def page(self) -> int:
+    def page_rows(self) -> int:
         """Return how many rows make a page."""
         return self.size.height - 4
 

@@ -10,7 +10,6 @@ from runwatch.tui.screens.base import RunScreen
 from runwatch.tui.screens.filtering import FilterScreen
 from runwatch.tui.screens.moves import MOVES, Moves
 from runwatch.tui.screens.pointed import PointedScreen
-from runwatch.tui.widgets.chart_mouse import ChartMouse
 from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.logs import LEAST_LOG, LogPanel
 from runwatch.tui.widgets.paged import PagePanel
@@ -26,7 +25,7 @@ LEAST_CHART, _FLAT = 9, 7
 class ListScreen(Moves, RunScreen):
     """A view with a position in a list."""
 
-    def page(self) -> int:
+    def page_rows(self) -> int:
         """Return how many rows make a page."""
         return max(1, self.free - 8)
 
@@ -66,13 +65,14 @@ class ListScreen(Moves, RunScreen):
 class PageScreen(ListScreen):
     """A view of long tables, of which one scrolls."""
 
+    @property
     def table(self) -> PagePanel:
-        """Return the table that is scrolled."""
+        """The table that is scrolled."""
         raise NotImplementedError
 
     def move(self, by: int) -> None:
         """Scroll the table."""
-        self.scroll(self.table(), by)
+        self.scroll(self.table, by)
 
     def scroll(self, panel: Panel, by: int) -> None:
         """Scroll the table that the mouse is over."""
@@ -80,13 +80,13 @@ class PageScreen(ListScreen):
             panel.at = max(0, panel.at + by)
             self.show()
 
-    def page(self) -> int:
+    def page_rows(self) -> int:
         """Return how many rows make a page."""
-        return max(1, self.table().size.height - 4)
+        return max(1, self.table.size.height - 4)
 
     def length(self) -> int:
         """Return how many rows can be the first: 1 if all of the table is shown."""
-        return 1 + self.table().hidden
+        return 1 + self.table.hidden
 
     def details(self) -> bool:
         """Ask for what only such views show."""
@@ -132,8 +132,9 @@ class Checkpoints(PointedScreen, PageScreen):
         lower.display &= happened or not chart.display
         lower.styles.height = lower.needed(width) if chart.display else "1fr"
 
+    @property
     def table(self) -> PagePanel:
-        """Return the table with the focus; the other one where all of that is shown."""
+        """The table with the focus; the other one where all of that is shown."""
         upper, lower = self.query_one(CheckpointTable), self.query_one(EventTable)
         first, second = (lower, upper) if lower.has_focus else (upper, lower)
         return first if first.hidden else second
@@ -145,13 +146,9 @@ class Checkpoints(PointedScreen, PageScreen):
         elif isinstance(panel, EventTable) and self.scene.run is not None:
             event = self.scene.run.events[entry]
             if event.line is not None:
-                self.runwatch.show_line(event.line)
+                self.runwatch.show_line(event.line, event.source)
             elif event.step is not None:
                 self.runwatch.go_to_step(event.step)
-
-    def on_chart_mouse_opened(self, event: ChartMouse.Opened) -> None:
-        """Show the chart large."""
-        self.runwatch.show_metric(event.panel.metrics[0])
 
     def can(self, action: str) -> bool:
         """Return whether an action would do something now."""
@@ -185,6 +182,7 @@ class Configuration(FilterScreen, PageScreen):
         log.display = run is not None and bool(run.log_source) and self.free - 4 - needed >= LEAST_LOG
         facts.styles.height, log.styles.height = needed if log.display else "1fr", "1fr"
 
+    @property
     def table(self) -> PagePanel:
-        """Return the facts."""
+        """The facts."""
         return self.query_one(FactTable)

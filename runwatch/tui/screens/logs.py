@@ -51,7 +51,7 @@ class Logs(ListScreen):
         view = self.log_view
         return (_ALL if view.waiting else view.room * _AHEAD), view.before()
 
-    def page(self) -> int:
+    def page_rows(self) -> int:
         """Return how many rows make a page."""
         return self.log_view.room
 

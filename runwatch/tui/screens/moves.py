@@ -13,7 +13,7 @@ class Moves:
         """Move by so many rows."""
         raise NotImplementedError
 
-    def page(self) -> int:
+    def page_rows(self) -> int:
         """Return how many rows make a page."""
         raise NotImplementedError
 
@@ -27,11 +27,11 @@ class Moves:
 
     def do_page_up(self) -> None:
         """One page up."""
-        self.move(-self.page())
+        self.move(-self.page_rows())
 
     def do_page_down(self) -> None:
         """One page down."""
-        self.move(self.page())
+        self.move(self.page_rows())
 
     def do_top(self) -> None:
         """To the first row."""

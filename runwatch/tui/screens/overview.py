@@ -17,7 +17,7 @@ from runwatch.tui.widgets.end_card import EndCard
 from runwatch.tui.widgets.logs import LogPanel
 from runwatch.tui.widgets.note import Note
 from runwatch.tui.widgets.ranks import RankGrid
-from runwatch.tui.widgets.tables import Checkpoints, Stats, Summary, SummaryCard
+from runwatch.tui.widgets.tables import NewestCheckpoints, Side, Stats, SummaryCard
 from runwatch.watcher import protocol
 
 _MAIN, _MINOR, _SIDE = 2, 3, 2
@@ -42,7 +42,7 @@ _FOR_LOG = 22
 """Rows from which there is a log below the ranks: curves say more."""
 _SAVES = 3
 """Checkpoints that have rows of their own."""
-_TELLING = 3
+_WORTH_A_CARD = 3
 """Lines of the summary that are worth the place of a chart."""
 
 
@@ -61,7 +61,7 @@ class Overview(ChartScreen):
         yield ComparisonCard(id="comparison", classes="part")
         yield Note(id="note", classes="part")
         with Horizontal(id="upper", classes="part"):
-            yield Summary(id="summary", classes="part")
+            yield Side(id="summary", classes="part")
             with Vertical(id="plots", classes="part"):
                 with Horizontal(id="main", classes="part"):
                     for i in range(_MAIN):
@@ -77,7 +77,7 @@ class Overview(ChartScreen):
         with Horizontal(id="lower", classes="part"):
             yield RankGrid(id="ranks", classes="part")
             yield AlertsPanel(id="alerts", classes="part")
-            yield Checkpoints(id="checkpoints", classes="part")
+            yield NewestCheckpoints(id="checkpoints", classes="part")
         yield LogPanel(id="log", classes="part")
 
     def wanted(self) -> protocol.View:
@@ -108,10 +108,10 @@ class Overview(ChartScreen):
             chosen = next((group for group in wanted if self.pinned in group), (self.pinned,))
             wanted = [chosen, *(group for group in wanted if group != chosen)]
         main = wanted[: 1 if narrow else _MAIN]
-        runs = wide and self.query_one(Summary).worth()
+        runs = wide and self.query_one(Side).worth()
         summary, stats = self.query_one(SummaryCard), self.query_one(Stats)
         summary.said = stats.said = frozenset(dict(outcome.facts(run)) if run and ending else ())
-        says = len(summary.lines) >= _TELLING and tall and not narrow and not runs
+        says = len(summary.lines) >= _WORTH_A_CARD and tall and not narrow and not runs
         card_width = self._card_width() if says else 0
         fitting = min(_MINOR, (width - card_width) // _CHART)
         minor = wanted[_MAIN:][:fitting] if tall and not narrow else []
@@ -128,9 +128,8 @@ class Overview(ChartScreen):
                 panel.display = bool(panel.metrics)
         stats.charted = frozenset(group[0] for group in (*main[:1], *side))
         rows = self._lay_side(stacked, bool(side), max(_STATS, height // 5))
-        notices = scene.snapshot.notices if scene.snapshot else ()
         judged = [row for row in scene.incidents() if row.severity != "info"]  # the card has how it ended
-        said = not notices and len(judged) == len(scene.firing()) <= 1  # by the bar above
+        said = not scene.notices and len(judged) == len(scene.firing()) <= 1  # by the bar above
         alerts = run is not None and not said and (not narrow or tall)
         ranks = bool(run and run.ranks) and not (stacked and alerts)
         checkpoints = bool(run and run.checkpoints) and wide and (ranks or alerts)
@@ -160,7 +159,7 @@ class Overview(ChartScreen):
         self.query_one("#minor").styles.height = "2fr" if minor else _CARD
         summary.styles.width = card_width if minor else "1fr"
         charted = {name for group in (*main, *minor) for name in group}
-        self.query_one(Summary).charted = summary.charted = frozenset(charted | choose.named(charted))
+        self.query_one(Side).charted = summary.charted = frozenset(charted | choose.named(charted))
         self._lower_height(tall)
         short = lower and height < 24  # charts get what the log can do without
         traced = tall and bool(ending) and said and not ranks  # a traceback gets the room of the lower panels

@@ -9,6 +9,14 @@ from runwatch.tui.widgets.chart_mouse import ChartMouse
 class PointedScreen(RunScreen):
     """A view whose charts answer the mouse: values, range, wheel."""
 
+    def on_chart_mouse_opened(self, event: ChartMouse.Opened) -> None:
+        """Answer a double click."""
+        self.open_chart(event.panel)
+
+    def open_chart(self, panel: ChartMouse) -> None:
+        """Show a chart large."""
+        self.runwatch.show_metric(panel.metrics[0])
+
     def on_chart_mouse_pointed(self, event: ChartMouse.Pointed) -> None:
         """Move the cursor with the pointer."""
         self.scene.cursor, self.scene.picked = event.step, None

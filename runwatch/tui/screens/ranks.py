@@ -13,7 +13,6 @@ from runwatch.tui import actions
 from runwatch.tui.cycle import following
 from runwatch.tui.screens.lists import LEAST_CHART, ListScreen
 from runwatch.tui.screens.pointed import PointedScreen
-from runwatch.tui.widgets.chart_mouse import ChartMouse
 from runwatch.tui.widgets.charts import ChartPanel
 from runwatch.tui.widgets.machine import MachinePanel
 from runwatch.tui.widgets.ranks import RankDetail, RankGrid, RankTable, measure_of
@@ -23,8 +22,6 @@ MACHINE_FROM = 36
 """Rows of a screen from which the machine is shown beneath the ranks."""
 _WHOLE_LINE = 72
 """Columns in which 64 ranks and the number of the first are a line of cells."""
-_DETAIL = 10
-"""Rows of what is known of one rank."""
 _LEAST = 4
 """Rows of cells, and of a table, that show something."""
 _BARS = 6
@@ -68,7 +65,7 @@ class Ranks(PointedScreen, ListScreen):
 
         What few ranks leave goes to higher bars, and to a curve or to other bars.
         """
-        count = len(self.scene.run.ranks) if self.scene.run else 0
+        count = self.length()
         view = self.scene.run.machine if self.scene.run else None
         seen = view is not None and bool(view.processes or view.gpus or view.host)
         alone = seen and not count
@@ -77,6 +74,7 @@ class Ranks(PointedScreen, ListScreen):
         panel.styles.height = "1fr" if alone else min(panel.needed(), self.free // 3)
         grid, table = self.query_one("#rank-grid"), self.query_one(RankTable)
         detail = self.query_one(RankDetail)
+        detail.row = table.selected()
         detail.display = self.detail and count > 0
         cells, lines = self.shown != 1 and not detail.display, self.shown != 2 or detail.display
         body = self.free - 4
@@ -87,14 +85,13 @@ class Ranks(PointedScreen, ListScreen):
         needed = _BARS if count <= 32 else 3 + -(-count // a_line) + bool(self.scene.grouping)
         rows = min(half, needed)
         machine = int(panel.styles.height.value) if panel.display and panel.styles.height else 0
-        others = (0 if alone else machine) + _DETAIL * detail.display
+        others = (0 if alone else machine) + detail.needed(self.size.width) * detail.display
         rest = body - count - 3 - others - rows * grid.display
         table.styles.height = count + 3 if rest >= LEAST_CHART else "3fr"
         higher = self._fill(rest)
         grid.styles.height = rows + higher if table.display else "1fr"
         detail.display, detail.closes = detail.display or self.spare, self.detail
-        detail.row = table.selected() if detail.display else None
-        detail.styles.height = "1fr" if self.spare else _DETAIL
+        detail.styles.height = "1fr" if self.spare else detail.needed(self.size.width)
 
     def _fill(self, rest: int) -> int:
         """Show a curve, else other bars and the detail, in the rows that the table leaves.
@@ -102,7 +99,7 @@ class Ranks(PointedScreen, ListScreen):
         Return how many of these rows the bars get.
         """
         chart, other = self.query_one(ChartPanel), self.query_one("#rank-other", RankGrid)
-        known = self.scene.run.ranks if self.scene.run else ()
+        known = self.scene.ranks
         room = bool(known) and self.shown == 0 and rest >= LEAST_CHART
         bars = rank_grid.bars_fit(known, self.size.width - 2)
         newest = self.scene.latest(metrics.STEP_TIME)
@@ -112,8 +109,9 @@ class Ranks(PointedScreen, ListScreen):
         other.display = room and bars and not curve and not self.scene.grouping
         other.measure = following(ranks.measures(known), measure_of(self.scene))
         rest -= _BARS * other.display
-        self.spare = room and not self.detail and not curve and rest >= _DETAIL + _LEAST
-        rest -= _DETAIL * self.spare
+        detail = self.query_one(RankDetail).needed(self.size.width)
+        self.spare = room and not self.detail and not curve and rest >= detail + _LEAST
+        rest -= detail * self.spare
         if self.scene.grouping or not bars:
             return 0
         # Bars that are all alike say no more where they are higher.
@@ -131,10 +129,6 @@ class Ranks(PointedScreen, ListScreen):
     def log_wanted(self) -> tuple[int, int | None]:
         """Return how many lines are looked at for the newest one of the selected rank."""
         return (_LOOKED_AT if self.detail or self.spare else 0), None
-
-    def on_chart_mouse_opened(self, event: ChartMouse.Opened) -> None:
-        """Show the chart large."""
-        self.runwatch.show_metric(event.panel.metrics[0])
 
     def move(self, by: int) -> None:
         """Select another rank."""
@@ -186,12 +180,11 @@ class Ranks(PointedScreen, ListScreen):
 
     def length(self) -> int:
         """Return how many ranks there are."""
-        return len(self.scene.run.ranks) if self.scene.run else 0
+        return len(self.scene.ranks)
 
     def do_measure(self) -> None:
         """Show the other thing known about ranks."""
-        known = ranks.measures(self.scene.run.ranks if self.scene.run else ())
-        self.scene.measure = following(known, measure_of(self.scene))
+        self.scene.measure = following(ranks.measures(self.scene.ranks), measure_of(self.scene))
         self.show()
 
     def do_group(self) -> None:
@@ -216,7 +209,6 @@ class Ranks(PointedScreen, ListScreen):
 
     def _sort(self, by: int) -> None:
         table = self.query_one(RankTable)
-        known = ranks.sortable(self.scene.run.ranks if self.scene.run else ())
-        table.column = following(known, table.column, by)
+        table.column = following(ranks.sortable(self.scene.ranks), table.column, by)
         table.first()
         self.show()

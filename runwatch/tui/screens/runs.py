@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from textual.app import ComposeResult
 
 from runwatch.core.snapshot import Silenced
-from runwatch.render import fleet
+from runwatch.render import run_table
 from runwatch.tui import actions, choose, silencing
 from runwatch.tui.cycle import following
 from runwatch.tui.screens.charts import compare_with
@@ -21,7 +21,7 @@ from runwatch.watcher import protocol
 
 _LEAST = 7
 """Rows from which the run below the table is shown."""
-_BESIDE = 80
+_SIDE_BY_SIDE = 80
 """Columns from which its chart and its alerts are next to each other."""
 _SIDE = 2
 """Fifths of the columns that the side of the chart has."""
@@ -72,7 +72,7 @@ class Runs(FilterScreen, ListScreen):
         names = choose.of_run(self.scene.run)
         chart.metrics = tuple(names[:1])
         lower.display = left >= _LEAST and self.table.selected() is not None
-        wide, high = self.size.width >= _BESIDE, left >= _BELOW
+        wide, high = self.size.width >= _SIDE_BY_SIDE, left >= _BELOW
         lower.set_class(high and not wide, "-stacked")
         side, log, run = self.query_one("#run-side"), self.query_one(LogPanel), self.scene.run
         detail.display = side.display = wide or high or not chart.metrics
@@ -85,7 +85,7 @@ class Runs(FilterScreen, ListScreen):
 
     def wanted(self) -> protocol.View:
         """Ask for sparklines too, as wide as the table shows them."""
-        return replace(super().wanted(), trends=fleet.TREND if self.size.width >= _TRENDS else 0)
+        return replace(super().wanted(), trends=run_table.TREND if self.size.width >= _TRENDS else 0)
 
     def move(self, by: int) -> None:
         """Select another run."""
@@ -108,7 +108,7 @@ class Runs(FilterScreen, ListScreen):
         if action in {"open", "mark", "sort", "sort_back", "reverse"}:
             return self.length() > 0
         if action == "group_runs":
-            return len(fleet.groupings(self.table.found())) > 1
+            return len(run_table.groupings(self.table.found())) > 1
         if action == "compare":
             return len(self.table.marked) > 1 or (self.length() > 0 and len(self.scene.runs) > 1)
         if action == "silence":
@@ -155,7 +155,7 @@ class Runs(FilterScreen, ListScreen):
 
     def do_back(self) -> None:
         """Take away the marks, else the filter, else leave."""
-        if self.table.marked and not self.field.has_class("-open"):
+        if self.table.marked and not self.typing:
             self.table.marked.clear()
             self.show()
         else:
@@ -210,16 +210,16 @@ class Runs(FilterScreen, ListScreen):
     def do_reverse(self) -> None:
         """Sort the other way round."""
         order = self.scene.order
-        self.scene.order = fleet.Order(order.column, not order.backwards)
+        self.scene.order = run_table.Order(order.column, not order.backwards)
         self.show()
 
     def do_group_runs(self) -> None:
         """Group by the next thing that distinguishes runs."""
-        known = fleet.groupings(self.table.found())
+        known = run_table.groupings(self.table.found())
         self.table.grouping = following(known, self.table.grouping)
         self.show()
 
     def _sort(self, by: int) -> None:
-        known = fleet.sortable(self.table.found())
-        self.scene.order = fleet.Order(following(known, self.scene.order.column, by))
+        known = run_table.sortable(self.table.found())
+        self.scene.order = run_table.Order(following(known, self.scene.order.column, by))
         self.show()

@@ -74,7 +74,7 @@ class AlertsPanel(Panel):
         firing, rows = len(scene.firing()), self._lines(width)
         if len(rows) > height > 0:
             rows = self._lines(width, height - 1)
-            rows += [[("more: press 5", "dim")]]
+            rows += [[(f"more: press {scene.key(actions.ALERTS)}", "dim")]]
         self.targets = list(self._places(width, height, 1))
         count = f"{firing} open" if firing else "none open"
         return Content([("alerts", "title")], rows, [(count, _worst(scene))])
@@ -162,7 +162,7 @@ class AlertList(Panel):
         if self.hides and chosen is not None:
             to_do, rest = self._to_do(chosen, width, max(0, height - len(shown)))
             shown += to_do
-            right = [(api(self.app).registry.by_id["evidence"].shown, "key"), (f" {rest}", "dim")]
+            right = [(scene.key("evidence"), "key"), (f" {rest}", "dim")]
         shown = shown[: max(0, height)] + elsewhere
         y = len(shown)
         self.targets = [(y, 1, width + 1, partial(self.press, actions.RUNS))] if elsewhere else []
@@ -216,7 +216,7 @@ def _elsewhere(scene: Scene, width: int) -> list[Row]:
         return []
     said = f"{counted(count, 'critical alert')} in other runs"
     press = "  press " if len(said) + 12 <= width else "  "
-    return [[("  ", ""), (said, "crit"), (press, "dim"), (str(actions.VIEWS.index(actions.RUNS)), "key")]]
+    return [[("  ", ""), (said, "crit"), (press, "dim"), (scene.key(actions.RUNS), "key")]]
 
 
 def first_shown(heights: list[int], at: int, room: int) -> int:
@@ -231,9 +231,8 @@ def first_shown(heights: list[int], at: int, room: int) -> int:
 
 def _notes(scene: Scene, width: int) -> list[Row]:
     """Return what runwatch says about itself."""
-    notices = scene.snapshot.notices if scene.snapshot else ()
     more = scene.glyphs.ellipsis
-    pieces = [cells.wrapped(notice, max(8, width - 5), _NOTE, more) for notice in notices]
+    pieces = [cells.wrapped(notice, max(8, width - 5), _NOTE, more) for notice in scene.notices]
     return [
         [("note " if i == 0 else "     ", "warn"), (piece, "dim")]
         for each in pieces
@@ -298,7 +297,7 @@ class AlertDetail(PagePanel):
         lines = lines if len(lines) <= height else [line for line in lines if line]
         page = self.part(lines, height)
         self.targets = [*self._links(row, page, width)]
-        more = f"{self.below} more below" + ": v" * (not self.alone)
+        more = f"{self.below} more below" + ("" if self.alone else f": {self.scene.key('evidence')}")
         right: Row = [(more, "dim" if self.alone else "key")] if self.below else []
         return Content([("evidence", "title")], page, right)
 
@@ -319,8 +318,7 @@ class AlertDetail(PagePanel):
     def _where(self, row: IncidentRow) -> Iterator[tuple[str, Callable[[], object] | None]]:
         """Yield where it is and since when, each with what a click on it does, if anything."""
         if left := self.scene.silence_left(row.id):
-            key = api(self.app).registry.by_id["silence"].shown
-            yield f"{left}: {key} sends it again", partial(self.press, "silence")
+            yield f"{left}: {self.scene.key('silence')} sends it again", partial(self.press, "silence")
         yield f"rule {row.rule}", None
         if row.metric:
             yield metrics.label(row.metric), partial(self.press, "jump")

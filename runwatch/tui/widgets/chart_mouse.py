@@ -46,20 +46,18 @@ class ChartMouse(Panel):
             super().__init__()
             self.panel = panel
 
-    def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, classes=classes)
-        self.metrics: tuple[str, ...] = ()
-        self._plot = NOTHING
-        self._from: int | None = None
-        """Cell at which the button went down."""
-        self._at: int | None = None
-        """Cell at which the pointer was last."""
+    metrics: tuple[str, ...] = ()
+    _plot = NOTHING
+    _from: int | None = None
+    """Cell at which the button went down."""
+    _at: int | None = None
+    """Cell at which the pointer was last."""
 
     def begin(self) -> float:
         """Return the step at the left edge of the plot."""
         return self._plot.step(self._plot.gutter) or 0.0
 
-    def beside(self, step: float, cells: int) -> float:
+    def step_away(self, step: float, cells: int) -> float:
         """Return the step that lies so many cells to the right of another one, or to the left."""
         window = self._plot.window
         if window is None:

@@ -51,13 +51,11 @@ def _steps(count: float) -> str:
 class ChartPanel(ChartMouse):
     """Shows one metric, and others laid over it."""
 
-    def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, classes=classes)
-        self._range_of: tuple[object, ...] = ()
-        """What the y range of the plot belongs to."""
-        self._picture: still.Picture | None = None
-        self._outer = 0
-        """Cells of the panel with its frame."""
+    _range_of: tuple[object, ...] = ()
+    """What the y range of the plot belongs to."""
+    _picture: still.Picture | None = None
+    _outer = 0
+    """Cells of the panel with its frame."""
 
     def charts(self) -> list[tuple[str, int]]:
         """Return the metrics with the columns of the plot."""
@@ -237,7 +235,7 @@ class ChartPanel(ChartMouse):
                 if item.metric.startswith("val/")
             ]
             known = max(counts, default=0)
-            if known > count and (scene.window is not None or scene.right is not None):
+            if known > count and scene.is_part:
                 return f"many {name}s"
             count = max(count, known)
         return f"{count:,} {name}s"

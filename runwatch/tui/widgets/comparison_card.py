@@ -13,7 +13,6 @@ from runwatch.core.snapshot import Columns, Compared
 from runwatch.render import cells
 from runwatch.render.cells import Row
 from runwatch.render.panel import Content
-from runwatch.tui.api import api
 from runwatch.tui.widgets.rows import Panel
 
 if TYPE_CHECKING:
@@ -59,8 +58,11 @@ class ComparisonCard(Panel):
         name = "" if shown is None else f" with {shown.name}"
         rows = self._rows(width)[:height]
         self.targets = [(y, 0, width + 2, partial(self.press, _CHANGES)) for y in range(height + 2)]
-        key = api(self.app).registry.by_id[_CHANGES].shown if self.is_attached else ""
-        right: Row = [(key, "key"), (" changes or ends it", "dim"), ("   runwatch compare says more", "dim")]
+        right: Row = [
+            (self.scene.key(_CHANGES), "key"),
+            (" changes or ends it", "dim"),
+            ("   runwatch compare says more", "dim"),
+        ]
         return Content([("compared", "title"), (name, "dim")], rows, right)
 
     def _rows(self, width: int, *, verdicts: bool = False) -> list[Row]:

@@ -37,7 +37,7 @@ class EndCard(Panel):
         alerts = outcome.alerts(run).partition(":")[0]
         title = f"{sign} {word}"
         ways: list[Row] = [
-            [(f"alerts: {said}  ", role), ("esc", "key"), (more, "dim")]
+            [(f"alerts: {said}  ", role), (self.scene.key("back"), "key"), (more, "dim")]
             for said, more in ((alerts, " closes"), (alerts, ""), (alerts.partition(",")[0], ""))
         ]
         room = width - cells.width(title) - _BETWEEN
@@ -57,7 +57,7 @@ class EndCard(Panel):
         if run is None:
             return []
         *_, role = outcome.tag(run, glyphs)
-        said, following = outcome.story(run), outcome.following(run)
+        said, todo = outcome.story(run), outcome.next_step(run)
         barred = next(iter(self.scene.firing()), None)  # what the bar above says is not said again
         out: list[Row] = []
         if barred is not None and plain.title(barred) in said:
@@ -77,7 +77,7 @@ class EndCard(Panel):
                 out += [line, *([indent, (text, "value")] for text in rest)]
                 line = []
         out += [line] if line else []
-        if following and (barred is None or following != plain.advice(barred)):
-            pieces = cells.wrapped(f"next: {following}", width, _MOST, glyphs.ellipsis)
+        if todo and (barred is None or todo != plain.advice(barred)):
+            pieces = cells.wrapped(f"next: {todo}", width, _MOST, glyphs.ellipsis)
             out += [[(piece, "")] for piece in pieces]
         return out

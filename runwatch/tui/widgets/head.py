@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from runwatch.core.metrics import MFU
 from runwatch.core.snapshot import RunView
 from runwatch.render import cells, numbers, plain, states
 from runwatch.render.cells import Row, Segment
@@ -36,8 +37,6 @@ _COUNT = 3
 """Cells kept for a number of alerts, so that names stay when one comes."""
 _NOTE = 16
 """Cells that a note takes at least, and where the tabs leave it none, at most."""
-_NOTED = f"note: see {actions.VIEWS.index(actions.ALERTS)}"
-"""What is said of a note that does not fit."""
 
 _STALE = frozenset({"stalled", "blind"})
 """Phases of a run that prints nothing though it should, or cannot be seen."""
@@ -128,8 +127,8 @@ def _eta(scene: Scene, run: RunView) -> str:
 
 def _facts(scene: Scene, run: RunView) -> list[Segment]:
     out: list[Segment] = []
-    if (mfu := scene.latest("perf/mfu")) is not None:
-        out.append((f"MFU {numbers.latest('perf/mfu', mfu.value, mfu.text)}", "dim"))
+    if (mfu := scene.latest(MFU)) is not None:
+        out.append((f"MFU {numbers.latest(MFU, mfu.value, mfu.text)}", "dim"))
     if run.elapsed is not None:
         out.append((f"elapsed {numbers.duration(run.elapsed)}", "dim"))
     return out
@@ -147,7 +146,7 @@ def _progress(scene: Scene, width: int, tabs: Tabs) -> Row:
     if text and role != "crit":
         # An answer to a key is read now; a note is in the alerts too.
         short = role == "warn" and run.progress.fraction is not None  # else there is no bar to show
-        text = _whole(text, role, _NOTE if short else width, glyphs.ellipsis)
+        text = _whole(scene, text, role, _NOTE if short else width)
         right = [_GAP, (text, role)] if cells.width(text) + 2 <= width else [(text, role)]
     elif width < _PHONE:
         share = run.progress.fraction
@@ -175,19 +174,20 @@ def _views(scene: Scene, view: str, width: int) -> tuple[Tabs, Row]:
             break
     else:
         if role == "crit":  # what to do about it goes before the digits of views
-            tabs = [(view, [(f"[{actions.VIEWS.index(view)}]{_LONG[view]}", "title")])]
+            tabs = [(view, [(f"[{scene.key(view)}]{_LONG[view]}", "title")])]
             free = _free(tabs, width)
     row: Row = [segment for _, tab in tabs for segment in (*tab, (" ", ""))]
     if role == "crit" or (role == "warn" and free >= _NOTE):
-        text = _whole(text, role, free - 2, scene.glyphs.ellipsis)
+        text = _whole(scene, text, role, free - 2)
         return tabs, cells.spread(row, [(text, role)], width, scene.glyphs.ascii)
     return tabs, cells.fit(row, width, scene.glyphs.ascii)
 
 
-def _whole(text: str, role: str, room: int, ellipsis: str) -> str:
+def _whole(scene: Scene, text: str, role: str, room: int) -> str:
     """Return what is new as far as it fits; a note that does not is read in the alerts."""
-    fits = cells.width(cells.settled(text)) <= room
-    return _NOTED if role == "warn" and not fits else cells.clip(text, room, ellipsis)
+    if role == "warn" and cells.width(cells.settled(text)) > room:
+        return f"note: see {scene.key(actions.ALERTS)}"
+    return cells.clip(text, room, scene.glyphs.ellipsis)
 
 
 def _free(tabs: Tabs, width: int) -> int:
@@ -206,8 +206,8 @@ def _news(scene: Scene) -> Segment:
         return scene.said, "value"
     if run is not None and run.history is not None:
         return f"reading history {numbers.percent(run.history, 0)}", "busy"
-    if scene.snapshot is not None and scene.snapshot.notices:
-        return f"note: {scene.snapshot.notices[0]}", "warn"
+    if scene.notices:
+        return f"note: {scene.notices[0]}", "warn"
     return "", ""
 
 
@@ -216,8 +216,8 @@ def _tabs(scene: Scene, view: str, names: dict[str, str], digits: bool) -> Tabs:
     run = scene.run
     tight = names in (_BRIEF, _BRIEFEST)
     tabs: Tabs = []
-    for digit, name in enumerate(actions.VIEWS):
-        key, label = str(digit) if digits else "", names.get(name, "")
+    for name in actions.VIEWS:
+        key, label = scene.key(name) if digits else "", names.get(name, "")
         there = name != actions.RANKS or (run is not None and bool(run.ranks or run.has_machine))
         if tight:
             text = f"[{key}{label}]" if name == view else f"{key}{label}"

@@ -26,7 +26,6 @@ class Hint(Rows):
 
     def draw(self, width: int, height: int) -> list[Row]:
         """Return the hint."""
-        app = api(self.app)
-        action, key, text = app.hints.line(app.registry, self.scene, self._view)
+        action, key, text = api(self.app).hints.line(self.scene, self._view)
         self.targets = [(0, 0, width, partial(self.press, action))] if action else []
         return [[("tip ", "dim"), (key, "key"), (f" {text}", "dim")]] if key else [[]]

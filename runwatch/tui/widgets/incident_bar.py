@@ -66,8 +66,7 @@ class IncidentBar(Rows):
 
     def _keys(self, count: int) -> tuple[Row, Row]:
         """Return how many more there are with the keys that show them, and what key shows this one."""
-        keys = api(self.app).registry.by_id
-        following, every = keys["next_alert"].shown, keys["alerts"].shown
+        following, every = self.scene.key("next_alert"), self.scene.key(actions.ALERTS)
         if count == 1:
             return [], [(following, "key"), (" evidence", "dim")]
         more = f"{count - 1} more: "

@@ -69,23 +69,21 @@ class Keys(Rows):
         return [self._row]
 
     def _laid_out(self, labels: Mapping[str, str], width: int) -> Row:
-        app = api(self.app)
-        live = [app.registry.by_id[action] for action in labels]
-        arrows = str.maketrans({"←": "<", "→": ">"} if self.scene.glyphs.ascii else {})
+        press, key, known = api(self.app).action_do, self.scene.key, self.scene.registry.by_id
+        live = [known[action] for action in labels]
         if width < (_TOUCHED if self.app.is_web else _NARROW):  # a touch at the corner is no wish to leave
             live = [action for action in live if action.id != "quit"]
-        back = app.registry.by_id["back"]
-        pieces = [
-            (action.shown.translate(arrows), labels[action.id], action.id)
+        back = known["back"]
+        keys = [
+            (key(action.id), labels[action.id], partial(press, action.id))
             for action in sorted(live, key=lambda action: action.rank)
             if action is not back
         ]
-        keys = [(shown, label, partial(app.action_do, name)) for shown, label, name in pieces]
-        place = width - cells.width(f"{back.shown} {labels.get(back.id) or back.label}")
+        place = width - cells.width(f"{key(back.id)} {labels.get(back.id) or back.label}")
         kept = back in live or self._view != actions.RUNS
         row, self.targets = laid_out(keys, place - 2 if kept else width)
         if back in live:
-            press = partial(app.action_do, back.id)
-            last, target = laid_out([(back.shown, labels[back.id], press)], width - place, left=place)
+            leave = key(back.id), labels[back.id], partial(press, back.id)
+            last, target = laid_out([leave], width - place, left=place)
             row, self.targets = [*cells.fit(row, place), *last], [*self.targets, *target]
         return row

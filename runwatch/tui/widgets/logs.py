@@ -68,7 +68,9 @@ class LogPanel(Panel):
         if not rows:
             rows = [[(nothing(run) if self.scene.snapshot else self.scene.waiting_for(), "dim")]]
         return Content(
-            [("log", "title"), (source, "dim")], rows, [("4", "key"), (" scroll and search", "dim")]
+            [("log", "title"), (source, "dim")],
+            rows,
+            [(self.scene.key(actions.LOGS), "key"), (" scroll and search", "dim")],
         )
 
     def lines_wanted(self) -> int:
@@ -113,9 +115,8 @@ class LogExcerpt(LogPanel):
             piece = cells.clip(text, room, self.scene.glyphs.ellipsis)
             rows.append([(head, "key" if here else "dim"), *painted(piece)])
             self.targets.append((y, 1, width + 1, partial(api(self.app).show_line, number, self.source)))
-        key = api(self.app).registry.by_id["jump_log"].shown
         title: Row = [("log", "title"), (f" {short_name(run)}, line {self.at:,}", "dim")]
-        return Content(title, rows, [(key, "key"), (" scroll and search", "dim")])
+        return Content(title, rows, [(self.scene.key("jump_log"), "key"), (" scroll and search", "dim")])
 
 
 class LogView(Panel):
@@ -208,7 +209,8 @@ class LogView(Panel):
         rows, self._at_row = (rows[-height:], at_row[-height:]) if height else ([], [])
         self.listed = self._listed()
         if not rows:
-            why = "no line fits; esc shows all" if self._filters() else nothing(scene.run)
+            fits_none = f"no line fits; {scene.key('back')} shows all"
+            why = fits_none if self._filters() else nothing(scene.run)
             rows = [[(scene.waiting_for() if scene.run is None else why, "dim")]]
         where = "following" if self.following else f"line {self.bottom:,}"
         note = f"{self.note}  " if self.note else ""
@@ -355,10 +357,11 @@ class LogView(Panel):
     def search(self, pattern: Search | None) -> None:
         """Search from the newest line backward; None ends the search."""
         self.lines.pattern, self.at, self.note = pattern, None, ""
+        self.sought = pattern is not None and self.waiting > 0
         if pattern is None:
             self.lines.only = False
             self.redraw()
-        elif self.waiting:
-            self.sought, self.note = True, "searching"
+        elif self.sought:
+            self.note = "searching"
         else:
             self.find(self.lines.hits(), forward=False)

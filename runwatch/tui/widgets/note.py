@@ -9,7 +9,7 @@ from runwatch.tui.widgets.rows import Panel, centered
 
 _LOOKED_FOR = (
     "looking for *.log, *.out, *.err, *.txt, and files of W&B, TensorBoard, CSV and JSON metrics",
-    "a run is watched from its first line on; q leaves, ? explains",
+    "a run is watched from its first line on; {quit} leaves, {help} explains",
 )
 
 
@@ -40,13 +40,13 @@ class Note(Panel):
         scene, run = self.scene, self.scene.run
         if run is not None and choose.of_run(run):
             wanted = scene.filters.get(actions.METRICS, "")
-            return [f"no metric fits {wanted!r}; esc shows all"]
+            return [f"no metric fits {wanted!r}; {scene.key('back')} shows all"]
         if run is not None and run.history is None and (none := states.without_steps(scene.runs)):
             why = f"runwatch formats {run.log_source}" if run.log_source else "runwatch formats FILE"
             return [none, _LOOKED_FOR[0], "to see why one of them is no run:", why]
         lines = [scene.waiting_for()]
         if run is None:
-            return lines + [*_LOOKED_FOR] * (scene.link == "live")
+            return lines + [*map(scene.worded, _LOOKED_FOR)] * (scene.link == "live")
         lines += [f"source {source}" for source in run.sources[:3]]
         if run.format:
             return [*lines, f"format {run.format}"]
@@ -55,8 +55,7 @@ class Note(Panel):
             lines += [f"{run.saving.present:,} checkpoints: {about}"] * bool(run.saving.present and about)
             lines.append("only checkpoints are here: name the log too, to see its steps")
         elif not run.log_source and run.history is None:  # until it was read, nobody knows what is in it
-            notices = scene.snapshot.notices if scene.snapshot else ()
-            lines += notices or ("it is empty: is the run started, and does it write here?",)
+            lines += scene.notices or ("it is empty: is the run started, and does it write here?",)
         elif run.log_source and (run.log or states.ended(run.phase)):
             lines.append("no training step was recognized in its lines; to see why:")
             lines.append(f"runwatch formats {run.log_source}")

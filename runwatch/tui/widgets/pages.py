@@ -239,7 +239,7 @@ class FactTable(Table):
             values[title] = self._fitting(found)
         about = self._fitting(list(settings.items()))
         blocks: list[list[Row]] = [[[("configuration", "title"), *_number(settings)]]]
-        why = "nothing fits; esc shows all" if settings else _NO_CONFIGURATION
+        why = f"nothing fits; {self.scene.key('back')} shows all" if settings else _NO_CONFIGURATION
         blocks[0] += self._sections(about, each) or self.empty(why, each)
         blocks += [
             [[(title, "title"), *_number(last)], *self._pairs(last, each)]

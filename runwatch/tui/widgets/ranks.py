@@ -22,8 +22,8 @@ _MEASURES = {**{name: name for name in ranks.MEASURES}, "age": "last seen", "gpu
 
 def measure_of(scene: Scene) -> str:
     """Return what the grid shows: as chosen, else what distinguishes ranks best."""
-    rows = scene.run.ranks if scene.run else ()
-    return scene.measure if scene.measure in ranks.measures(rows) else ranks.best_measure(rows)
+    known = ranks.measures(scene.ranks)
+    return scene.measure if scene.measure in known else ranks.best_measure(scene.ranks)
 
 
 class RankGrid(Panel):
@@ -32,15 +32,12 @@ class RankGrid(Panel):
     opens = actions.RANKS
     measure = ""
     """What it shows; "" is what was chosen."""
-
-    def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id, classes)
-        self._rank_at: Callable[[int, int], RankRow | None] = lambda x, y: None
-        """Returns the rank that a cell shows, in what is drawn."""
+    _rank_at: Callable[[int, int], RankRow | None] | None = None
+    """Returns the rank that a cell shows, in what is drawn."""
 
     def click(self, x: int, y: int) -> bool:
         """Show the rank there, as Enter does in the table."""
-        if (row := self._rank_at(x - 1, y - 1)) is None:
+        if self._rank_at is None or (row := self._rank_at(x - 1, y - 1)) is None:
             return super().click(x, y)
         api(self.app).show_rank(row.rank)
         return True
@@ -48,7 +45,7 @@ class RankGrid(Panel):
     def content(self, width: int, height: int) -> Content:
         """Return the grid, that of what was chosen with the worst ranks next to it or in the title."""
         scene, measure = self.scene, self.measure or measure_of(self.scene)
-        rows = scene.run.ranks if scene.run else ()
+        rows = scene.ranks
         dot = scene.glyphs.dot
         by = scene.grouping and f" {dot} by {scene.grouping}"
         title: Row = [("ranks", "title"), (f" {len(rows):,} {dot} {_MEASURES[measure]}{by}", "dim")]
@@ -101,8 +98,7 @@ class RankTable(Panel):
 
     def sorted(self) -> list[RankRow]:
         """Return the ranks in the order of the table."""
-        found = self.scene.run.ranks if self.scene.run else ()
-        return ranks.by_column(found, self.column, measure_of(self.scene))
+        return ranks.by_column(self.scene.ranks, self.column, measure_of(self.scene))
 
     def move(self, by: int) -> None:
         """Select another rank."""
@@ -136,8 +132,8 @@ class RankTable(Panel):
         page = rows[self._top : self._top + room]
         self.listed = Listed(self._top, len(page), len(rows), top=1)
         chosen = rows[self.at].rank if rows else None
-        known = self.scene.run.ranks if self.scene.run else ()
-        lines = rank_table.table(page, width, self.scene.glyphs, ranks.furthest(known), chosen, known)
+        every = self.scene.ranks
+        lines = rank_table.table(page, width, self.scene.glyphs, ranks.furthest(every), chosen, every)
         shown = f"{self._top + 1}-{self._top + len(page)} of {len(rows)}" if rows else "none"
         title = "worst first" if self.column == ranks.COLUMNS[0] else f"by {self.column}"
         return Content([(title, "title")], lines, [(shown, "dim")])
@@ -151,17 +147,24 @@ class RankDetail(Panel):
     closes = True
     """Whether it was asked for, and not only shown because there is room."""
 
+    def needed(self, width: int) -> int:
+        """Return how many rows show all of it at this outer width, with the frame."""
+        return 2 + len(self._words(width - 2))
+
     def content(self, width: int, height: int) -> Content:
         """Return it as far as it fits."""
+        row = self.row
+        title: Row = [("rank", "title")]
+        if row is not None:
+            title.append((f" {row.rank if row.rank < NODE else ranks.name(row)}", "value"))
+        closes = f"{self.scene.key('back')} closes" if self.closes else ""
+        return Content(title, self._words(width), [(closes, "dim")] if closes else [])
+
+    def _words(self, width: int) -> list[Row]:
         run, row = self.scene.run, self.row
         if run is None or row is None:
-            return Content([("rank", "title")])
+            return []
         processes = run.machine.processes if run.machine else ()
         process = next((p for p in processes if row.place and p.pid == row.place.pid), None)
         line = next((text for _, text in reversed(run.log) if rank_of(text) == row.rank), "")
-        words = rank_table.words(row, run.ranks, width, process, line, self.scene.glyphs)
-        return Content(
-            [("rank", "title"), (f" {row.rank if row.rank < NODE else ranks.name(row)}", "value")],
-            words,
-            [("esc closes", "dim")] if self.closes else [],
-        )
+        return rank_table.words(row, run.ranks, width, process, line, self.scene.glyphs)

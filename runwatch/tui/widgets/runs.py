@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from functools import partial
 
 from runwatch.core.snapshot import RunRow, RunView
-from runwatch.render import cells, fleet, outcome, plain, states
+from runwatch.render import cells, outcome, plain, run_table, states
 from runwatch.render.cells import Row
-from runwatch.render.fleet import Heading, Order, Place
 from runwatch.render.panel import Content
-from runwatch.render.summary import Line
+from runwatch.render.run_table import Heading, Order, Place
+from runwatch.render.summary import SummaryLine
 from runwatch.tui import actions
 from runwatch.tui.api import api
 from runwatch.tui.widgets.rows import Listed, Panel, Target
-from runwatch.tui.widgets.tables import card, pairs
+from runwatch.tui.widgets.tables import card, placed
 
 _TOP = 2
 """Rows above the runs: the frame and the names of the columns."""
@@ -45,9 +45,9 @@ class RunTable(Panel):
         return [line for line in self._laid() if isinstance(line, RunRow)]
 
     def _laid(self) -> list[Heading | RunRow]:
-        fit = [row for row in self.scene.runs if self.scene.fits(actions.RUNS, *fleet.said(row))]
-        by = self.grouping if self.grouping in fleet.groupings(fit) else ""
-        return fleet.groups(fleet.ordered(fit, self.scene.order), by)
+        fit = [row for row in self.scene.runs if self.scene.fits(actions.RUNS, *run_table.said(row))]
+        by = self.grouping if self.grouping in run_table.groupings(fit) else ""
+        return run_table.groups(run_table.ordered(fit, self.scene.order), by)
 
     def selected(self) -> RunRow | None:
         """Return the run that is on the screen; where it is not in the table, what is at its place.
@@ -99,16 +99,17 @@ class RunTable(Panel):
         if self.grouping:
             title.append((f"  by {self.grouping}", "dim"))
         elif not scene.order.column and count > 1:  # no heading of a column has the arrow
-            title.append(("  worst last" if scene.order.backwards else f"  {fleet.WORST}", "dim"))
+            title.append(("  worst last" if scene.order.backwards else f"  {run_table.WORST}", "dim"))
         note = max((cells.width(scene.silence_left(row.id)) for row in runs), default=0)
-        self._places = fleet.layout(runs, width, glyphs, note)
+        self._places = run_table.layout(runs, width, glyphs, note)
         self.listed, self.targets = None, []
         if not self._lines:
-            return Content(title, [[("no run fits; esc shows all" if runs else scene.waiting_for(), "dim")]])
+            why = f"no run fits; {scene.key('back')} shows all" if runs else scene.waiting_for()
+            return Content(title, [[(why, "dim")]])
         here = self.selected()
         self._keep_shown(max(1, height - 1), self._lines.index(here) if here is not None else 0, here)
-        self._names = fleet.names(runs, self._places, glyphs)
-        rows = [fleet.heading(self._places, self.scene.order, glyphs)]
+        self._names = run_table.names(runs, self._places, glyphs)
+        rows = [run_table.heading(self._places, self.scene.order, glyphs)]
         for line in self._lines[self._first : self._first + height - 1]:
             rows.append(self._row(line, line is here, width))
         self.listed = Listed(self._first, len(rows) - 1, len(self._lines), top=1)
@@ -121,7 +122,7 @@ class RunTable(Panel):
         if isinstance(line, Heading):
             return [(f"{glyphs.horizontal * 2} {line.text} ", "title")]
         marked, name = line.id in self.marked, self._names[line.id]
-        row = fleet.line(
+        row = run_table.line(
             line,
             self._places,
             glyphs,
@@ -147,10 +148,10 @@ class RunTable(Panel):
 
     def _headings(self) -> list[Target]:
         """Return where the names of the columns sort."""
+        sortable = [place for place in self._places if place.column.name != "trend"]
         return [
-            (1, place.x + 1, place.x + 1 + place.width + fleet.GAP, partial(self.sort_by, place.column.name))
-            for place in self._places
-            if place.column.name != "trend"
+            (1, x, x + place.width + run_table.GAP, partial(self.sort_by, place.column.name))
+            for x, place in ((place.x + 1, place) for place in sortable)
         ]
 
     def run_of(self, entry: int) -> RunRow | None:
@@ -201,15 +202,15 @@ class RunDetail(Panel):
         known = [*_known(run)]
         room = width - 1 - max((cells.width(line.label) for line in known), default=0)
         if run.sources:
-            known.append(Line("log", cells.shorten(run.sources[0], max(1, room), glyphs.ellipsis), ""))
-        return rows + pairs(known, width, glyphs.ellipsis)
+            known.append(SummaryLine("log", cells.shorten(run.sources[0], max(1, room), glyphs.ellipsis), ""))
+        return rows + [row for row, _ in placed(known, width, glyphs.ellipsis)]
 
 
-def _known(run: RunView) -> Iterator[Line]:
+def _known(run: RunView) -> Iterator[SummaryLine]:
     """Yield what a run reached, its results, and what prints it."""
     lines = card(run)
     said = {outcome.GO_BACK, *(line.label for line in lines)}
-    yield from (Line(name, text) for name, text in outcome.facts(run) if name not in said)
+    yield from (SummaryLine(name, text) for name, text in outcome.facts(run) if name not in said)
     yield from lines
     if run.format:
-        yield Line("format", run.format, "")
+        yield SummaryLine("format", run.format, "")

@@ -32,12 +32,10 @@ _PAGE = frozenset({"read from", "preferred sources", "lines", "unrecognized line
 class Stats(Rows):
     """Metric, last value and trend, one row each, then the summary: the charts of a narrow screen."""
 
-    def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, classes=classes)
-        self.charted: frozenset[str] = frozenset()
-        """Metrics that have charts next to it, not those that are laid over them."""
-        self.said: frozenset[str] = frozenset()
-        """Labels of what the card of the end says."""
+    charted: frozenset[str] = frozenset()
+    """Metrics that have charts next to it, not those that are laid over them."""
+    said: frozenset[str] = frozenset()
+    """Labels of what the card of the end says."""
 
     def _names(self) -> list[str]:
         names = choose.charted(self.scene.run)
@@ -58,11 +56,11 @@ class Stats(Rows):
         """The width at which each line of the summary has one row."""
         return 3 + sum(_widest(self._lines()))
 
-    def _lines(self) -> list[summary.Line]:
+    def _lines(self) -> list[summary.SummaryLine]:
         """Return the lines of the summary."""
         return [line for line in card(self.scene.run) if line.label not in self.said]
 
-    def _said(self, width: int) -> list[tuple[Row, summary.Line]]:
+    def _said(self, width: int) -> list[tuple[Row, summary.SummaryLine]]:
         """Return the rows of the summary."""
         return placed(self._lines(), width - 2, self.scene.glyphs.ellipsis)
 
@@ -104,21 +102,22 @@ class Stats(Rows):
             rows.append([(f" {name} ", ""), (value, role), (f" {line}", "smooth")])
             if spaced:
                 rows.append([])
-        if said and height - len(rows) > 1:
-            rows += [[]] if names and not spaced and len(rows) + 2 + len(said) <= height else []
-            rows += [[(" summary", "dim")]] if names else []
+        if said and height > len(rows):
+            left = height - len(rows) - len(said)  # where lines would be lost, there is no heading
+            rows += [[]] if names and not spaced and left >= 2 else []
+            rows += [[(" summary", "dim")]] if names and left >= 1 else []
             for row, about in said[: height - len(rows)]:
                 self.targets += _leading(self, about, len(rows), 0, width)
                 rows.append([(" ", ""), *row])
         return rows
 
 
-def card(run: RunView | None) -> list[summary.Line]:
+def card(run: RunView | None) -> list[summary.SummaryLine]:
     """Return what the summary of a run says."""
     return summary.lines(run, choose.single(run)) if run is not None else []
 
 
-def _widest(lines: Sequence[summary.Line]) -> tuple[int, int]:
+def _widest(lines: Sequence[summary.SummaryLine]) -> tuple[int, int]:
     """Return the cells of the longest label and of the longest value."""
     label, value = (
         max((cells.width(cells.settled(line[part])) for line in lines), default=0) for part in (0, 1)
@@ -126,24 +125,19 @@ def _widest(lines: Sequence[summary.Line]) -> tuple[int, int]:
     return label, value
 
 
-def label_width(lines: Sequence[summary.Line], width: int) -> int:
+def label_width(lines: Sequence[summary.SummaryLine], width: int) -> int:
     """Return the cells that labels get: what they need, as far as the words of values leave it."""
     word = max((cells.width(word) for line in lines for word in cells.settled(line.value).split()), default=0)
     return min(_widest(lines)[0], max(_NAME, width - 1 - min(word, width // 2)))
 
 
-def pairs(lines: Sequence[summary.Line], width: int, more: str, label: int = 0) -> list[Row]:
-    """Return labels and values, each in a column of its own; `label` cells for labels, if that is given.
-
-    A value that is too long continues in the next rows.
-    """
-    return [row for row, _ in placed(lines, width, more, label)]
-
-
 def placed(
-    lines: Sequence[summary.Line], width: int, more: str, label: int = 0
-) -> list[tuple[Row, summary.Line]]:
-    """Return the rows of `pairs`, each with the line that it shows."""
+    lines: Sequence[summary.SummaryLine], width: int, more: str, label: int = 0
+) -> list[tuple[Row, summary.SummaryLine]]:
+    """Return labels and values, each in a column of its own, with the line that a row shows.
+
+    `label` cells are for labels, if that is given. A value that is too long continues in the next rows.
+    """
     label = label or label_width(lines, width)
     names = cells.apart([line.label for line in lines], label, more)
     return [
@@ -153,14 +147,14 @@ def placed(
     ]
 
 
-def _leading(widget: Rows, line: summary.Line, y: int, begin: int, end: int) -> list[Target]:
+def _leading(widget: Rows, line: summary.SummaryLine, y: int, begin: int, end: int) -> list[Target]:
     """Return what a click on a line shows: the curve of its metric, or the checkpoints."""
     if line.label == actions.CHECKPOINTS:
         return [(y, begin, end, partial(widget.press, actions.CHECKPOINTS))]
     return [(y, begin, end, lambda: api(widget.app).show_metric(line.metric))] if line.metric else []
 
 
-def _newest(scene: Scene, charted: Collection[str]) -> list[summary.Line]:
+def _newest(scene: Scene, charted: Collection[str]) -> list[summary.SummaryLine]:
     """Return the newest values of the metrics that would have a chart if there were room."""
     names = [name for name in choose.charted(scene.run) if name not in charted]
     return [summary.last(item) for name in names if (item := scene.latest(name))]
@@ -192,7 +186,7 @@ class SummaryCard(Panel):
     """Whether checkpoints are shown nowhere else."""
 
     @property
-    def lines(self) -> list[summary.Line]:
+    def lines(self) -> list[summary.SummaryLine]:
         """What it says."""
         return [line for line in card(self.scene.run) if line.label not in self.said]
 
@@ -225,7 +219,7 @@ class SummaryCard(Panel):
         return Content([("summary", "title")], rows, [(f"{hidden} more", "dim")] if hidden > 0 else [])
 
 
-class Summary(Panel):
+class Side(Panel):
     """Runs, newest values, the summary and facts: the side of a wide screen.
 
     Where rows are left, what is wrong with the other runs is below it.
@@ -233,11 +227,8 @@ class Summary(Panel):
 
     can_focus = False
     opens = actions.RUNS
-
-    def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, classes=classes)
-        self.charted: frozenset[str] = frozenset()
-        """Metrics of the charts next to it: their newest values are there."""
+    charted: frozenset[str] = frozenset()
+    """Metrics of the charts next to it: their newest values are there."""
 
     def worth(self) -> bool:
         """Return whether there is more than the summary of the only run, which needs no column."""
@@ -249,8 +240,8 @@ class Summary(Panel):
         """Return the runs, then the metrics, then what was found out about the run."""
         scene, run, more = self.scene, self.scene.run, self.scene.glyphs.ellipsis
         runs = scene.ordered_runs
-        nothing = summary.Line("", "")
-        below: list[tuple[Row, summary.Line]] = []
+        nothing = summary.SummaryLine("", "")
+        below: list[tuple[Row, summary.SummaryLine]] = []
         if run is not None:
             facts = {name: text for name, text in run.facts.items() if name not in _PAGE}
             if run.format:
@@ -258,7 +249,7 @@ class Summary(Panel):
             sections = {
                 "newest": _newest(scene, self.charted),
                 "summary": card(run),
-                "run": [summary.Line(name, text, "") for name, text in facts.items()],
+                "run": [summary.SummaryLine(name, text, "") for name, text in facts.items()],
             }
             label = label_width([*chain.from_iterable(sections.values())], width)
             for title, lines in sections.items():
@@ -318,7 +309,7 @@ def run_line(row: RunRow, width: int, here: bool, glyphs: Glyphs) -> Row:
     )
 
 
-class Checkpoints(Panel):
+class NewestCheckpoints(Panel):
     """The newest checkpoints in few words."""
 
     can_focus = False
@@ -327,5 +318,5 @@ class Checkpoints(Panel):
     def content(self, width: int, height: int) -> Content:
         """Return them with the newest first."""
         lines = _saves(self.scene, width, height)
-        more: Row = [("6", "key"), (" all", "dim")] if lines else []
+        more: Row = [(self.scene.key(actions.CHECKPOINTS), "key"), (" all", "dim")] if lines else []
         return Content([("checkpoints", "title")], lines, more)

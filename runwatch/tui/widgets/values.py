@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from runwatch.core import metrics
 from runwatch.core.snapshot import Latest
@@ -24,10 +24,7 @@ class Values(Panel):
     can_focus = False
     _BETWEEN = 6
     """Cells between two of them in a row."""
-
-    def __init__(self, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id, classes=classes)
-        self.metrics: list[str] = []
+    metrics: Sequence[str] = ()
 
     def needed(self, width: int) -> int:
         """Return how many rows show all of it at this outer width, with the frame."""

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runwatch.parsers.checkpoints import contents, notes
-from runwatch.parsers.checkpoints.contents import MAX_JSON, MAX_METADATA, Verdict, Whole
+from runwatch.parsers.checkpoints.contents import MAX_JSON, MAX_METADATA
 from runwatch.parsers.checkpoints.layout import Size
+from runwatch.parsers.checkpoints.signatures import Verdict, Whole
 from runwatch.watcher.sources import files
 
 _MAX_INDEX = 16 << 20

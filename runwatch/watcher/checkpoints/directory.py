@@ -24,7 +24,7 @@ from runwatch.parsers.checkpoints.layout import (
     Grid,
     Judgement,
     Layout,
-    Shape,
+    Pieces,
     Size,
     Usual,
     judge,
@@ -61,7 +61,7 @@ class _Record:
     """Identifies names, sizes and times of all its files."""
     files: dict[str, Size] | None = None
     """None while it is settled."""
-    shape: Shape = field(default_factory=Shape)
+    shape: Pieces = field(default_factory=Pieces)
     """Which pieces are there; of a settled one only `grids` is kept."""
     grids: dict[str, Grid] = field(default_factory=dict)
     sealed: bool = False
@@ -306,7 +306,7 @@ class CheckpointSource:
             state = None if record.public is None else record.public.state
             good = state is State.COMPLETE or (state is State.UNKNOWN and not record.unreadable)
             if now - record.changed >= (self._quiet if good else STALE) and (good or record.layout is None):
-                record.files, record.shape = None, Shape()
+                record.files, record.shape = None, Pieces()
                 if record.checked:
                     record.inside = Inside(metrics=record.inside.metrics)
 

@@ -6,7 +6,6 @@ command that helps.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from typing import Literal
 
@@ -14,6 +13,7 @@ import msgspec
 
 from runwatch.core import text
 from runwatch.core.sample import Gpus, Job, Processes, Space
+from runwatch.core.text import shell_word
 from runwatch.render import numbers
 from runwatch.watcher.sources.mounts import Mount, events_reliable
 
@@ -138,11 +138,11 @@ def _paths(facts: Facts) -> Iterator[Check]:
     for item in facts.paths:
         where = f"{text.path(item.path)} on {item.mount.fstype or 'an unknown file system'}"
         if not item.answered:
-            advice = f"timeout 5 stat {_word(item.path)}; mount | grep {_word(item.mount.point)}"
+            advice = f"timeout 5 stat {shell_word(item.path)}; mount | grep {shell_word(item.mount.point)}"
             yield Check("path", "bad", f"{where}: the file system does not answer", advice)
         elif item.missing:
             says = f"{text.path(item.path)}: no such file or directory"
-            yield Check("path", "bad", says, f"ls -d {_word(item.path)}*")
+            yield Check("path", "bad", says, f"ls -d {shell_word(item.path)}*")
         elif events_reliable(item.mount.fstype):
             yield Check("path", "ok", f"{where}: changes are seen as they happen")
         else:
@@ -171,12 +171,14 @@ def _space(item: Path) -> Iterator[Check]:
     says = f"{numbers.size(room.free)} of {numbers.size(room.total)} free on {room.mount}"
     if room.inodes_total:
         says += f", {room.inodes_free / room.inodes_total:.0%} of its file entries"
-    look = f"df -h {_word(room.mount)}; df -i {_word(room.mount)}"
+    look = f"df -h {shell_word(room.mount)}; df -i {shell_word(room.mount)}"
     full = room.free < FULL * room.total or (
         room.inodes_total and room.inodes_free < FULL * room.inodes_total
     )
     if room.read_only:
-        yield Check("space", "bad", f"{room.mount} is mounted read-only", f"mount | grep {_word(room.mount)}")
+        yield Check(
+            "space", "bad", f"{room.mount} is mounted read-only", f"mount | grep {shell_word(room.mount)}"
+        )
     elif full:
         yield Check("space", "bad", f"almost full: {says}", look)
     elif room.seconds > SLOW_ANSWER:
@@ -190,7 +192,7 @@ def _writers(item: Path) -> Iterator[Check]:
     if found is None:
         return
     if not found.processes:
-        fix = f"sudo fuser -v {_word(item.path)}"
+        fix = f"sudo fuser -v {shell_word(item.path)}"
         yield Check("writers", "note", found.note or "no process writes it", fix)
         return
     ranks = [process for process in found.processes if process.role == "rank"]
@@ -318,7 +320,7 @@ def _alerts(facts: Facts) -> Iterator[Check]:
         if channel.problem:
             yield Check("channel", "bad", f"{who}: {channel.problem}")
         elif channel.unseen:
-            fix = f"runwatch notify test {_word(channel.name)}"
+            fix = f"runwatch notify test {shell_word(channel.name)}"
             yield Check("channel", "note", f"{who}: {channel.unseen}", fix)
         elif channel.unreached:
             says, fix = f"{who} cannot be reached: {channel.unreached}", "check its address and the network"
@@ -336,8 +338,3 @@ def _alerts(facts: Facts) -> Iterator[Check]:
     if facts.given_up:
         says = f"{facts.given_up:,} messages were given up"
         yield Check("alerts", "note", says, "runwatch notify dead; runwatch notify retry")
-
-
-def _word(path: str) -> str:
-    """Return a path as one safe word of a command line."""
-    return shlex.quote(text.path(path))

@@ -15,6 +15,7 @@ from runwatch.core import text
 from runwatch.core.errors import EngineError, ExitCode, RunwatchError
 from runwatch.core.notice import Notice
 from runwatch.core.plural import counted
+from runwatch.system import private_files
 from runwatch.watcher.daemon import logs
 from runwatch.watcher.daemon.lock import Lock
 from runwatch.watcher.daemon.systemd import Manager
@@ -58,7 +59,7 @@ class _Daemon:
         self._exporter: Exporter | None = None
         self._door: asyncio.Server | None = None
         self._place = Path()
-        self._identity: tuple[int, int] = (0, 0)
+        self._identity: tuple[int, int] | None = None
         self._looked = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._interrupted = False
@@ -136,8 +137,7 @@ class _Daemon:
     async def _open(self) -> None:
         """Listen for clients."""
         listener, self._place = sockets.listen(self._state)
-        found = self._place.lstat()
-        self._identity = found.st_dev, found.st_ino
+        self._identity = private_files.identity(self._place)
         self._door = await asyncio.start_unix_server(
             self._admit, sock=listener, limit=CHUNK, backlog=sockets.BACKLOG
         )
@@ -161,11 +161,7 @@ class _Daemon:
                 self._place.unlink()
 
     def _there(self) -> bool:
-        try:
-            found = self._place.lstat()
-        except OSError:
-            return False
-        return (found.st_dev, found.st_ino) == self._identity
+        return private_files.identity(self._place) == self._identity is not None
 
     # -- the passing of time ---------------------------------------------------------------------
 

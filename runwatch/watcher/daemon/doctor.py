@@ -23,6 +23,7 @@ from runwatch.core.errors import ConfigError
 from runwatch.core.sample import Gpus, Message, Processes, SamplerNote, Space
 from runwatch.watcher.daemon import checks
 from runwatch.watcher.processes.handover import handed
+from runwatch.watcher.processes.pipe import split
 from runwatch.watcher.samplers import sampler, slurm
 from runwatch.watcher.samplers.cgroup import Cgroups
 from runwatch.watcher.samplers.procfs import Proc
@@ -94,7 +95,7 @@ def ask(
             pass_fds=(descriptor,),
         )
     assert process.stdout is not None
-    data, size = b"", sampler.HEADER.size
+    data = b""
     try:
         while not all(any(isinstance(message, kind) for message in found) for kind in wanted):
             left = until - time.monotonic()
@@ -103,10 +104,8 @@ def ask(
             piece = os.read(process.stdout.fileno(), 1 << 16)
             if not piece:
                 break
-            data += piece
-            while len(data) >= size and len(data) >= size + (length := sampler.HEADER.unpack_from(data)[0]):
-                found.append(sampler.decode(data[size : size + length]))
-                data = data[size + length :]
+            bodies, data = split(data + piece)
+            found += map(sampler.decode, bodies)
     finally:
         process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):  # one that is stuck in the kernel is left behind

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
 
 from msgspec.structs import replace
 
@@ -24,18 +22,16 @@ from runwatch.render import numbers
 from runwatch.watcher import protocol
 from runwatch.watcher.daemon import joined
 from runwatch.watcher.daemon.joined import APART, Node
-from runwatch.watcher.daemon.remote import HERE, Host
+from runwatch.watcher.daemon.remote import HERE, NOTHING, SLOW, Host
 from runwatch.watcher.processes.handover import taken
 from runwatch.watcher.processes.waiting import wait
 from runwatch.watcher.service.clock import Clock
 from runwatch.watcher.service.launch import Attachment
-from runwatch.watcher.service.requests import take_requests
+from runwatch.watcher.service.requests import serve_screen, take_requests
 
 TICK = 1.0
-NOTHING = "\x1f"
-"""Id that no run has: asks for the list of runs alone."""
-SLOW = 2.0
-"""Seconds between pictures of hosts whose runs are only listed."""
+PACE = 0.2
+"""Seconds between two looks for news, for a client that shows nothing."""
 _OF_HOST = ("id", "run", "former")
 """What two hosts may call their runs alike, in objects of the headless stream."""
 
@@ -50,6 +46,7 @@ class Hub:
         self._chosen: Host | None = None
         """Whose run is shown."""
         self._dirty = asyncio.Event()
+        self._urgent = asyncio.Event()
         self.hosts = [
             Host(name, setup.ssh, setup.remote, self._received, self._changed) for name in setup.hosts
         ]
@@ -78,6 +75,7 @@ class Hub:
         if isinstance(request, protocol.Subscribe):
             self._view = request.view
             self._subscribe()
+            self._urgent.set()
         elif isinstance(request, protocol.Follow):
             self._following = True
             for host in self.hosts:
@@ -85,13 +83,14 @@ class Hub:
         elif isinstance(request, protocol.Silence | protocol.Unsilence) and request.about:
             self._silence(request)
         elif isinstance(request, protocol.Query):
-            for host, run, _ in self._whose(request.run)[:1]:
+            for host, run, _ in self._reached(request.run, request.id)[:1]:
                 host.send(replace(request, run=run))
         elif isinstance(request, protocol.Acknowledge):
-            for host, incident, _ in self._whose(request.incident):
+            for host, incident, _ in self._reached(request.incident, request.id):
                 host.send(replace(request, incident=incident))
-        elif not isinstance(request, protocol.Hello) and (host := self._chosen or self.hosts[0]):
-            host.send(request)
+        elif not isinstance(request, protocol.Hello | protocol.Shutdown):
+            for host, *_ in self._reached("", request.id):
+                host.send(request)
 
     def _silence(self, request: protocol.Silence | protocol.Unsilence) -> None:
         """Hand a silence, or its end, to the daemons of a run, or say which of them cannot be reached.
@@ -99,15 +98,8 @@ class Hub:
         A daemon gets the name that it has for the run. Of several answers the screen gets the first
         daemon's, and what the others refuse.
         """
-        whose, number = self._whose(request.about), request.id
-        if not whose:
-            self._write(protocol.Refused("it is not known whose that is: nothing changed", number))
+        whose, number = self._reached(request.about, request.id), request.id
         for host, _, row in whose:
-            if not host.live:
-                self._write(
-                    protocol.Refused(f"{host.label} cannot be reached: nothing changed there", request.id)
-                )
-                continue
             if isinstance(request, protocol.Silence) and row is not None:
                 named = (f"run={row.name}" if each[:4] == "run=" else each for each in request.matchers)
                 host.send(replace(request, about="", matchers=tuple(named), id=number))
@@ -116,6 +108,15 @@ class Hub:
             else:
                 continue
             number = -abs(number)
+
+    def _reached(self, name: str, number: int) -> list[tuple[Host, str, RunRow | None]]:
+        """Return `_whose` that can be reached; say of the others, to request `number`, that they cannot."""
+        whose = self._whose(name)
+        if not whose:
+            self._write(protocol.Refused("it is not known whose that is: nothing changed", number))
+        for host in (host for host, *_ in whose if not host.live):
+            self._write(protocol.Refused(f"{host.label} cannot be reached: nothing changed there", number))
+        return [each for each in whose if each[0].live]
 
     def _whose(self, name: str) -> list[tuple[Host, str, RunRow | None]]:
         """Return the hosts of a run or an incident, the leader first, with the id there and the run's row."""
@@ -205,6 +206,8 @@ class Hub:
             self._write(protocol.Notice(word))
         if self._view is not None and self._view.run is None and self._most_urgent() is not self._chosen:
             self._subscribe()
+        if host is self._chosen:  # its daemon keeps to the view's interval
+            self._urgent.set()
         self._dirty.set()
 
     async def _tick(self) -> None:
@@ -232,13 +235,14 @@ class Hub:
         while True:
             await self._dirty.wait()
             self._dirty.clear()
+            self._urgent.clear()
             if self._view is not None:
                 picture = self.merged(time.monotonic())
                 self._subscribe()  # which hosts have a part of the run may have changed
                 self._write(protocol.Frame(picture))
             with contextlib.suppress(ConnectionError):
                 await self._writer.drain()
-            await wait(asyncio.Event(), min(0.2, self._view.interval if self._view else 0.2))
+            await wait(self._urgent, self._view.interval if self._view else PACE)
 
     def merged(self, now: float) -> Snapshot:
         """Return one picture of all hosts at a monotonic time."""
@@ -360,17 +364,7 @@ def main() -> None:
     """Run as a hub: the only argument names the descriptor of its setup."""
     setup = taken(sys.argv[1], Attachment)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_main(setup))
-
-
-async def _main(setup: Attachment) -> None:
-    sock = socket.socket(fileno=setup.socket)
-    reader, writer = await asyncio.open_connection(sock=sock, limit=protocol.MAX_LINE)
-    task = asyncio.ensure_future(Hub(setup, writer).run(reader))
-    stop: Callable[[], bool] = task.cancel
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+        asyncio.run(serve_screen(setup.socket, lambda reader, writer: Hub(setup, writer).run(reader)))
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ class Lock:
                     held,
                     "see it with runwatch status, stop it with runwatch stop",
                 ) from None
-            if self._same(descriptor):  # nobody removed the file meanwhile
+            if private_files.is_at(self._path, descriptor):  # nobody removed the file meanwhile
                 break
             os.close(descriptor)
         said = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()})
@@ -64,7 +64,7 @@ class Lock:
 
         Where it cannot be made, no other can have it either.
         """
-        if self._same(self._descriptor):
+        if private_files.is_at(self._path, self._descriptor):
             return True
         try:
             private_files.directory(self._path.parent, 1)
@@ -82,13 +82,6 @@ class Lock:
         with contextlib.suppress(OSError):
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
-
-    def _same(self, descriptor: int) -> bool:
-        try:
-            ours, there = os.fstat(descriptor), os.lstat(self._path)
-        except OSError:
-            return False
-        return (ours.st_dev, ours.st_ino) == (there.st_dev, there.st_ino)
 
     def _holder(self, descriptor: int) -> str:
         try:

@@ -59,20 +59,12 @@ class _File(logging.handlers.RotatingFileHandler):
         return open(descriptor, "a", encoding="utf-8", errors="backslashreplace")
 
     def emit(self, record: logging.LogRecord) -> None:
-        if self.stream is not None and self._removed(self.stream.fileno()):
+        if self.stream is not None and not private_files.is_at(self._path, self.stream.fileno()):
             with contextlib.suppress(OSError):
                 private_files.directory(self._path.parent, 1)
                 before, self.stream = self.stream, self._open()
                 before.close()
         super().emit(record)
-
-    def _removed(self, descriptor: int) -> bool:
-        ours = os.fstat(descriptor)
-        try:
-            there = os.lstat(self._path)
-        except OSError:
-            return True
-        return (ours.st_dev, ours.st_ino) != (there.st_dev, there.st_ino)
 
 
 def to_stderr(environ: Mapping[str, str] = os.environ) -> None:

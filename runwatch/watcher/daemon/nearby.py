@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 
 import msgspec
@@ -16,8 +15,6 @@ from runwatch.watcher.sources.kinds import kind_of
 from runwatch.watcher.sources.member import DIRECTORY, LOG
 from runwatch.watcher.sources.search import search
 
-_WRITING = re.compile(r"^flags:\s*\d*[12367]$", re.MULTILINE)
-"""Of /proc/PID/fdinfo: opened for writing."""
 _LOGS = (".log", ".out", ".err")
 _FRAMES = ("│", "┃", "╭", "╰", "├", "┌", "└")
 _HEAD = 1 << 16
@@ -61,7 +58,7 @@ def written(proc: Proc) -> list[tuple[str, int]]:
             continue
         for descriptor, path in proc.descriptors(pid).items():
             new = path.endswith(_LOGS) and path not in found and not path.endswith("/" + OWN_LOG)
-            if new and _WRITING.search(proc.read(pid, "fdinfo", descriptor) or ""):
+            if new and proc.writes(pid, descriptor):
                 found[path] = pid
     return list(found.items())
 

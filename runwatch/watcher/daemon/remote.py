@@ -22,6 +22,10 @@ from runwatch.watcher.service import sockets
 
 HERE = "."
 """Name of the host that is this one."""
+NOTHING = "\x1f"
+"""Id that no run has: asks for the list of runs alone."""
+SLOW = 2.0
+"""Seconds between pictures of hosts whose runs are only listed."""
 SILENT = 15.0
 """Seconds without a word after which a link is broken: a daemon speaks every second or two."""
 PATIENCE = 30.0
@@ -189,7 +193,7 @@ class Host:
                 )
             self.live, self._writer, self.engine = True, writer, (reply.host, reply.pid)
             # A view keeps the daemon talking, so that silence is a sign.
-            self.send(protocol.Subscribe(self._view or protocol.View(run="\x1f", interval=2.0)))
+            self.send(protocol.Subscribe(self._view or protocol.View(run=NOTHING, interval=SLOW)))
             if self._follow is not None:
                 self.send(self._follow)
             self.tried.set()

@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.core.block import Samples
-from runwatch.core.series import Series
+from runwatch.core.series import Floats, Series
 
-Floats = NDArray[np.float64]
 ENOUGH = 20
 """Steps that both must have reported before they are judged."""
 FEW = 2

@@ -13,7 +13,7 @@ from runwatch.core.errors import SourceError
 from runwatch.core.readability import unread
 from runwatch.core.series import FULL, Detail
 from runwatch.parsers.api import Format
-from runwatch.parsers.formats import catalogue, restricted
+from runwatch.parsers.formats import in_use
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.checkpoints.directory import CheckpointSource
 from runwatch.watcher.engine.engine import Engine
@@ -73,7 +73,7 @@ def read(
 ) -> None:
     """Let an engine read these files to their end and judge them; see `check`. Raises SourceError."""
     errors: list[SourceError] = []
-    formats = restricted((*own, *catalogue()), only)
+    formats = in_use(own, only)
     older = rotated(file.path for file in files if file.member.kind == LOG)
     for number, file in enumerate(files, 1):
         busy(f"reading {file.path}" + (f" ({number:,} of {len(files):,})" if len(files) > 1 else ""))

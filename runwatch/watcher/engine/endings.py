@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 
 from runwatch.core.batch import Event
-from runwatch.core.fold.run import DONE, Run
+from runwatch.core.ending import COMPLETE
+from runwatch.core.fold.run import Run
 from runwatch.core.machine import Ended
 from runwatch.core.sample import MachineEvent
 from runwatch.watcher.engine.group import Group
@@ -39,7 +40,7 @@ def end(group: Group, watched: WatchedRun, now: float) -> None:
     ended, run = group.machine.ended, watched.run
     if ended is None or now - ended.time < GONE or ended.exit_code != 0 or run.finished:
         return
-    whole = run.covered is None or run.covered >= DONE
+    whole = run.covered is None or run.covered >= COMPLETE
     run.finished = (
         whole and not watched.crashed and (run.progressed is None or run.progressed <= ended.time + 1.0)
     )

@@ -102,7 +102,7 @@ class Engine:
 
     def adopt(self, group: Group) -> None:
         """Take over a group that an engine before this one had folded."""
-        group.deadline, group.usual_job = self.deadline, self._job
+        group.deadline, group.usual_job, group.prefer = self.deadline, self._job, self._prefer
         self.groups[group.id] = group
         self._naming.call(group, self.rules, group.name)
         self.sources.update((key, (group, source)) for key, source in group.sources.items())
@@ -112,6 +112,12 @@ class Engine:
         self._job = job
         for group in self.groups.values():
             group.usual_job = job
+
+    def prefer(self, kinds: tuple[str, ...]) -> None:
+        """Believe kinds of source in this order from now on."""
+        self._prefer = kinds
+        for group in self.groups.values():
+            group.prefer = kinds
 
     def fold(
         self,
@@ -386,6 +392,10 @@ class Engine:
         for group in self.groups.values():
             for watched in group.runs:
                 yield group, watched
+
+    def find(self, run_id: str) -> tuple[Group, WatchedRun] | None:
+        """Return the run of an id; None if there is none."""
+        return next(((group, watched) for group, watched in self.runs() if watched.run.id == run_id), None)
 
     def pipelines(self) -> Iterator[Pipeline]:
         """Yield every run as people see it, the stages of a pipeline together."""

@@ -8,7 +8,7 @@ import msgspec
 
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.fold.run import Run
-from runwatch.core.snapshot import IncidentRow
+from runwatch.core.snapshot import OPEN, IncidentRow
 
 _SPOILS = {"nonfinite": "after NaN", "masked_nan": "after NaN", "divergence": "diverged"}
 """Rules whose critical findings mean that the weights are no longer worth saving, and what those are then."""
@@ -33,7 +33,7 @@ def spoilt(incidents: Iterable[IncidentRow]) -> tuple[int, str] | None:
     found = (
         (step, _SPOILS[row.rule])
         for row in incidents
-        if row.rule in _SPOILS and row.severity == "critical" and row.state in ("firing", "acknowledged")
+        if row.rule in _SPOILS and row.severity == "critical" and row.state in OPEN
         if (step := _sound(row)) is not None
     )
     return min(found, default=None)

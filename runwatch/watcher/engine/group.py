@@ -122,6 +122,12 @@ class Group:
         return self.machine.launch or self.usual_job
 
     @property
+    def ends(self) -> float | None:
+        """Unix time by which its runs must have ended, as a person or the scheduler says."""
+        ends = (self.deadline, self.machine.job.deadline if self.machine.job is not None else None)
+        return min((end for end in ends if end is not None), default=None)
+
+    @property
     def twin(self) -> WatchedRun | None:
         """The newest run as it is without what is provisional; None where nothing is."""
         runs = self.settled.runs[-1:] if self.settled is not None else []

@@ -19,6 +19,11 @@ class Pipeline:
     stages: tuple[WatchedRun, ...]
 
     @property
+    def id(self) -> str:
+        """The id that people know it by: that of its first stage."""
+        return self.stages[0].run.id
+
+    @property
     def newest(self) -> WatchedRun:
         """The stage that is under way, or was last."""
         return self.stages[-1]

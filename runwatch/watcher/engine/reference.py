@@ -9,15 +9,11 @@ from runwatch.core.block import Reference
 from runwatch.core.metrics import LOSS
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from runwatch.alerts.rules.ruleset import Ruleset
     from runwatch.core.fold.run import Run
-    from runwatch.core.series import Series
+    from runwatch.core.series import Floats, Series
     from runwatch.watcher.engine.watched import WatchedRun
 
-    Floats = NDArray[np.float64]
 
 _STRETCHES = 256
 
@@ -33,10 +29,10 @@ def of(rules: Ruleset, watched: WatchedRun, runs: Iterable[WatchedRun]) -> Refer
     others = [each for each in runs if each is not watched] if name else []
     called = [each for each in others if each.run.name == name]
     called += [each for each in others if name in each.incidents.former]
-    return beside(watched.run, called[0].run) if called else None
+    return compared(watched.run, called[0].run) if called else None
 
 
-def beside(run: Run, other: Run) -> Reference | None:
+def compared(run: Run, other: Run) -> Reference | None:
     """Return `other` as the reference of `run`; None if one of them has no training loss."""
     ours, theirs = run.series.get(LOSS), other.series.get(LOSS)
     if ours is None or theirs is None:

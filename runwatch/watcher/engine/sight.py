@@ -44,7 +44,6 @@ def sight(group: Group, now: float) -> Lost | None:
 def status_of(group: Group, run: Run, now: float, reference: Reference | None, *, live: bool) -> Status:
     """Return the state of a run of the group at Unix time `now`; `live`: it is watched."""
     machine = group.machine
-    deadlines = [group.deadline, machine.job.deadline if machine.job is not None else None]
     written = group.written if group.written is not None else now
     moved_at = run.progressed if run.progressed is not None else written
     silent_for = max(0.0, now - moved_at - group.unseen_for(moved_at, now))
@@ -69,7 +68,7 @@ def status_of(group: Group, run: Run, now: float, reference: Reference | None, *
         last_line=run.last_line,
         lines={source.path: source.lines for source in group.sources.values()},
         total=run.planned,
-        deadline=min((known for known in deadlines if known is not None), default=None),
+        deadline=group.ends,
         eta=run.progress().eta_seconds,
         checkpoints=run.checkpoints.summary() if len(run.checkpoints) else None,
         facts=run.facts(),

@@ -20,8 +20,10 @@ import msgspec
 from runwatch.alerts.incidents.incidents import Change
 from runwatch.core import text
 from runwatch.core.decoding import UNDECODABLE
+from runwatch.core.errors import EngineError
 from runwatch.core.sample import Process, Stack, Stacks
 from runwatch.system.children import give_up
+from runwatch.watcher.processes.waiting import within
 
 if TYPE_CHECKING:
     from runwatch.watcher.engine.engine import Engine
@@ -46,7 +48,6 @@ class _Frame(msgspec.Struct):
 
 class _Thread(msgspec.Struct):
     frames: list[_Frame]
-    thread_id: int = 0
     thread_name: str | None = None
     os_thread_id: int | None = None
 
@@ -56,9 +57,9 @@ _decode = msgspec.json.Decoder(list[_Thread]).decode
 
 def program() -> str | None:
     """Return where py-spy is: next to this Python, or on the path."""
-    beside = os.path.join(os.path.dirname(sys.executable), "py-spy")
-    if os.access(beside, os.X_OK):
-        return beside
+    ours = os.path.join(os.path.dirname(sys.executable), "py-spy")
+    if os.access(ours, os.X_OK):
+        return ours
     import shutil  # here: rarely needed, and brings in compressors
 
     return shutil.which("py-spy")
@@ -68,14 +69,13 @@ def wanted(engine: Engine, change: Change) -> tuple[str, list[Process]] | None:
     """Return the group and the processes to look at because of a change, if its rule wants to know."""
     if change.kind not in {"pending", "firing"} or not change.run:
         return None
-    for group, watched in engine.runs():
-        if watched.run.id == change.run:
-            own = list(group.machine.own())  # asked first: rules of a run at rest are packed
-            asks = own and any(
-                rule.name == change.row.rule and getattr(rule, "stack", False) for rule in watched.rules
-            )
-            return (group.id, own) if asks else None
-    return None
+    found = engine.find(change.run)
+    own = list(found[0].machine.own()) if found is not None else []
+    if found is None or not own:  # asked first: rules of a run at rest are packed
+        return None
+    group, watched = found
+    asks = any(rule.name == change.row.rule and getattr(rule, "stack", False) for rule in watched.rules)
+    return (group.id, own) if asks else None
 
 
 async def look(processes: Sequence[Process]) -> Stacks:
@@ -103,8 +103,8 @@ async def _dump(program: str, pid: int) -> Stack:
         except OSError as error:
             return Stack(pid, why=f"py-spy cannot be started: {error.strerror}")
         try:
-            out, err = await asyncio.wait_for(child.communicate(), PATIENCE)
-        except asyncio.TimeoutError:  # not the builtin before Python 3.11
+            out, err = await within(child.communicate(), PATIENCE)
+        except EngineError:
             return Stack(pid, why=f"py-spy did not answer for {PATIENCE:.0f} s")
         finally:
             await give_up(child)

@@ -12,12 +12,11 @@ from runwatch.core.ending import CUT_SHORT, ENDED, HALTED, NO_END, End, Ending, 
 from runwatch.core.findings import Severity
 from runwatch.core.fold.run import Run
 from runwatch.core.readability import Lost
-from runwatch.core.snapshot import IncidentRow, Progress
+from runwatch.core.snapshot import OPEN, IncidentRow, Progress
 from runwatch.watcher.engine.agreement import Report
 from runwatch.watcher.engine.evidence import current
 from runwatch.watcher.engine.packable import Rules
 
-_OPEN = ("firing", "acknowledged")
 _DONE = (End.FINISHED, End.STOPPED_EARLY)
 _SILENT = ("ended", "hang")
 """Rules that judge silence, the surer first."""
@@ -69,7 +68,7 @@ class WatchedRun:
     @property
     def ending(self) -> Ending | None:
         """How it ended, or that it makes no progress; None while it continues."""
-        rows = {row.rule: row for row in self.incidents.every() if row.state in _OPEN}
+        rows = {row.rule: row for row in self.incidents.every() if row.state in OPEN}
         crash, run = rows.get("crash"), self.run
         if crash is not None and (cut := _cut_short(crash)) is not None:
             return cut
@@ -132,7 +131,7 @@ class WatchedRun:
     def _worst(self) -> IncidentRow | None:
         """The most severe incident that wants attention and is not over."""
         for row in self.incidents.rows():  # the most severe first
-            if row.state in _OPEN:
+            if row.state in OPEN:
                 return row if row.severity != Severity.INFO.value else None
         return None
 

@@ -14,7 +14,7 @@ from runwatch.core import metrics as names
 from runwatch.core.ending import ENDED
 from runwatch.core.fold.run import Run
 from runwatch.core.run_order import urgency
-from runwatch.core.snapshot import GpuRow, RankRow, RunRow
+from runwatch.core.snapshot import OPEN, GpuRow, RankRow, RunRow
 from runwatch.prometheus.table import DAEMON, GPU, RUN, ExportedRun, Metric, Own
 from runwatch.watcher.engine.evidence import sound
 from runwatch.watcher.engine.group import Group
@@ -34,7 +34,6 @@ _VALUES = (
     names.SAMPLES_PER_SEC, names.MFU,
 )  # fmt: skip
 _OVER = ENDED | {"unknown"}
-_OPEN = frozenset({"firing", "acknowledged"})
 _PIECE = 0.002
 """Seconds that a turn takes, about."""
 Names = tuple[str, ...]
@@ -78,7 +77,7 @@ def exported(shown: Shown, watched: WatchedRun, config: MetricsConfig, now: floa
         now,
         ranks,
         ranks if config.ranks == "all" else extreme(ranks),
-        [each for each in incidents if each.state in _OPEN],
+        [each for each in incidents if each.state in OPEN],
         checkpoint_view.saving(run, row.phase, now, sound(watched.incidents.rows())),
         {name: run.latest(name) for name in _VALUES if name in run.series},
         run.format or "",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
+from runwatch.core.plural import listed
 from runwatch.core.snapshot import Columns, MachineView, RunRow, RunView, Snapshot
 from runwatch.prometheus import fleet
 from runwatch.prometheus.api import Api, Series
@@ -73,10 +74,7 @@ class Questions:
         names = sorted(each.metric.get("instance", "?") for each in silent)
         found = []
         if names:
-            rest = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-            found.append(
-                f"no answer from the daemon on {', '.join(names[:NAMED])}{rest}: its runs are not shown"
-            )
+            found.append(f"no answer from the daemon on {listed(names, NAMED)}: its runs are not shown")
         if left_out:
             found.append(f"{left_out} less urgent runs are not shown: narrow them with --match")
         return tuple(found)

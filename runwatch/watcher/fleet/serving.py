@@ -18,7 +18,7 @@ from runwatch.watcher.fleet.launch import Source
 from runwatch.watcher.fleet.questions import Picture, Questions, snapshot
 from runwatch.watcher.processes.handover import taken
 from runwatch.watcher.processes.waiting import wait
-from runwatch.watcher.service.requests import take_requests
+from runwatch.watcher.service.requests import serve_screen, take_requests
 
 _READS = "the fleet screen only reads: runwatch attach HOST to acknowledge or silence"
 
@@ -98,15 +98,7 @@ def main() -> None:
     """Run as an engine process: the only argument names the descriptor of its setup."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the screen; this ends with it
     source = taken(sys.argv[1], Source)
-    asyncio.run(_main(source, socket.socket(fileno=source.socket)))
-
-
-async def _main(source: Source, sock: socket.socket) -> None:
-    reader, writer = await asyncio.open_connection(sock=sock, limit=protocol.MAX_LINE)
-    task = asyncio.ensure_future(Fleet(source, writer).run(reader))
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    asyncio.run(serve_screen(source.socket, lambda reader, writer: Fleet(source, writer).run(reader)))
 
 
 if __name__ == "__main__":

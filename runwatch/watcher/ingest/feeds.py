@@ -117,7 +117,7 @@ class LogSource:
         self._recent: Batch | None = None
         """What the newest bytes contained when it was opened, until that was shown."""
         if self.history and self._dated:
-            self._recent = self._last(RECENT_BYTES)
+            self._recent = self._parse(*self._tail.last_block(RECENT_BYTES))
             self._date(self._recent)
 
     @cached_property
@@ -448,12 +448,8 @@ class LogSource:
             batch = self._parse(offset, data)
         self._recent = None
         self._date(batch)
-        send(wire.Preview(self.id, batch, self.written(), self.history))
+        send(wire.Preview(self.id, batch, self.written()))
         self._previewed = time.monotonic(), time.monotonic() - begun, end
-
-    def _last(self, count: int) -> Batch:
-        """Return what the newest bytes contain; the position does not move."""
-        return self._parse(*self._tail.last_block(count))
 
     def _parse(self, offset: int, data: bytes) -> Batch:
         parser = StreamParser(

@@ -30,7 +30,7 @@ class Readers:
     ) -> None:
         """Make ready to `want`. With `patient`, what cannot be read is tried forever.
 
-        `known` returns a setup with what is known of its sources from before. `spare` is a worker
+        `known` returns a setup with what is known of its sources from before. `prewarmed` is a worker
         that waits for work.
         """
         self._known, self._prewarmed = known, prewarmed

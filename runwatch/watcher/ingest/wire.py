@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-
 import msgspec
 
 from runwatch.config.formats import FormatConfig, NameConfig
@@ -13,8 +11,6 @@ from runwatch.parsers.resume_state import ResumeState
 from runwatch.watcher.sources.member import ORDER, Member
 from runwatch.watcher.sources.sidecar_facts import SidecarFacts
 from runwatch.watcher.sources.tail import Position
-
-HEADER = struct.Struct("<I")
 
 
 class Resume(msgspec.Struct, frozen=True):
@@ -97,7 +93,6 @@ class Preview(msgspec.Struct, frozen=True, tag="preview"):
     source: str
     batch: Batch
     written: float | None
-    left: int
 
 
 class Looked(msgspec.Struct, frozen=True, tag="looked"):
@@ -193,11 +188,5 @@ class Setup(msgspec.Struct, frozen=True):
 
 Message = Opened | Dropped | Read | Provisional | Looked | Preview | Trouble | Sight | Note | Ended | Beat
 
-_encoder = msgspec.msgpack.Encoder()
+encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Message).decode
-
-
-def encode(message: Message) -> bytes:
-    """Return the message with its length before it."""
-    body = _encoder.encode(message)
-    return HEADER.pack(len(body)) + body

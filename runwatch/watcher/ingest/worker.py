@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from runwatch.config.formats import meanings
+from runwatch.config.formats import use_names
 from runwatch.core.errors import AbsentError, SourceError
 from runwatch.parsers.api import Format
-from runwatch.parsers.formats import catalogue, restricted, troubles
-from runwatch.parsers.lexicon.names import use
+from runwatch.parsers.formats import in_use, troubles
 from runwatch.system.stopwatch import Stopwatch
 from runwatch.watcher.ingest import open_file_limit, wire
 from runwatch.watcher.ingest.feeds import LogSource, Send, source_id
 from runwatch.watcher.ingest.stdin import StdinSource
 from runwatch.watcher.processes.handover import called, taken
 from runwatch.watcher.processes.memory import give_back
+from runwatch.watcher.processes.pipe import Pipe
 from runwatch.watcher.sources import discover
 from runwatch.watcher.sources.compressed import is_packed
 from runwatch.watcher.sources.member import DIRECTORY, LOG, SCHEME, TENSORBOARD, WANDB, Member
@@ -60,18 +60,6 @@ PIPE = 1 << 20
 """Bytes that may wait for the engine, where the system has such pipes: 64 KiB hold no batch of history."""
 
 
-class _Send:
-    """Writes messages to the engine; the pipe's fullness is our brake."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def __call__(self, message: wire.Message) -> None:
-        data = memoryview(wire.encode(message))
-        while data:
-            data = data[os.write(self._descriptor, data) :]
-
-
 class Reader:
     """The sources behind the paths of a setup, in the order they are read: the newest run first."""
 
@@ -88,7 +76,7 @@ class Reader:
         self._setup, self._pulse = setup, pulse
         self._logs = open_file_limit.OpenLogs() if logs is None else logs
         self._formats = cache(partial(_formats, setup))
-        use(meanings(setup.names))
+        use_names(setup.names)
         self._paths = [os.fsdecode(path) for path in setup.paths]
         self._search = [path for path in self._paths if path != "-" and discover.changing(path)]
         self._searched, self._pause = time.monotonic(), RESCAN
@@ -295,7 +283,7 @@ class Reader:
 
 def _formats(setup: wire.Setup) -> tuple[Format, ...]:
     """Return the formats that a setup allows, the user's own first."""
-    return restricted((*(own.build() for own in setup.formats), *catalogue()), setup.format)
+    return in_use((own.build() for own in setup.formats), setup.format)
 
 
 def _by_run(sources: Iterable[AnySource]) -> dict[str, list[AnySource]]:
@@ -423,7 +411,7 @@ def main() -> None:
         return
     setup = taken(sys.argv[1], wire.Setup)
     _widen(1)
-    send = _Send(os.dup(1))
+    send = Pipe(os.dup(1), wire.encode)
     os.dup2(2, 1)  # a stray print must not break the stream
     try:
         watch(Reader(setup, lambda: send(wire.Beat()), open_file_limit.OpenLogs(limit)), send, setup)

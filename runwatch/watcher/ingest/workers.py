@@ -16,6 +16,7 @@ from runwatch.core import sample, text
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.ingest.prewarmed_worker import WORKER, PrewarmedWorker
 from runwatch.watcher.processes.handover import handed
+from runwatch.watcher.processes.pipe import HEADER
 from runwatch.watcher.processes.process_adapter import Adopted
 from runwatch.watcher.processes.starved import Starved
 from runwatch.watcher.samplers import sampler
@@ -172,8 +173,8 @@ class Child(Generic[_M]):
         turn = time.monotonic() + TURN
         with contextlib.suppress(asyncio.IncompleteReadError):
             while True:
-                head = await reader.readexactly(wire.HEADER.size)
-                body = await reader.readexactly(wire.HEADER.unpack(head)[0])
+                head = await reader.readexactly(HEADER.size)
+                body = await reader.readexactly(HEADER.unpack(head)[0])
                 self._received = time.monotonic()
                 self._take(self._decode(body))
                 if time.monotonic() > turn:  # what is there already is read without waiting
@@ -326,9 +327,7 @@ class Sampler(Child[sample.Message]):
     @property
     def name(self) -> str:
         """What it looks at, as in `Blind.sampler`."""
-        if self._setup.kind != "space":
-            return self._setup.kind
-        return "space " + ", ".join(text.path(os.fsdecode(path)) for path in self._setup.paths)
+        return self._setup.kind
 
     def _command(self) -> tuple[str, msgspec.Struct]:
         return "runwatch.watcher.samplers.sampler", self._setup
@@ -337,11 +336,7 @@ class Sampler(Child[sample.Message]):
         return sampler.decode(body)
 
     def _title(self) -> str:
-        return {
-            "gpu": "the GPU sampler",
-            "machine": "the process and host sampler",
-            "space": f"the sampler of the room at {self.name.removeprefix('space ')}",
-        }[self._setup.kind]
+        return "the GPU sampler" if self._setup.kind == "gpu" else "the process and host sampler"
 
     def _ended(self) -> str:
         self._cause = "crashed"
@@ -350,12 +345,8 @@ class Sampler(Child[sample.Message]):
 
     def _silent(self) -> str:
         self._cause = "silent"
-        hint = {
-            "gpu": "is the NVIDIA driver stuck?",
-            "machine": "check the machine's memory",
-            "space": "check that its file system responds",
-        }
-        return f"{super()._silent()} ({hint[self._setup.kind]})"
+        hint = "is the NVIDIA driver stuck?" if self._setup.kind == "gpu" else "check the machine's memory"
+        return f"{super()._silent()} ({hint})"
 
     def _take(self, message: sample.Message) -> None:
         """Pass on what was found; a mere sign of life has done its work by coming."""

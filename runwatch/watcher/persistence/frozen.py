@@ -70,16 +70,11 @@ class _RuleState(msgspec.Struct, frozen=True):
     """Its fields, but for thresholds; None if they cannot be frozen."""
 
 
-class _Run(msgspec.Struct, frozen=True):
-    """One run: the rules that judge it."""
-
-    rules: list[_RuleState]
-
-
 class _Body(msgspec.Struct, frozen=True):
     shape: str
     group: bytes
-    runs: list[_Run]
+    runs: list[list[_RuleState]]
+    """Of each run, the rules that judge it."""
 
 
 class NotRestoredError(Exception):
@@ -109,7 +104,7 @@ def freeze(group: Group, trouble: Callable[[str], None]) -> bytes:
         leader=None if leader is None else sources.get(leader.id),
         machine=group.machine.history(),
     )
-    runs = [_Run([_freeze_rule(rule, trouble) for rule in each.judges.peek()]) for each in group.runs]
+    runs = [[_freeze_rule(rule, trouble) for rule in each.judges.peek()] for each in group.runs]
     body = zlib.compress(msgspec.msgpack.encode(_Body(shape(), _dump(bare), runs)), 1)
     return zlib.crc32(body).to_bytes(4, "little") + body
 
@@ -141,10 +136,8 @@ def _restored(body: _Body, rules: Ruleset) -> Group:
         raise NotRestoredError("its state is that of no group")
     for source in group.sources.values():
         source.tail = Packable(deque(reversed(source.log), maxlen=source.read_when.maxlen))
-    for watched, run in zip(group.runs, body.runs, strict=True):
-        watched.rules = _thaw_rules(
-            watched, run.rules, rules.build(watched.run.name, watched.incidents.former)
-        )
+    for watched, states in zip(group.runs, body.runs, strict=True):
+        watched.rules = _thaw_rules(watched, states, rules.build(watched.run.name, watched.incidents.former))
     return group
 
 

@@ -25,7 +25,7 @@ def _past_run(pipeline: Pipeline) -> PastRun:
     best = None if summary is None else finite(summary.minimum if low else summary.maximum)
     at = None if summary is None else finite(summary.minimum_step if low else summary.maximum_step)
     return PastRun(
-        id=pipeline.stages[0].run.id,
+        id=pipeline.id,
         name=newest.run.name,
         phase=newest.phase,
         sources=tuple(group.paths),

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS groups (
 CREATE TABLE IF NOT EXISTS sources (
     id TEXT PRIMARY KEY,
     group_id TEXT NOT NULL,
-    body BLOB NOT NULL          -- a Place as JSON
+    body BLOB NOT NULL          -- a ReadPlace as JSON
 );
 CREATE INDEX IF NOT EXISTS sources_of ON sources (group_id);
 CREATE TABLE IF NOT EXISTS incidents (

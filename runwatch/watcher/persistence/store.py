@@ -61,7 +61,7 @@ class Store:
         """
         self.path = directory / FILE
         self._notice, self._now, self._ours = notice, now, ours
-        self._keep, self._most = keep_days * DAY, int(max_mb * (1 << 20))
+        self.limit(keep_days, max_mb)
         self._db: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
         self.epoch = os.urandom(4).hex()
@@ -170,6 +170,10 @@ class Store:
             self.commit()
         return known
 
+    def limit(self, keep_days: float, max_mb: float) -> None:
+        """Keep incidents so long, and all of it below so much, from the next sweep on."""
+        self._keep, self._most = keep_days * DAY, int(max_mb * (1 << 20))
+
     def sweep(self) -> None:
         """Forget what is too old, and the oldest of what is too much. Cheap unless there is something.
 
@@ -249,8 +253,7 @@ class Store:
             private_files.directory(self.path.parent, most)
             self._db = state_file.connect(self.path)
             self.epoch = self._name()
-            status = os.stat(self.path)
-            self._inode = status.st_dev, status.st_ino
+            self._inode = private_files.identity(self.path)
         except state_file.NewerError as error:
             self._foreign = True
             self._say(
@@ -270,10 +273,7 @@ class Store:
 
     def _moved(self) -> bool:
         """Whether the file that is open is not the one at the path."""
-        status = None
-        with contextlib.suppress(OSError):
-            status = os.stat(self.path)
-        if status is not None and (status.st_dev, status.st_ino) == self._inode:
+        if private_files.identity(self.path) == self._inode:
             return False
         self.lost = True
         again = f"the state was removed while it was in use: it is written again: {self._where()}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runwatch.config.loader import Config
-from runwatch.parsers.formats import catalogue, restricted
+from runwatch.parsers.formats import in_use
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.replay.sessions import Session, session
 
@@ -16,7 +16,7 @@ def opened(path: str, config: Config, only: str | None, *, whole: bool = True) -
     own = [each.build() for each in config.formats]
 
     def make(only: str | None) -> StreamParser:
-        return StreamParser(restricted((*own, *catalogue()), only), settled=only)
+        return StreamParser(in_use(own, only), settled=only)
 
     found = session(path, make, only)
     while whole and found.share < 1.0:

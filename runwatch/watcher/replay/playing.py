@@ -7,12 +7,9 @@ import contextlib
 import os
 import signal
 import socket
-from pathlib import Path
 
-from runwatch.config.formats import meanings
-from runwatch.config.loader import Config, format_name, load
+from runwatch.config.loader import Config, load_to_read
 from runwatch.core.errors import RunwatchError
-from runwatch.parsers.lexicon.names import use
 from runwatch.watcher import protocol
 from runwatch.watcher.processes.handover import taken
 from runwatch.watcher.replay.launch import Assignment
@@ -27,9 +24,7 @@ def run(argument: str) -> None:
     assignment = taken(argument, Assignment)
     sock = socket.socket(fileno=assignment.socket)
     try:
-        config = load(Path(os.fsdecode(assignment.config)) if assignment.config else None)
-        use(meanings(config.names))
-        only = format_name(assignment.format, config)
+        config, only = load_to_read(os.fsdecode(assignment.config or b""), assignment.format)
         session = opened(os.fsdecode(assignment.path), config, only, whole=False)
         asyncio.run(_serve(session, config, assignment, sock))
     except RunwatchError as error:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runwatch.core.batch import TRAIN, Table
 from runwatch.core.errors import SourceError
 from runwatch.core.fold.rows import DAY, column_of
 from runwatch.core.metrics import STEP_TIME
+from runwatch.core.series import Floats
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.sources.compressed import blocks
 
@@ -23,7 +23,6 @@ FIRST = 256 << 10
 """Bytes that a survey reads first: few, so that they are soon known."""
 MOST = 1 << 20
 """Records that are placed: of more, every second, every fourth and so on."""
-Floats = NDArray[np.float64]
 
 STAMPS = "time stamps of the log"
 CLOCK = "times of day in the log, without a date"
@@ -117,14 +116,6 @@ class Survey:
         time, basis = _times(stamps[order], step[order], seconds[order] * 2**self._every, self._written)
         silence = max(0.0, system.time() - self._written)
         return Timeline(offset[order], time, self._size, basis, silence)
-
-
-def timeline(path: str, parser: StreamParser) -> Timeline:
-    """Read a log to its end and return its timeline. Raises SourceError."""
-    survey = Survey(path, parser)
-    while survey.share < 1.0:
-        survey.advance()
-    return survey.timeline()
 
 
 def _rows(tables: Sequence[Table]) -> Floats:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from runwatch.watcher.samplers.procfs import Proc
 
-_Number = TypeVar("_Number", int, float)
 _NO_LIMIT = 1 << 60
 """Version 1 writes "no limit" as a huge number."""
 OOM_WINDOW = 10.0
@@ -19,10 +16,10 @@ OOM_WINDOW = 10.0
 
 @dataclass(frozen=True)
 class Cgroup:
-    """One process's place in the hierarchy: a directory per resource."""
+    """One process's place in the hierarchy."""
 
-    memory: str | None
-    cpu: str | None
+    memory: str
+    """Directory that accounts for its memory."""
     version: int
 
 
@@ -33,8 +30,6 @@ class Limits:
     memory_used: int | None = None
     """Bytes that cannot simply be dropped: without the inactive file cache."""
     memory_limit: int | None = None
-    cpu_limit: float | None = None
-    """Cores."""
     oom_kills: int | None = None
 
 
@@ -51,64 +46,46 @@ class Cgroups:
         text = self._proc.read(pid, "cgroup")
         if text is None:
             return None
-        unified, memory, cpu = None, None, None
+        unified, memory = None, None
         for line in text.splitlines():
             _, _, rest = line.partition(":")
             names, _, path = rest.partition(":")
-            controllers = names.split(",")
             if names == "":
                 unified = path
-            if "memory" in controllers:
+            if "memory" in names.split(","):
                 memory = "memory" + path
-            if "cpu" in controllers:
-                cpu = f"{self._cpu_mount(names)}{path}"
-        if memory is not None or cpu is not None:
-            return Cgroup(memory, cpu, 1)
-        return None if unified is None else Cgroup(unified, unified, 2)
+        if memory is not None:
+            return Cgroup(memory, 1)
+        return None if unified is None else Cgroup(unified or "/", 2)
 
     def limits(self, group: Cgroup) -> Limits:
         """Return limits and use; the tightest limit of the group and those above it counts."""
         return self._limits_2(group) if group.version == 2 else self._limits_1(group)
 
     def _limits_2(self, group: Cgroup) -> Limits:
-        path = group.memory or "/"
+        path = group.memory
         current = self._number(path, "memory.current")
         inactive = self._files.fields(path, "memory.stat").get("inactive_file", 0)
         return Limits(
             memory_used=None if current is None else max(0, current - inactive),
             memory_limit=_least(self._number(above, "memory.max") for above in _upward(path)),
-            cpu_limit=_least(self._quota_2(above) for above in _upward(path)),
             oom_kills=self._files.fields(path, "memory.events").get("oom_kill"),
         )
 
     def _limits_1(self, group: Cgroup) -> Limits:
-        memory = group.memory
-        used = limit = kills = None
-        if memory is not None:
-            current = self._number(memory, "memory.usage_in_bytes")
-            inactive = self._files.fields(memory, "memory.stat").get("total_inactive_file", 0)
-            used = None if current is None else max(0, current - inactive)
-            limit = _least(self._number(above, "memory.limit_in_bytes") for above in _upward(memory))
-            limit = None if limit is None or limit >= _NO_LIMIT else limit
-            kills = self._files.fields(memory, "memory.oom_control").get("oom_kill")
-        cpu = None
-        if group.cpu is not None:
-            quota = self._number(group.cpu, "cpu.cfs_quota_us")
-            period = self._number(group.cpu, "cpu.cfs_period_us")
-            cpu = quota / period if quota is not None and quota > 0 and period else None
-        return Limits(used, limit, cpu, kills)
-
-    def _quota_2(self, path: str) -> float | None:
-        words = (self._files.read(path, "cpu.max") or "").split()
-        return int(words[0]) / int(words[1]) if len(words) == 2 and words[0].isdecimal() else None
+        path = group.memory
+        current = self._number(path, "memory.usage_in_bytes")
+        inactive = self._files.fields(path, "memory.stat").get("total_inactive_file", 0)
+        limit = _least(self._number(above, "memory.limit_in_bytes") for above in _upward(path))
+        return Limits(
+            memory_used=None if current is None else max(0, current - inactive),
+            memory_limit=None if limit is None or limit >= _NO_LIMIT else limit,
+            oom_kills=self._files.fields(path, "memory.oom_control").get("oom_kill"),
+        )
 
     def _number(self, *parts: str) -> int | None:
         text = (self._files.read(*parts) or "").strip()
         return int(text) if text.lstrip("-").isdecimal() else None
-
-    def _cpu_mount(self, names: str) -> str:
-        """Return the directory of the CPU controller: its own name or the one it shares with cpuacct."""
-        return names if os.path.isdir(f"{self._root}/{names}") else "cpu"
 
 
 class OomKills:
@@ -141,5 +118,5 @@ def _upward(path: str) -> list[str]:
     return ["/".join(parts[:end]) or "/" for end in range(len(parts), 0, -1)]
 
 
-def _least(values: Iterable[_Number | None]) -> _Number | None:
+def _least(values: Iterable[int | None]) -> int | None:
     return min((value for value in values if value is not None), default=None)

@@ -192,7 +192,6 @@ class GpuSampler:
             computing = device.processes() if slow else None
             if computing is not None:
                 pids[name] = computing
-                found["processes"] = len(computing)
             values |= {f"gpu/{name}/{what}": float(v) for what, v in found.items() if v is not None}
 
     def _expect(self, card: _Card, values: dict[str, float]) -> None:

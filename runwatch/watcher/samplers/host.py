@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from runwatch.watcher.samplers.procfs import PAGE, Proc
+from runwatch.watcher.samplers.procfs import Proc
 
 SECTOR = 512
 _VIRTUAL_NETWORK = ("lo", "veth", "docker", "br-", "virbr", "cni", "flannel", "cali", "dummy", "tun")
@@ -51,7 +51,7 @@ class Host:
     def _linux_values(self, now: float) -> dict[str, float | None]:
         values: dict[str, float | None] = {"cpu": self._cpu(now)}
         values |= self._pressure()
-        values |= self._memory(now)
+        values |= self._memory()
         values |= self._network(now)
         values |= self._disks(now)
         return values
@@ -76,18 +76,14 @@ class Host:
                 found["io_pressure_60"] = averages.get("avg60")
         return found
 
-    def _memory(self, now: float) -> dict[str, float | None]:
+    def _memory(self) -> dict[str, float | None]:
         info = {name: 1024 * kib for name, kib in self._proc.fields("meminfo").items()}
-        events = self._proc.fields("vmstat")
         found: dict[str, float | None] = {
             "memory_total": info.get("MemTotal"),
             "memory_available": info.get("MemAvailable"),
-            "oom_kills": events.get("oom_kill"),
         }
         if "SwapTotal" in info and "SwapFree" in info:
             found["swap_used"] = info["SwapTotal"] - info["SwapFree"]
-        if "pswpin" in events:
-            found["swap_in"] = self._rates.per_second("swap", now, events["pswpin"] * PAGE)
         return found | shared_memory()
 
     def _network(self, now: float) -> dict[str, float | None]:

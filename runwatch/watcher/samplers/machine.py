@@ -174,13 +174,11 @@ class Machine:
         found = {
             "memory_used": first.memory_used,
             "memory_limit": first.memory_limit,
-            "cpu_limit": first.cpu_limit,
-            "oom_kills": first.oom_kills,
         }
         return {f"host/cgroup_{name}": float(value) for name, value in found.items() if value is not None}
 
     def _note_kills(self, group: Cgroup, now: float, count: int | None) -> None:
-        if group.memory is not None and self._oom.note(group.memory, now, count):
+        if self._oom.note(group.memory, now, count):
             title = "the kernel killed a process in this run's memory limit"
             self._send(MachineEvent("oom_kill", now, title, oom=True))
 
@@ -211,7 +209,7 @@ class Machine:
     def _killed_for_memory(self, now: float, group: Cgroup | None) -> bool | None:
         """Whether a SIGKILL came from the out-of-memory killer, by the counts of just before and of now."""
         self._oom.note(_HOST, now, self._proc.fields("vmstat").get("oom_kill"))
-        if group is not None and group.memory is not None:
+        if group is not None:
             self._oom.note(group.memory, now, self._cgroups.limits(group).oom_kills)
             rose = self._oom.rose(group.memory, now)
             if rose is not None:

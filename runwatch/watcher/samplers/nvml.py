@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 Values = dict[str, float | None]
-_GPM_METRICS = {2: "sm_activity", 3: "sm_occupancy", 5: "tensor_activity", 10: "dram_activity"}
+_SM_ACTIVITY = 2
+"""The metric of GPM that is asked for."""
 _RECOVERY_ACTION = 230
-_HBM_TEMPERATURE = 82
 _MAX_LINKS = 18
 
 
@@ -165,7 +165,6 @@ class Device:
         rates = self.ask("nvmlDeviceGetUtilizationRates")
         return {
             "util": None if rates is None else rates.gpu / 100.0,
-            "memory_util": None if rates is None else rates.memory / 100.0,
             "power": _scaled(self.ask("nvmlDeviceGetPowerUsage"), 1e-3),
             **self._memory(),
         }
@@ -185,13 +184,11 @@ class Device:
         return self._limits() | self._temperatures() | self._errors() | self.activity()
 
     def _limits(self) -> Values:
-        sm, memory = self._nvml.NVML_CLOCK_SM, self._nvml.NVML_CLOCK_MEM
-        clock = "nvmlDeviceGetClockInfo"
+        sm = self._nvml.NVML_CLOCK_SM
         return {
             "power_limit": _scaled(self.ask("nvmlDeviceGetEnforcedPowerLimit"), 1e-3),
-            "sm_clock": _scaled(self.ask(clock, sm, key="sm clock"), 1e6),
+            "sm_clock": _scaled(self.ask("nvmlDeviceGetClockInfo", sm), 1e6),
             "sm_clock_max": _scaled(self.ask("nvmlDeviceGetMaxClockInfo", sm), 1e6),
-            "memory_clock": _scaled(self.ask(clock, memory, key="memory clock"), 1e6),
             "throttle": self.first(
                 "nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons"
             ),
@@ -209,11 +206,7 @@ class Device:
             threshold = nvml.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN
             most = self.ask("nvmlDeviceGetTemperatureThreshold", threshold)
             margin = most - heat if most else None
-        return {
-            "temperature": heat,
-            "temperature_margin": margin,
-            "memory_temperature": self._field(_HBM_TEMPERATURE) or None,
-        }
+        return {"temperature": heat, "temperature_margin": margin}
 
     def _errors(self) -> Values:
         nvml, count = self._nvml, "nvmlDeviceGetTotalEccErrors"
@@ -249,7 +242,7 @@ class Device:
         return found | {"nvlink_active": active, "nvlink_errors": errors}
 
     def activity(self) -> Values:
-        """Return shares of SMs, tensor cores and memory at work since the last call (Hopper and newer).
+        """Return the share of the SMs that worked since the last call (Hopper and newer).
 
         Right after the last call an H200 answers NaN: it has counted nothing in between.
         """
@@ -290,16 +283,13 @@ class Device:
     def _compare_gpm(self, before: Any, after: Any) -> Values:
         request = self._nvml.c_nvmlGpmMetricsGet_t()
         request.version = self._nvml.NVML_GPM_METRICS_GET_VERSION
-        request.numMetrics = len(_GPM_METRICS)
+        request.numMetrics = 1
         request.sample1, request.sample2 = before, after
-        for place, metric in enumerate(_GPM_METRICS):
-            request.metrics[place].metricId = metric
+        request.metrics[0].metricId = _SM_ACTIVITY
         self._nvml.nvmlGpmMetricsGet(request)
-        return {
-            name: request.metrics[place].value / 100.0
-            for place, name in enumerate(_GPM_METRICS.values())
-            if request.metrics[place].nvmlReturn == 0 and not math.isnan(request.metrics[place].value)
-        }
+        answer = request.metrics[0]
+        known = answer.nvmlReturn == 0 and not math.isnan(answer.value)
+        return {"sm_activity": answer.value / 100.0} if known else {}
 
     def processes(self) -> dict[int, float] | None:
         """Return pid -> bytes of the processes that compute here; None if that is unknown."""

@@ -174,7 +174,7 @@ class Linker:
             if scan.table[pid].name in SERVICES:
                 filters.add(pid)
                 parent = scan.table[pid].parent
-                waiting += [parent] if parent > 1 and scan.table.get(parent, None) is not None else []
+                waiting += [parent] if parent > 1 and parent in scan.table else []
             elif sources and (scan.table[pid].name in FILTERS or _starts_ranks(scan, pid, sources)):
                 filters.add(pid)
                 waiting += sources

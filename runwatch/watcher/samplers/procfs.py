@@ -34,10 +34,8 @@ class Stat:
     parent: int
     group: int
     session: int
-    major_faults: int
     cpu: int
     """User and system time in clock ticks."""
-    threads: int
     start: int
     """Clock ticks from boot to its start; with the pid this is its identity."""
     rss: int
@@ -179,9 +177,7 @@ def parse_stat(text: str) -> Stat | None:
             parent=int(rest[1]),
             group=int(rest[2]),
             session=int(rest[3]),
-            major_faults=int(rest[9]),
             cpu=int(rest[11]) + int(rest[12]),
-            threads=int(rest[17]),
             start=int(rest[19]),
             rss=int(rest[21]) * PAGE,
             exit_code=int(rest[49]) if len(rest) > 49 else 0,

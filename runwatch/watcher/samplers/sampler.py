@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import struct
 import sys
 import time
 from collections.abc import Sequence
@@ -19,8 +18,8 @@ import msgspec
 
 from runwatch.core.sample import Alive, Kind, Message, SamplerNote
 from runwatch.watcher.processes.handover import taken
+from runwatch.watcher.processes.pipe import Pipe
 
-HEADER = struct.Struct("<I")
 BEAT = 5.0
 """Seconds between signs of life."""
 EVERY = 2.0
@@ -34,7 +33,7 @@ class Setup(msgspec.Struct, frozen=True):
 
     kind: Kind
     paths: tuple[bytes, ...] = ()
-    """machine: the logs, or b"pipe:[N]"; space: where room is wanted, all on one mount."""
+    """machine: the logs, or b"pipe:[N]"; space, for the doctor: where room is wanted."""
     pids: tuple[int, ...] = ()
     """machine: processes a user named; then no log is looked for."""
     interval: float = EVERY
@@ -42,7 +41,7 @@ class Setup(msgspec.Struct, frozen=True):
     slow: float = 10.0
     """gpu: seconds between looks at what costs more: temperatures, clocks, errors, activity."""
     rare: float = 30.0
-    """gpu: seconds between looks at what costs most: processes, links."""
+    """gpu: seconds between looks at what costs most: links."""
     rooms: tuple[bytes, ...] = ()
     """machine: where room is wanted, one path per mount; asked from threads of the same process."""
 
@@ -51,8 +50,8 @@ ROOM_EVERY = 30.0
 """Seconds between looks at the room on a file system."""
 
 
-def setups(paths: Sequence[bytes], pids: Sequence[int] = (), *, interval: float = EVERY) -> list[Setup]:
-    """Return what to sample for some logs: one machine, its GPUs, and each mount the logs are on.
+def machine_setup(paths: Sequence[bytes], pids: Sequence[int] = (), interval: float = EVERY) -> Setup:
+    """Return what to sample for some logs: their processes, the host, and room on each mount they are on.
 
     Standard input ("-") means its pipe, if it is one. Nothing of the
     paths is touched.
@@ -69,11 +68,7 @@ def setups(paths: Sequence[bytes], pids: Sequence[int] = (), *, interval: float 
         full = os.path.abspath(path)
         logs.append(full)
         rooms.setdefault(mount_of(os.fsdecode(full)).point, os.path.dirname(full))
-    return [
-        Setup("machine", tuple(logs), tuple(pids), interval),
-        Setup("gpu", interval=interval),
-        *(Setup("space", (room,), interval=ROOM_EVERY) for room in rooms.values()),
-    ]
+    return Setup("machine", tuple(logs), tuple(pids), interval, rooms=tuple(rooms.values()))
 
 
 class Sampler(Protocol):
@@ -86,7 +81,7 @@ class Sampler(Protocol):
         """Wait for the next look, at most `seconds`."""
 
 
-_encoder = msgspec.msgpack.Encoder()
+_encode = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 
 
@@ -95,25 +90,7 @@ def decode(body: bytes) -> Message:
     return _decoder.decode(body)
 
 
-class Pipe:
-    """Writes messages to the engine, whole ones from any thread; the pipe's fullness is our brake."""
-
-    def __init__(self, descriptor: int) -> None:
-        import threading
-
-        self._descriptor = descriptor
-        self._lock = threading.Lock()
-
-    def __call__(self, message: Message) -> None:
-        """Send a message. Raises BrokenPipeError once the engine is gone."""
-        body = _encoder.encode(message)
-        data = memoryview(HEADER.pack(len(body)) + body)
-        with self._lock:
-            while data:
-                data = data[os.write(self._descriptor, data) :]
-
-
-def make(setup: Setup, send: Pipe) -> Sampler:
+def make(setup: Setup, send: Pipe[Message]) -> Sampler:
     """Return the sampler of a kind."""
     if setup.kind == "gpu":
         from runwatch.watcher.samplers.gpu import GpuSampler
@@ -136,7 +113,7 @@ def make(setup: Setup, send: Pipe) -> Sampler:
     return Together(machine, Rooms([os.fsdecode(path) for path in setup.rooms], send, ROOM_EVERY))
 
 
-def watch(sampler: Sampler, send: Pipe, interval: float) -> None:
+def watch(sampler: Sampler, send: Pipe[Message], interval: float) -> None:
     """Sample forever; what cannot be looked at is reported once, and the rest continues."""
     reported = ""
     while not getattr(sampler, "hopeless", False):
@@ -160,7 +137,7 @@ def main() -> None:
     with contextlib.suppress(OSError, AttributeError):
         os.nice(10)
     setup = taken(sys.argv[1], Setup)
-    send = Pipe(os.dup(1))
+    send = Pipe(os.dup(1), _encode)
     os.dup2(2, 1)  # a stray print must not break the stream
     with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):  # the engine is gone: no reason to be
         send(Alive())

@@ -1,4 +1,4 @@
-"""The SLURM job a run belongs to: nodes, restarts, and when it will be ended.
+"""The SLURM job a run belongs to, and when it will be ended.
 
 The environment shows the id and often the end; `scontrol` knows the rest where
 it is installed. A limit may be changed while a job runs, so it is asked again.
@@ -12,19 +12,14 @@ import subprocess
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from itertools import islice
 
 from runwatch.core import text
 from runwatch.core.sample import Job
 
-NAMES = frozenset(
-    "SLURM_" + name
-    for name in ("JOB_ID", "JOBID", "JOB_NODELIST", "JOB_END_TIME", "RESTART_COUNT", "JOB_NAME")
-)
+NAMES = frozenset("SLURM_" + name for name in ("JOB_ID", "JOBID", "JOB_END_TIME", "JOB_NAME"))
 """Variables that are looked at."""
 TIMEOUT = 10.0
 """Seconds after which a scheduler that does not answer is left alone."""
-MAX_NODES = 4096
 _UNKNOWN = frozenset({"", "Unknown", "None", "N/A", "(null)"})
 _ID = re.compile(r"\d+(_\d+)?")
 
@@ -34,13 +29,11 @@ def from_environment(environ: Mapping[str, str], now: float) -> Job | None:
     number = environ.get("SLURM_JOB_ID") or environ.get("SLURM_JOBID") or ""
     if not _ID.fullmatch(number):
         return None
-    end, restarts = environ.get("SLURM_JOB_END_TIME", ""), environ.get("SLURM_RESTART_COUNT", "")
+    end = environ.get("SLURM_JOB_END_TIME", "")
     return Job(
         time=now,
         id=number,
-        nodes=nodes(environ.get("SLURM_JOB_NODELIST", "")),
         deadline=float(end) if end.isdecimal() else None,
-        restarts=int(restarts) if restarts.isdecimal() else 0,
         name=text.plain(environ.get("SLURM_JOB_NAME", ""), 100),
     )
 
@@ -50,7 +43,7 @@ def ask(job: Job, *, timeout: float = TIMEOUT) -> Job:
     output = _run(("scontrol", "show", "job", "-o", job.id), timeout)
     found = parse_scontrol(output, job) if output else None
     if found is None:
-        output = _run(("squeue", "-h", "-j", job.id, "-o", "%T|%e|%N|%j"), timeout)
+        output = _run(("squeue", "-h", "-j", job.id, "-o", "%T|%e|%j"), timeout)
         found = parse_squeue(output, job) if output else None
     return found or job
 
@@ -61,31 +54,26 @@ def parse_scontrol(line: str, job: Job) -> Job | None:
     if "JobState" not in values:
         return None
     limited = values.get("TimeLimit") not in {"UNLIMITED", "INFINITE"}
-    restarts = values.get("Restarts", "")
     return Job(
         time=time.time(),
         id=job.id,
         state=text.plain(values["JobState"], 40),
-        nodes=nodes(values.get("NodeList", "")) or job.nodes,
         deadline=moment(values.get("EndTime", "")) if limited else None,
-        restarts=int(restarts) if restarts.isdecimal() else job.restarts,
         name=text.plain(values.get("JobName", ""), 100) or job.name,
     )
 
 
 def parse_squeue(output: str, job: Job) -> Job | None:
-    """Read `squeue -h -o "%T|%e|%N|%j"`."""
-    words = output.strip().split("\n", 1)[0].split("|", 3)
-    if len(words) != 4 or not words[0]:
+    """Read `squeue -h -o "%T|%e|%j"`."""
+    words = output.strip().split("\n", 1)[0].split("|", 2)
+    if len(words) != 3 or not words[0]:
         return None
     return Job(
         time=time.time(),
         id=job.id,
         state=text.plain(words[0], 40),
-        nodes=nodes(words[2]) or job.nodes,
         deadline=moment(words[1]) or job.deadline,
-        restarts=job.restarts,
-        name=text.plain(words[3], 100) or job.name,
+        name=text.plain(words[2], 100) or job.name,
     )
 
 
@@ -97,38 +85,6 @@ def moment(words: str) -> float | None:
         return datetime.fromisoformat(words).timestamp()
     except (ValueError, OverflowError):
         return None
-
-
-def nodes(listed: str) -> tuple[str, ...]:
-    """Return the names of a node list: `gpu[01-03,7],login` -> gpu01, gpu02, gpu03, gpu7, login."""
-    found: list[str] = []
-    if listed in _UNKNOWN:
-        return ()
-    for part in re.findall(r"[^,\[]+(?:\[[^\]]*\][^,\[]*)*", listed):
-        found += _expand(text.plain(part.strip(), 1000))
-        if len(found) >= MAX_NODES:
-            break
-    return tuple(found[:MAX_NODES])
-
-
-def _expand(part: str) -> list[str]:
-    """Expand the first bracket of one part, and what follows it."""
-    head, opened, rest = part.partition("[")
-    inside, closed, tail = rest.partition("]")
-    if not opened or not closed:
-        return [part]
-    names = []
-    for item in inside.split(","):
-        first, dash, last = item.partition("-")
-        if dash and first.isdecimal() and last.isdecimal() and int(last) - int(first) < MAX_NODES:
-            numbers = [str(n).zfill(len(first)) for n in range(int(first), int(last) + 1)]
-        else:
-            numbers = [item]
-        names += [head + number for number in numbers]
-    if not tail:
-        return names
-    ends = _expand(tail)
-    return list(islice((name + end for name in names for end in ends), MAX_NODES))
 
 
 def _run(command: tuple[str, ...], timeout: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from operator import attrgetter
 
 from runwatch.alerts.incidents.incidents import Change
 from runwatch.watcher.service.connection import Connection
@@ -30,7 +31,7 @@ class Clients:
         idle = [client for client in self.connections if not client.watching]
         if len(self.connections) >= MAX_CLIENTS and idle:
             self._hang_up(
-                min(idle, key=_seen),
+                min(idle, key=attrgetter("seen")),
                 f"{MAX_CLIENTS} clients are connected: the least active one is disconnected",
             )
         client = Connection(self._server, self, writer)
@@ -48,7 +49,7 @@ class Clients:
     def make_room(self) -> None:
         """Hang up on those that were silent longest until what is held for clients is within its bound."""
         over = sum(client.held for client in self.connections) - MAX_HELD
-        for client in sorted(self.connections, key=_seen) if over > 0 else ():
+        for client in sorted(self.connections, key=attrgetter("seen")) if over > 0 else ():
             if over > 0 and client.held:
                 over -= client.held
                 self._hang_up(client, "too much is kept for clients that do not read or end a request")
@@ -76,7 +77,3 @@ class Clients:
         """Hang up on all; what was written is sent where it is taken at once."""
         for client in tuple(self.connections):
             client.close()
-
-
-def _seen(client: Connection) -> float:
-    return client.seen

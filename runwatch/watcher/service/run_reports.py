@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from runwatch.alerts.routing.notification import digest
 from runwatch.core.ending import ENDED
+from runwatch.core.errors import ExitCode
 from runwatch.system.children import give_up
 from runwatch.watcher.engine.group import Group
 from runwatch.watcher.engine.pipelines import pipeline_of
@@ -81,6 +82,15 @@ def _end(group: Group, now: float) -> str:
     return f"{records}.{phase}"
 
 
+def _version(file: Path) -> tuple[int, int]:
+    """Return what differs once a file was written again; zeros if there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return 0, 0
+    return found.st_ino, found.st_mtime_ns
+
+
 class RunReports:
     """Writes a report of each run that was seen running and then ended, one after the other."""
 
@@ -130,7 +140,7 @@ class RunReports:
                 continue
             newest = group.runs[-1]
             key = _end(group, now)
-            run_id = pipeline_of(group, newest.run.id).stages[0].run.id
+            run_id = pipeline_of(group, newest.run.id).id
             if key and self._ends.get(run_id) != key:
                 self._ends[run_id] = key
                 name = newest.run.name
@@ -167,6 +177,7 @@ class RunReports:
         for option in ("price_per_gpu_hour", "gpus"):
             if (value := getattr(self._config, option)) is not None:
                 command += [f"--{option.replace('_', '-')}", f"{value:g}"]
+        before = _version(place)
         child = await asyncio.create_subprocess_exec(
             *command, "--", *paths,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
@@ -179,7 +190,7 @@ class RunReports:
             done, _ = await asyncio.wait({saying}, timeout=PATIENCE)
             if not done:
                 return f"it took longer than {PATIENCE:.0f} s"
-            if os.path.exists(place) and child.returncode in (0, 3):
+            if _version(place) != before and child.returncode in (ExitCode.OK, ExitCode.UNREADABLE):
                 return ""
             said = saying.result()[1].decode("utf-8", "replace").strip().splitlines()
             return said[-1].removeprefix("runwatch: ") if said else f"exit code {child.returncode}"

@@ -7,8 +7,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-import msgspec
-
 from runwatch.core.sample import Blind, Gpus, Message, Process
 from runwatch.watcher.engine import stacks
 from runwatch.watcher.ingest.workers import Sampler
@@ -115,7 +113,7 @@ class Samplers:
 
     def _start(self, group: str, paths: frozenset[bytes]) -> None:
         child = Sampler(
-            _setup(sorted(paths), self._pids, self._every),
+            sampler.machine_setup(sorted(paths), self._pids, self._every),
             lambda message: self._take(group, child, message),
             self._notice,
         )
@@ -149,13 +147,6 @@ def _end(child: Sampler, task: asyncio.Task[None]) -> None:
     """End a sampler and what keeps it."""
     task.cancel()
     child.stop()
-
-
-def _setup(paths: Sequence[bytes], pids: Sequence[int], every: float) -> sampler.Setup:
-    """Return what one process samples for a group: its processes, the host, and room on its mounts."""
-    machine, *others = sampler.setups(paths, pids, interval=every)
-    rooms = tuple(path for setup in others if setup.kind == "space" for path in setup.paths)
-    return msgspec.structs.replace(machine, rooms=rooms)
 
 
 def has_driver() -> bool:

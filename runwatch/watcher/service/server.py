@@ -200,6 +200,9 @@ class Server:
         self.engine.configure(config.ruleset())  # the last that can fail
         self._watchlist.use(config)
         self.engine.belong_to(config.metrics.job)
+        self.engine.prefer(config.sources.order)
+        if self.store is not None:
+            self.store.limit(config.state.keep_days, config.state.max_mb)
         before, self.config = self.config, config
         if before.reports != config.reports:
             self._reports.use(config.reports, config.path)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from runwatch.core.errors import DaemonError, EngineError
+from runwatch.core.errors import DaemonError, EngineError, RunwatchError
 from runwatch.system import private_files
 
 NAME = "daemon.sock"
@@ -71,6 +71,15 @@ def unusable(directory: Path, error: OSError) -> EngineError:
         str(directory),
         f"{error.strerror or error}: set {STATE_VARIABLE} to another",
     )
+
+
+def answers(state: Path, patience: float) -> bool:
+    """Return whether the daemon with this state directory takes a client within so many seconds."""
+    try:
+        connect(state, patience).close()
+    except RunwatchError:
+        return False
+    return True
 
 
 def listen(state: Path) -> tuple[socket.socket, Path]:

@@ -22,7 +22,7 @@ from runwatch.watcher.sources import layout, misnamed
 from runwatch.watcher.sources.compressed import at_once
 from runwatch.watcher.sources.kinds import NUMBERED, SUFFIXES, is_binary, kind_of, may_be_read, opens
 from runwatch.watcher.sources.member import DIRECTORY, LOG, ORDER, SCHEME, WANDB, Member
-from runwatch.watcher.sources.neighbours import File
+from runwatch.watcher.sources.neighbors import File
 from runwatch.watcher.sources.search import MAX_ENTRIES, entries_of, search
 
 MAX_AMONG = 4096

@@ -7,9 +7,10 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 
-from runwatch.parsers.checkpoints.contents import Read
 from runwatch.parsers.checkpoints.layout import Size
+from runwatch.parsers.checkpoints.signatures import Read
 
 MAX_ENTRIES = 200_000
 MAX_FILES = 16_384
@@ -23,8 +24,6 @@ class Listing:
 
     files: list[str] = field(default_factory=list)
     directories: list[str] = field(default_factory=list)
-    more: bool = False
-    """There were more than MAX_ENTRIES."""
 
     @property
     def names(self) -> list[str]:
@@ -36,10 +35,7 @@ def listing(path: str, limit: int = MAX_ENTRIES) -> Listing:
     """Return what is in a directory, unsorted. Raises OSError if it cannot be read."""
     found = Listing()
     with os.scandir(path) as entries:
-        for count, entry in enumerate(entries):
-            if count >= limit:
-                found.more = True
-                break
+        for entry in islice(entries, limit):
             try:
                 if entry.is_dir(follow_symlinks=False):
                     found.directories.append(entry.name)

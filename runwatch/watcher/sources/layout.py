@@ -17,7 +17,7 @@ import msgspec
 from runwatch.core import text
 from runwatch.core.batch import NODE
 from runwatch.watcher.sources.member import DIRECTORY, LOG, METRICS, ORDER, TENSORBOARD, WANDB, Member
-from runwatch.watcher.sources.neighbours import File, Neighbours, Unit
+from runwatch.watcher.sources.neighbors import File, Neighbors, Unit
 
 _TORCHRUN = re.compile(
     r"(?P<top>.*)/(?P<launch>[^/]+)/attempt_(?P<attempt>\d+)/(?P<rank>\d+)/(?:stdout|stderr)\.log"
@@ -249,7 +249,7 @@ def _streams(paths: Iterable[str]) -> dict[str, Member]:
 def _join(logs: Sequence[Unit], others: Sequence[File], note: Callable[[str], object]) -> list[Unit]:
     """Give each tracker and file of metrics to the run it is next to."""
     recorded = [unit for unit in logs if _have_records(unit.files)]
-    units, silent = Neighbours(recorded), Neighbours(unit for unit in logs if not _have_records(unit.files))
+    units, silent = Neighbors(recorded), Neighbors(unit for unit in logs if not _have_records(unit.files))
     left: Counter[tuple[str, str]] = Counter()
     """(Where a run is at home, kind) -> launches of it that are older than the one it was given."""
     for kind in ORDER[1:]:
@@ -282,7 +282,7 @@ def _join(logs: Sequence[Unit], others: Sequence[File], note: Callable[[str], ob
 
 
 def _owners(
-    home: str, files: Sequence[File], units: Neighbours, silent: Neighbours
+    home: str, files: Sequence[File], units: Neighbors, silent: Neighbors
 ) -> tuple[Sequence[Unit], str]:
     """Return the runs that what is in `home` may belong to, and how that was found out, for people.
 
@@ -353,7 +353,7 @@ def _home(directory: str) -> str:
     return directory
 
 
-def _nearest(home: str, units: Neighbours, meant: Callable[[Unit], bool] = lambda _: True) -> list[Unit]:
+def _nearest(home: str, units: Neighbors, meant: Callable[[Unit], bool] = lambda _: True) -> list[Unit]:
     """Return the runs at home in `home`, else those below it, else those of the closest directory above."""
     here = list(filter(meant, units.at(home))) or list(filter(meant, units.below(home)))
     while not here and len(home) > 1:

@@ -41,8 +41,6 @@ class Mount:
     """Directory it is mounted on."""
     fstype: str
     """Kernel name of the file system (ext4, nfs4, fuse.sshfs, overlay); "" if unknown."""
-    device: str
-    """What is mounted, as the file system names it: /dev/sda1, server:/export."""
 
 
 def events_reliable(fstype: str) -> bool:
@@ -68,7 +66,7 @@ def parse(text: str) -> tuple[Mount, ...]:
         left, dash, right = line.partition(" - ")
         place, source = left.split(" "), right.split(" ")
         if dash and len(place) > 4 and len(source) > 1:
-            found.append(Mount(_unescape(place[4]), source[0], _unescape(source[1])))
+            found.append(Mount(_unescape(place[4]), source[0]))
     return tuple(found)
 
 
@@ -97,7 +95,7 @@ def covering(path: str, table: tuple[Mount, ...]) -> Mount:
 
     Of several on one point the last hides the others.
     """
-    best = Mount("/", "", "")
+    best = Mount("/", "")
     for mount in table:
         inside = path == mount.point or path.startswith(mount.point.rstrip("/") + "/")
         if inside and len(mount.point) >= len(best.point):

@@ -17,7 +17,7 @@ from runwatch.parsers.checkpoints import holds_checkpoints
 from runwatch.parsers.checkpoints.grouping import grouped, is_checkpoint
 from runwatch.watcher.sources.kinds import kind_of
 from runwatch.watcher.sources.member import DIRECTORY, LOG
-from runwatch.watcher.sources.neighbours import File
+from runwatch.watcher.sources.neighbors import File
 from runwatch.watcher.sources.sidecars import FACTS
 
 _SKIPPED = re.compile(r"\..*|__pycache__|node_modules|site-packages|venv|env")

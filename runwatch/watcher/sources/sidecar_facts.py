@@ -10,10 +10,7 @@ from runwatch.core.batch import Batch
 class SidecarFacts(msgspec.Struct, frozen=True):
     """What a look gave: only what is new."""
 
-    directory: str
     facts: dict[str, dict[str, str]] = {}
     """File (as it is called below the directory) -> its facts, of files that have changed."""
     batches: dict[str, Batch] = {}
     """File -> the records that its earlier writings did not hold."""
-    gone: tuple[str, ...] = ()
-    problem: str = ""

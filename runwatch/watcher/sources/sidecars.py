@@ -77,14 +77,12 @@ class SidecarSource:
 
     def look(self) -> SidecarFacts:
         """Return the facts and records that are new since the last look."""
-        where = text.path(self.directory)
         try:
             inside = files.listing(self.directory)
-        except OSError as error:
-            return SidecarFacts(where, problem=error.strerror or str(error))
+        except OSError:
+            return SidecarFacts()
         wanted = self._wanted(inside)
-        gone = [name for name in self._known if name not in wanted]
-        for name in gone:
+        for name in self._known.keys() - set(wanted):
             del self._known[name]
         found: dict[str, Facts] = {}
         batches: dict[str, Batch] = {}
@@ -99,7 +97,7 @@ class SidecarSource:
             reported = None if name.endswith("training_metrics.json") else run_facts.of_file(name, data)
             if reported is not None:
                 found[text.path(name)] = _of_checkpoint(reported) if META.fullmatch(name) else reported
-        return SidecarFacts(where, found, batches, tuple(text.path(name) for name in gone))
+        return SidecarFacts(found, batches)
 
     def _wanted(self, inside: files.Listing) -> list[str]:
         """Return the names of the files to read, a bounded number."""

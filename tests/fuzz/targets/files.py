@@ -11,8 +11,8 @@ from zlib import crc32
 from runwatch.core.errors import SourceError
 from runwatch.core.text import plain
 from runwatch.parsers.checkpoints import contents
-from runwatch.parsers.checkpoints.contents import Whole
-from runwatch.parsers.framing.record_files import FRAMINGS, Blocks
+from runwatch.parsers.checkpoints.signatures import Whole
+from runwatch.parsers.framing.record_files import FRAMINGS, LevelDbLog
 from runwatch.watcher.checkpoints.contents import Inside, inspect
 from runwatch.watcher.checkpoints.directory import CheckpointSource
 from runwatch.watcher.sources import files
@@ -35,7 +35,7 @@ def records(data: bytes) -> None:
 
     So that changes are not all caught by a checksum.
     """
-    kind = FRAMINGS[data[0] % 2] if data else Blocks
+    kind = FRAMINGS[data[0] % 2] if data else LevelDbLog
     text = data[1:]
     if data[:1] and data[0] & 2:
         parts = []
@@ -43,7 +43,7 @@ def records(data: bytes) -> None:
             size = int.from_bytes(text[:2], "little")
             parts.append(text[2 : 2 + size])
             text = text[2 + size :]
-        text = blocks(parts) if kind is Blocks else b"".join(map(tfrecord, parts))
+        text = blocks(parts) if kind is LevelDbLog else b"".join(map(tfrecord, parts))
     whole = read(text)
     rng = random.Random(crc32(data))
     read(text, [rng.randrange(len(text) + 1) for _ in range(rng.randrange(1, 6))]).same_as(whole)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from runwatch.watcher.processes.handover import handed
+from runwatch.watcher.processes.pipe import split
 from runwatch.watcher.samplers import sampler
 
 NVML = Path(__file__).parents[2] / "nvml" / "fake_nvml.c"
@@ -82,7 +83,7 @@ class Sampling:
                 pass_fds=(descriptor,),
                 env={**os.environ, **environ},
             )
-        self._bytes = b""
+        self._bodies, self._rest = [], b""
 
     def expect(self, kind, wanted=lambda message: True):
         """Return the next message of a kind that is wanted; fails after a deadline or at the end."""
@@ -100,17 +101,14 @@ class Sampling:
         return self.process.wait(DEADLINE)
 
     def _next(self, until):
-        size = sampler.HEADER.size
-        while len(self._bytes) < size or len(self._bytes) < size + sampler.HEADER.unpack_from(self._bytes)[0]:
+        while not self._bodies:
             if not select.select([self.process.stdout], [], [], max(0.0, until - time.monotonic()))[0]:
                 return None
             piece = os.read(self.process.stdout.fileno(), 1 << 16)
             if not piece:
                 return None
-            self._bytes += piece
-        end = size + sampler.HEADER.unpack_from(self._bytes)[0]
-        body, self._bytes = self._bytes[size:end], self._bytes[end:]
-        return sampler.decode(body)
+            self._bodies, self._rest = split(self._rest + piece)
+        return sampler.decode(self._bodies.pop(0))
 
 
 @pytest.fixture

@@ -229,7 +229,7 @@ def test_any_name_in_a_stat_line(pid, name, start):
 @given(st.text(max_size=200))
 @settings(max_examples=100)
 def test_garbage_is_no_stat_line(text):
-    parse_stat(text)
+    assert parse_stat(text) is None
 
 
 def test_a_trackers_service_writes_for_the_one_that_started_it(fake_proc):

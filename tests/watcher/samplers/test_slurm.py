@@ -6,7 +6,6 @@ import os
 import time
 from datetime import datetime
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,13 +22,11 @@ END = datetime(2026, 11, 21, 11).timestamp()
 def test_environment():
     environ = {
         "SLURM_JOB_ID": "77",
-        "SLURM_JOB_NODELIST": "gpu[1-2]",
         "SLURM_JOB_END_TIME": "1795255200",
-        "SLURM_RESTART_COUNT": "1",
         "SLURM_JOB_NAME": "big\x1b[31m run",
     }
     assert slurm.from_environment(environ, 5.0) == Job(
-        time=5.0, id="77", nodes=("gpu1", "gpu2"), deadline=1795255200.0, restarts=1, name="big run"
+        time=5.0, id="77", deadline=1795255200.0, name="big run"
     )
     assert slurm.from_environment({}, 5.0) is None
     assert slurm.from_environment({"SLURM_JOB_ID": "77; rm"}, 5.0) is None
@@ -46,14 +43,14 @@ def put(tmp_path, monkeypatch, name, script):
 def test_scontrol_knows_better_than_the_environment(tmp_path, monkeypatch):
     put(tmp_path, monkeypatch, "scontrol", f'[ "$*" = "show job -o 77" ] && echo "{SHOW}"')
     job = slurm.ask(Job(0.0, "77", deadline=1.0))
-    assert (job.state, job.deadline, job.restarts, job.nodes) == ("RUNNING", END, 2, ("gpu01", "gpu02"))
+    assert (job.state, job.deadline) == ("RUNNING", END)
 
 
 def test_squeue_is_asked_where_scontrol_fails(tmp_path, monkeypatch):
     put(tmp_path, monkeypatch, "scontrol", "exit 1")
-    put(tmp_path, monkeypatch, "squeue", 'echo "RUNNING|2026-11-21T11:00:00|gpu[01-02]|big run"')
-    job = slurm.ask(Job(0.0, "77", restarts=3))
-    assert (job.state, job.deadline, job.restarts, job.name) == ("RUNNING", END, 3, "big run")
+    put(tmp_path, monkeypatch, "squeue", 'echo "RUNNING|2026-11-21T11:00:00|big run"')
+    job = slurm.ask(Job(0.0, "77"))
+    assert (job.state, job.deadline, job.name) == ("RUNNING", END, "big run")
 
 
 def test_no_limit_is_no_deadline():
@@ -62,7 +59,7 @@ def test_no_limit_is_no_deadline():
     )
     assert job.deadline is None
     job = slurm.parse_scontrol("JobState=PENDING EndTime=Unknown NodeList=(null)", Job(0, "1"))
-    assert (job.deadline, job.nodes) == (None, ())
+    assert job.deadline is None
 
 
 def test_a_scheduler_that_does_not_answer_changes_nothing(tmp_path, monkeypatch):
@@ -76,27 +73,6 @@ def test_no_scheduler(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     job = Job(0.0, "77")
     assert slurm.ask(job) is job
-
-
-@pytest.mark.parametrize(
-    ("listed", "names"),
-    [
-        ("node7", ("node7",)),
-        ("gpu[01-03,7],login", ("gpu01", "gpu02", "gpu03", "gpu7", "login")),
-        ("r[1-2]n[08-09]", ("r1n08", "r1n09", "r2n08", "r2n09")),
-        ("a,b[1],c", ("a", "b1", "c")),
-        ("", ()),
-        ("(null)", ()),
-    ],
-)
-def test_node_lists(listed, names):
-    assert slurm.nodes(listed) == names
-
-
-@given(st.text(alphabet="ab[],-0129", max_size=30))
-@settings(max_examples=150)
-def test_any_node_list_is_bounded(listed):
-    assert len(slurm.nodes(listed)) <= slurm.MAX_NODES
 
 
 @given(st.text(max_size=80))

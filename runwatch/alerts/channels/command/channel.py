@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 from collections.abc import Sequence
 
-from runwatch.alerts.delivery.message import document
+from runwatch.alerts.delivery.program import hand
 from runwatch.alerts.routing.notification import Notification, Outcome, Rejected, Retry, Sent, Unsure, digest
 from runwatch.core import text
 
@@ -33,25 +31,9 @@ class CommandChannel:
 
     def send(self, notification: Notification) -> Outcome:
         """Run the program once; one that outlives the timeout is killed with all it started."""
-        raw = json.dumps(document(notification), ensure_ascii=False).encode()
-        program = text.path(os.path.basename(self._command[0]))
-        try:
-            process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        except (OSError, ValueError) as error:
-            return Rejected(f"cannot run {program}: {getattr(error, 'strerror', None) or 'not a command'}")
-        with process:
-            try:
-                process.communicate(raw, timeout=self._timeout)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
-                return Unsure(f"{program} did not end within {self._timeout:g} s and was killed")
-        if process.returncode == TRY_LATER:
-            return Retry(f"{program} asks to try later")
-        return Sent() if process.returncode == 0 else Rejected(f"{program} ended with {process.returncode}")
+        code, said = hand(self._command, notification, self._timeout)
+        if code is None:
+            return Unsure(said)
+        if code == TRY_LATER:
+            return Retry(f"{text.path(os.path.basename(self._command[0]))} asks to try later")
+        return Sent() if code == 0 else Rejected(said)

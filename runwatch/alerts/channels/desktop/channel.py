@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import shutil
 
 from runwatch.alerts.channels.program import run
@@ -33,11 +34,7 @@ class DesktopChannel:
             return Rejected("notify-send is not installed")
         reported = compose(notification)
         urgency = _URGENCY[severity(notification.incident)] if notification.change == "firing" else "low"
-        body = _pango("\n".join((*reported.facts, *reported.prose()))[:BODY])
+        body = html.escape("\n".join((*reported.facts, *reported.prose()))[:BODY], quote=False)
         command = [program, "--app-name=runwatch", f"--urgency={urgency}", "--", reported.subject, body]
         said = run(command, self._timeout)
         return Sent() if said is not None else Retry("notify-send could not show it")
-
-
-def _pango(said: str) -> str:
-    return said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

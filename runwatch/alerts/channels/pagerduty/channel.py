@@ -12,9 +12,6 @@ import msgspec
 
 from runwatch.alerts.delivery.message import FACT, PROSE, clean, compose, severity
 from runwatch.alerts.routing.notification import Notification, Outcome, Sent, digest
-from runwatch.core.findings import Severity
-
-_SEVERITY = {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "critical"}
 
 
 class PagerDutyChannel:
@@ -58,7 +55,7 @@ class PagerDutyChannel:
             event["payload"] = {
                 "summary": reported.subject,
                 "source": clean(notification.host, FACT) or "unknown",
-                "severity": _SEVERITY[severity(incident)],
+                "severity": severity(incident).value,
                 "component": reported.run,
                 "class": clean(incident.rule, FACT),
                 "custom_details": {"details": reported.body()[: 4 * PROSE]},

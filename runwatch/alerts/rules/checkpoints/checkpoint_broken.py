@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from runwatch.alerts.rules.base import Place, RunRule, threshold
+from runwatch.alerts.rules.base import Place, RunRule, last_place, threshold
 from runwatch.core.block import Status
 from runwatch.core.checkpoint import Checkpoint, Summary
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -98,4 +98,4 @@ class CheckpointBroken(RunRule):
         if self._reported is None:
             return []
         self._reported = None
-        return [self.clear(Place(status.last_step, status.last_line))]
+        return [self.clear(last_place(status))]

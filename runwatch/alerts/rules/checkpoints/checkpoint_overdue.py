@@ -36,7 +36,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, last_place, place, threshold
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Status
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -190,7 +190,7 @@ class CheckpointOverdue(RunRule):
         if seen is None or seen.newest is None or seen.newest.step is None or step is None:
             return ()
         newest = seen.newest.step
-        where = Place(status.last_step, status.last_line)
+        where = last_place(status)
         if self._firing is not None:
             self._known = newest if self._known is None else self._known
             if newest > self._known:  # the log reports them no longer
@@ -215,7 +215,7 @@ class CheckpointOverdue(RunRule):
                 _title(step - newest, "steps", round(seen.interval)),
                 where,
                 advice=_ADVICE,
-                evidence={"usual_steps": seen.interval, "last_step": newest, "path": seen.newest.path},
+                evidence={"usual_steps": seen.interval, "path": seen.newest.path},
             )
         ]
 
@@ -239,7 +239,7 @@ class CheckpointOverdue(RunRule):
                         _title(due - last, "logged steps", usual),
                         place(block.progress, low + due - start - 1),
                         advice=_ADVICE,
-                        evidence={"usual_rows": usual, "last_step": where.step, "last_line": where.line},
+                        evidence={"usual_rows": usual, "last_checkpoint_line": where.line},
                     )
                 )
         return found

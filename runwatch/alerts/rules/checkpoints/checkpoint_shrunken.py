@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from runwatch.alerts.rules.base import Place, RunRule, threshold
+from runwatch.alerts.rules.base import Place, RunRule, last_place, threshold
 from runwatch.core.block import Status
 from runwatch.core.findings import Finding, Severity, Verdict
 
@@ -75,4 +75,4 @@ class CheckpointShrunken(RunRule):
         if self._firing is None:
             return []
         self._firing, self._reported = None, ""
-        return [self.clear(Place(status.last_step, status.last_line))]
+        return [self.clear(last_place(status))]

@@ -32,7 +32,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.base import Place, RunRule, last_place, place, threshold
 from runwatch.alerts.rules.common.lastwords import LastWords
 from runwatch.alerts.rules.common.pace import Pace
 from runwatch.alerts.rules.common.saving import saving_since_training
@@ -112,7 +112,7 @@ class CheckpointSlow(RunRule):
         if pause <= limit:
             return ()
         self._waits = True
-        return [self._fire(pause, usual, Place(status.last_step, status.last_line))]
+        return [self._fire(pause, usual, last_place(status))]
 
     def _saves(self, status: Status) -> bool:
         """Whether training waits for a save: at its end, and in an evaluation, it waits for other work."""

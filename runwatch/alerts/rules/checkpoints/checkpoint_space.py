@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from runwatch.alerts.rules.base import Place, RunRule, threshold
+from runwatch.alerts.rules.base import RunRule, last_place, threshold
 from runwatch.core.block import Status
 from runwatch.core.checkpoint import Summary
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -82,7 +82,7 @@ class CheckpointSpace(RunRule):
             Verdict.FIRING,
             severity,
             title + soon,
-            Place(status.last_step, status.last_line),
+            last_place(status),
             cause="checkpoints fill the disk",
             advice="Delete old checkpoints, keep fewer, or save elsewhere.",
             evidence={"room": seen.room, "due": due, "usual_bytes": seen.usual_bytes, "full_in": when},
@@ -92,4 +92,4 @@ class CheckpointSpace(RunRule):
         if self._firing is None:
             return []
         self._firing = None
-        return [self.clear(Place(status.last_step, status.last_line))]
+        return [self.clear(last_place(status))]

@@ -40,6 +40,14 @@ def began_elsewhere(steps: Sequence[float], early: float = EARLY) -> bool:
     return len(steps) == 2 and steps[0] > max(early, 2 * (steps[1] - steps[0]))
 
 
+def continues(step: float, begin: float, highest: float) -> bool:
+    """Return whether a restart at `step` continues a run of steps `begin` to `highest`.
+
+    What goes back to the first twentieth is another run, or the same from the start.
+    """
+    return step > begin + 0.05 * (highest - begin)
+
+
 def is_among_first(name: str, known: Collection[str], most: int) -> bool:
     """Whether a series is known, or may be since fewer than `most` are."""
     return name in known or len(known) < most

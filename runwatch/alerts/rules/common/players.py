@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 
 import msgspec
 import numpy as np
@@ -68,8 +69,4 @@ def limited(findings: Iterable[Finding], most: Severity | None) -> list[Finding]
         return list(findings)
     kept = [f for f in findings if most is not None or f.verdict is Verdict.CLEAR]
     least = most or Severity.INFO
-    return [msgspec.structs.replace(f, severity=min(f.severity, least, key=_rank)) for f in kept]
-
-
-def _rank(severity: Severity) -> int:
-    return severity.rank
+    return [msgspec.structs.replace(f, severity=min(f.severity, least, key=attrgetter("rank"))) for f in kept]

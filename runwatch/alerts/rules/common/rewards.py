@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from runwatch.alerts.rules.baseline import Floats, jitter
+from runwatch.alerts.rules.baseline import Floats, jitter, median_error
 from runwatch.alerts.rules.common.beginning import Beginning, is_among_first
 from runwatch.alerts.rules.common.roles import REWARD, cast, is_score
 from runwatch.core.block import Block
@@ -66,5 +66,5 @@ class Rewards:
 
 def _above(now: Floats, before: Floats) -> bool:
     noise = max(float(jitter(now[None, :])[0]), float(jitter(before[None, :])[0]))
-    error = 1.2533 * noise * float(np.sqrt(1 / len(now) + 1 / len(before)))
+    error = median_error(noise, len(now), len(before))
     return float(np.median(now) - np.median(before)) > 2 * error

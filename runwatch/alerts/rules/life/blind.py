@@ -29,7 +29,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from runwatch.alerts.rules.base import Place, RunRule, threshold
+from runwatch.alerts.rules.base import RunRule, last_place, threshold
 from runwatch.core.block import Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.readability import GRACE
@@ -50,7 +50,7 @@ class Blind(RunRule):
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Judge for how long nothing was seen."""
-        lost, here = status.blind, Place(status.last_step, status.last_line)
+        lost, here = status.blind, last_place(status)
         if lost is None:
             said, self._says = self._says, ""
             return [self.clear(here)] if said else ()

@@ -54,7 +54,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, last_place, place, threshold
 from runwatch.alerts.rules.common.pace import Pace
 from runwatch.alerts.rules.common.purpose import shows_training
 from runwatch.alerts.rules.common.signatures import (
@@ -66,15 +66,15 @@ from runwatch.alerts.rules.common.signatures import (
 from runwatch.alerts.rules.life.death import Death, ends_program, is_seen
 from runwatch.core.batch import CRASH_KINDS, Event
 from runwatch.core.block import Block, Moment, Status
-from runwatch.core.ending import NO_END, End
+from runwatch.core.ending import COMPLETE, NO_END, End
 from runwatch.core.findings import Finding, Severity, Verdict
 
-_TOLD = ("source", "host", "exitcode")
+_QUOTED = ("source", "host", "exitcode")
 """What an event says that is worth keeping."""
 _STARTS = frozenset({"start", "resume", "load", "compile", "launch"})
 """Kinds of events of a program that begins."""
-_ANEW = (_STARTS - {"load"}) | {"tracker"}  # an evaluation behind the end loads too
-_JUDGED = CRASH_KINDS | _STARTS | _ANEW | {"facts", "finished", "over", "skip"}
+_BEGINS_AGAIN = (_STARTS - {"load"}) | {"tracker"}  # an evaluation behind the end loads too
+_JUDGED = CRASH_KINDS | _STARTS | _BEGINS_AGAIN | {"facts", "finished", "over", "skip"}
 """Kinds of event that change anything here."""
 _OF_SAVE = re.compile(r"PytorchStreamWriter|\b(?:save|torch_save|save_\w+|_save\w*)\b")
 """Words of an error, or of its traceback, that came while a checkpoint was written."""
@@ -89,7 +89,7 @@ _SHOWN = 160
 """Characters of an error's words that a title has; all of them are in the evidence."""
 _PREAMBLE = 2
 """Lines between two exceptions that ended programs from which the second is of another launch."""
-_GOES_ON = 20
+_CONTINUES = 20
 """Lines behind an exception that may have been caught from which the program continues."""
 
 
@@ -102,7 +102,7 @@ class Crash(RunRule):
 
     settle: float = threshold(5.0, "seconds of silence after an error that make it a crash")
     survive: int = threshold(3, "training rows after an error that show it was handled")
-    complete: ClassVar[float] = 0.98
+    complete: ClassVar[float] = COMPLETE
     """Progress from which an error is no longer critical."""
 
     _death: Death | None = field(default=None, init=False, repr=False)
@@ -192,10 +192,10 @@ class Crash(RunRule):
         if event.kind in {"finished", "over"}:
             return self._finish(event, block)
         death = self._death
-        self._finished &= event.kind not in _ANEW
+        self._finished &= event.kind not in _BEGINS_AGAIN
         if death is not None and event.kind == "launch":
             death.over = True
-            death.sure |= event.line - death.newest < _GOES_ON  # nothing came of catching it
+            death.sure |= event.line - death.newest < _CONTINUES  # nothing came of catching it
         if death and (event.kind == "resume" or (death.over and event.kind in _STARTS)):
             death.relaunched = True
         if event.kind not in CRASH_KINDS:
@@ -256,14 +256,14 @@ class Crash(RunRule):
         death = self._death
         if death is not None and death.rows >= self.survive and _others_live(death, status):
             self._death = None
-            return [self._survived(Place(status.last_step, status.last_line))]
+            return [self._survived(last_place(status))]
         if death is None or death.firing:
             return ()
         if status.live and status.log_silent_for < max(self.settle, 2 * self._pace.median):
             return ()
         death.firing = True
         lines = status.lines.get(death.at.source) or max(status.lines.values(), default=0)
-        if death.doubtful and lines - death.newest >= _GOES_ON:
+        if death.doubtful and lines - death.newest >= _CONTINUES:
             return [self._survivor(death)]
         trained = self._last.line is not None  # else a bar is of something before it
         mild = trained and status.fraction is not None and status.fraction >= self.complete
@@ -308,9 +308,9 @@ class Crash(RunRule):
             "last_step": death.last_step,
             "events": death.count,
         }
-        if beside := [name for name in death.symptoms if name != signature.name]:
-            evidence["beside"] = ", ".join(beside)
-        evidence |= {key: value for key, value in root.data.items() if key in _TOLD}
+        if others := [name for name in death.symptoms if name != signature.name]:
+            evidence["also_reported"] = ", ".join(others)
+        evidence |= {key: value for key, value in root.data.items() if key in _QUOTED}
         if death.first is not None:
             evidence["failed_first"] = death.first.rank
             evidence |= {

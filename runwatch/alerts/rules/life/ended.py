@@ -27,11 +27,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.base import Place, RunRule, last_place, place, threshold
 from runwatch.alerts.rules.common.lastwords import LastWords
 from runwatch.alerts.rules.life.milestone import Milestone
 from runwatch.core.block import Block, Status
-from runwatch.core.ending import End
+from runwatch.core.ending import COMPLETE, End
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.render import numbers
 
@@ -44,7 +44,7 @@ class Ended(RunRule):
     summary: ClassVar[str] = "The run's processes ended though it was neither finished nor crashed."
 
     settle: float = threshold(10.0, "seconds without a process of the run")
-    complete: ClassVar[float] = 0.98
+    complete: ClassVar[float] = COMPLETE
     """Progress from which it has finished."""
 
     behind: ClassVar[float] = 2.0
@@ -66,7 +66,7 @@ class Ended(RunRule):
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Judge what is left of the run."""
         ended = None if status.machine is None else status.machine.ended
-        here = Place(status.last_step, status.last_line)
+        here = last_place(status)
         if ended is None or status.finished or not status.live:
             return [self._clear(here)] if self._firing is not None else ()
         reported = ended.signal is not None or bool(ended.exit_code)

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from runwatch.alerts.rules.base import Place, RunRule
+from runwatch.alerts.rules.base import RunRule, last_place
 from runwatch.core.block import Block, Status
 from runwatch.core.ending import finished
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -33,9 +33,6 @@ class Finished(RunRule):
 
     name: ClassVar[str] = "finished"
     summary: ClassVar[str] = "The run has ended (a note)."
-
-    complete: ClassVar[float] = 0.98
-    """Progress from which it ended as planned."""
 
     _open: bool = field(default=False, init=False, repr=False)
     _watched: bool = field(default=False, init=False, repr=False)
@@ -50,11 +47,9 @@ class Finished(RunRule):
         """Say once that it has ended; rows that another file brings late do not change that."""
         if self._open and not status.finished:
             self._open = False
-            return [self.clear(Place(status.last_step, status.last_line))]
+            return [self.clear(last_place(status))]
         if not status.finished or not status.live or self._open or not self._watched:
             return ()
         self._open = True
-        early = status.stopped_early
-        title = finished(status.last_step, status.total, early=early, whole=self.complete)
-        where = Place(status.last_step, status.last_line)
-        return [self.say(Verdict.FIRING, Severity.INFO, title, where)]
+        title = finished(status.last_step, status.total, early=status.stopped_early)
+        return [self.say(Verdict.FIRING, Severity.INFO, title, last_place(status))]

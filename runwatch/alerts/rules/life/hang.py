@@ -41,15 +41,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.base import Place, RunRule, last_place, place, threshold
 from runwatch.alerts.rules.common.lastwords import LastWords
 from runwatch.alerts.rules.common.pace import Pace
 from runwatch.alerts.rules.common.saving import saving_since_training
 from runwatch.alerts.rules.common.witness import witness
 from runwatch.core.block import Block, Status
-from runwatch.core.ending import End
-from runwatch.core.findings import Finding, Verdict
-from runwatch.core.findings import Severity as Sev
+from runwatch.core.ending import COMPLETE, End
+from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.sample import process_key
 from runwatch.render import numbers
 
@@ -85,7 +84,7 @@ class Hang(RunRule):
     pause: float = threshold(600.0, "seconds an evaluation or checkpoint may always take")
     starting: float = threshold(900.0, "seconds a start may take")
     stopped: float = threshold(15.0, "seconds for which a process of the run may be stopped by a signal")
-    complete: ClassVar[float] = 0.98
+    complete: ClassVar[float] = COMPLETE
     """Progress from which a log that ends is finished."""
 
     stack: bool = threshold(False, "whether to look where processes are, with py-spy, once it is pending")
@@ -170,7 +169,7 @@ class Hang(RunRule):
         if self._open in {verdict, Verdict.FIRING} and not certain:
             return ()
         self._open, self._doubted = verdict, over
-        severity = Sev.CRITICAL if firing and not over else Sev.WARNING
+        severity = Severity.CRITICAL if firing and not over else Severity.WARNING
         what = "stopped by a signal" if halted else "no progress"  # for how long is its age, which grows
         title = f"{what} {phase if phase == _BEHIND else f'while {phase}'}"
         title += f", since {Place(status.last_step, None)}" if status.last_step is not None else ""
@@ -191,7 +190,7 @@ class Hang(RunRule):
         """Judge a log that nobody writes any more, and that shows no end."""
         if status.silent_for <= limit or self._open is Verdict.FIRING:
             return ()
-        last = Place(status.last_step, status.last_line)
+        last = last_place(status)
         if status.fraction is not None and status.fraction < self.complete:
             title = f"log ends at {last} of {numbers.step(status.total)} without an error or a finish line"
         elif self._within(status):
@@ -201,7 +200,7 @@ class Hang(RunRule):
         else:
             return ()
         self._open = Verdict.FIRING
-        return [self._finding(Verdict.FIRING, Sev.INFO, title, status, limit, _ENDED)]
+        return [self._finding(Verdict.FIRING, Severity.INFO, title, status, limit, _ENDED)]
 
     def _within(self, status: Status) -> bool:
         """Whether it is within an epoch, where a run does not end by itself."""
@@ -211,12 +210,12 @@ class Hang(RunRule):
         if self._open is None:
             return ()
         self._open = None
-        return [self.clear(Place(status.last_step, status.last_line))]
+        return [self.clear(last_place(status))]
 
     def _finding(
         self,
         verdict: Verdict,
-        severity: Sev,
+        severity: Severity,
         title: str,
         status: Status,
         limit: float,
@@ -227,7 +226,7 @@ class Hang(RunRule):
             verdict,
             severity,
             title,
-            Place(status.last_step, status.last_line),
+            last_place(status),
             cause=seen.cause,
             advice=seen.advice or advice,
             evidence={

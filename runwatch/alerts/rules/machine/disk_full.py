@@ -1,8 +1,8 @@
 """A file system that the run writes to is full, read-only, or will be full soon.
 
 Reason: a checkpoint that cannot be written is lost work, and often the end of the run.
-Formula: less than `least` bytes free, no inode left for long (under `inodes` of them)
-or mounted read-only: critical. Free space shrank in each quarter of the last `trend`
+Formula: less than `least` bytes free, or mounted read-only: critical; under `inodes` of its
+inodes left: a warning. Free space shrank in each quarter of the last `trend`
 seconds and will be gone within `soon`: a warning, within `very_soon`: critical.
 
 Example: '/scratch will be full in 3h'.

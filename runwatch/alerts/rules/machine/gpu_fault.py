@@ -17,14 +17,15 @@ Resume elsewhere from the last checkpoint.
 Traps: only GPUs of the run count, until a minute after its process has ended, which the
 fault often ends before it is seen; where it is not known which are, all of the machine
 do, one degree less severe. 13 and 31 mostly are bugs of the program: warnings, and the
-crash that follows shows the rest.
+crash that follows shows the rest; on a GPU that others use too they are a note, since
+the driver does not say whose program it was.
 
 Source: NVIDIA's catalogue of Xid errors, and its classes in gpud.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -38,11 +39,13 @@ CLEANUP = frozenset({
     37, 38, 43, 44, 45, 66, 67, 93, 106, 107, 137, 141, 152, 153, 157, 162, 163, 164, 165, 170,
 })  # fmt: skip
 """Xids that follow from the end of a program, or are only for information."""
-GRAVE = frozenset({
+CRITICAL_XIDS = frozenset({
     46, 48, 62, 64, 74, 79, 81, 94, 95, 109, 110, 119, 120, 136, 140, 143,
     *range(144, 151), 155, 156, 158, 167, 171, 172,
 })  # fmt: skip
 """Xids after which the GPU, or what it holds, cannot be relied on."""
+_PROGRAM = frozenset({13, 31})
+"""Xids of an invalid access by a program."""
 _AFTER = 60.0
 """Seconds after the end of its process for which a GPU is still the run's."""
 _REPLACE = "Take the node out of the job and look at dmesg; relaunch from the last complete checkpoint."
@@ -70,6 +73,8 @@ class GpuFault(MachineRule):
     """GPU -> uncorrectable errors at the first look."""
     _owned: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """GPU -> when it was last known to be the run's."""
+    _shared: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """GPU -> when others were last known to use it too."""
     _corrected: dict[str, Counter] = field(default_factory=dict, init=False, repr=False)
 
     def look(self, machine: Machine, status: Status) -> Iterator[Symptom]:
@@ -88,12 +93,14 @@ class GpuFault(MachineRule):
             if owned and index not in owned and index.partition(":")[0] not in owned:
                 continue
             for symptom in self._judge(machine, index, gpu.state == "lost", status.now):
-                yield symptom if owned or symptom.severity is None else _milder(symptom)
+                doubtful = symptom.severity is Severity.INFO or (symptom.severity is not None and not owned)
+                yield _milder(symptom) if doubtful else symptom
 
     def _own(self, machine: Machine, now: float) -> set[str]:
         """Return the GPUs that are the run's, or were until a moment ago."""
-        self._owned |= dict.fromkeys(machine.owned(), now)
-        self._owned = {index: last for index, last in self._owned.items() if now - last <= _AFTER}
+        owned = machine.owned()
+        shared = [index for index in owned if machine.is_shared(index)]
+        self._owned, self._shared = _until(self._owned, owned, now), _until(self._shared, shared, now)
         return set(self._owned)
 
     def _take(self, machine: Machine, now: float) -> None:
@@ -103,7 +110,9 @@ class GpuFault(MachineRule):
             if event.kind == "xid" and event.gpu is not None and event.xid is not None:
                 if event.xid in CLEANUP or event.time < self._since:
                     continue
-                severity = Severity.CRITICAL if event.xid in GRAVE else Severity.WARNING
+                severity = Severity.CRITICAL if event.xid in CRITICAL_XIDS else Severity.WARNING
+                if event.xid in _PROGRAM and event.gpu in self._shared:
+                    severity = Severity.INFO
                 before = self._xids.get(event.gpu)
                 if before is None or severity.rank >= before[2].rank:
                     self._xids[event.gpu] = event.time, event.xid, severity
@@ -126,7 +135,7 @@ class GpuFault(MachineRule):
             over = now - at > self.quiet
             if over:
                 del self._xids[index]
-            cause = "the program made an invalid access" if xid in {13, 31} else "hardware or driver fault"
+            cause = "the program made an invalid access" if xid in _PROGRAM else "hardware or driver fault"
             yield Symptom(
                 f"gpu/{index}/xid",
                 None if over else severity,
@@ -164,15 +173,20 @@ class GpuFault(MachineRule):
                 yield Symptom(f"{head}/ecc_corrected", bad, title, "its memory wears out", _RESET)
         failed, pending = (machine.value(f"{head}/remap_{what}", now) for what in ("failed", "pending"))
         if failed is not None or pending is not None:
-            grave = Severity.CRITICAL if failed else Severity.WARNING if pending else None
+            severity = Severity.CRITICAL if failed else Severity.WARNING if pending else None
             title = f"GPU {index} {'could not replace' if failed else 'is to replace'} a bad row of memory"
-            yield Symptom(f"{head}/remap", grave, title, "", _REPLACE if failed else _RESET)
+            yield Symptom(f"{head}/remap", severity, title, "", _REPLACE if failed else _RESET)
         action = machine.value(f"{head}/recovery_action", now)
         if action is not None:
-            grave = Severity.CRITICAL if action >= 2 else Severity.WARNING if action >= 1 else None
+            severity = Severity.CRITICAL if action >= 2 else Severity.WARNING if action >= 1 else None
             yield Symptom(
-                f"{head}/recovery_action", grave, f"the driver asks to reset GPU {index}", "", _RESET
+                f"{head}/recovery_action", severity, f"the driver asks to reset GPU {index}", "", _RESET
             )
+
+
+def _until(before: dict[str, float], indices: Iterable[str], now: float) -> dict[str, float]:
+    """Return which GPUs were in a set last when, without those that left it a while ago."""
+    return {index: t for index, t in (before | dict.fromkeys(indices, now)).items() if now - t <= _AFTER}
 
 
 def _milder(symptom: Symptom) -> Symptom:

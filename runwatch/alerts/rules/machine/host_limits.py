@@ -49,7 +49,7 @@ class HostLimits(MachineRule):
     files: float = threshold(0.8, "part of the open files allowed that is a warning")
     seconds: float = threshold(60.0, "seconds for which it must be so")
 
-    _held: dict[str, Held] = field(default_factory=dict, init=False, repr=False)
+    _held: dict[str | None, Held] = field(default_factory=dict, init=False, repr=False)
 
     def look(self, machine: Machine, status: Status) -> Iterator[Symptom]:
         """Judge the shared memory, and each process that trains."""
@@ -60,21 +60,23 @@ class HostLimits(MachineRule):
         if used is not None and total:
             title = f"shared memory (/dev/shm) is {100 * used / total:.0f} % full"
             advice = "Raise its size (docker --shm-size), or lower data workers and prefetching."
-            yield from self._judge("host/shm_used", used, total, self.shared, now, title, advice)
+            full = Symptom(
+                "host/shm_used", Severity.WARNING, title, "", advice, {"used": used, "limit": total}
+            )
+            yield from self._judge(full, used, self.shared * total, now)
         for process in own:
             name = f"proc/{process_key(process)}/fds"
             fds, limit = machine.value(name, now), machine.value(f"{name[:-3]}fd_limit", now)
             if fds is not None and limit:
                 title = f"{name_of(process)} has {fds:,.0f} of its {limit:,.0f} files open"
                 advice = "Find what is opened and never closed (ls /proc/PID/fd), or raise ulimit -n."
-                yield from self._judge(name, fds, limit, self.files, now, title, advice)
+                seen = {"open_files": fds, "file_limit": limit}
+                full = Symptom(name, Severity.WARNING, title, "", advice, seen)
+                yield from self._judge(full, fds, self.files * limit, now)
 
-    def _judge(
-        self, name: str, used: float, most: float, part: float, now: float, title: str, advice: str
-    ) -> Iterator[Symptom]:
-        held = self._held.setdefault(name, Held()).hold(now, used > part * most)
+    def _judge(self, full: Symptom, used: float, most: float, now: float) -> Iterator[Symptom]:
+        held = self._held.setdefault(full.metric, Held()).hold(now, used > most)
         if held >= self.seconds:
-            evidence: dict[str, float | int | str | None] = {"used": used, "limit": most}
-            yield Symptom(name, Severity.WARNING, title, "", advice, evidence)
-        elif used < _BACK * part * most:
-            yield Symptom(name, None)
+            yield full
+        elif used < _BACK * most:
+            yield Symptom(full.metric, None)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
-from runwatch.alerts.rules.base import Place, RunRule
-from runwatch.core.block import Block, Status
+from runwatch.alerts.rules.base import RunRule, last_place
+from runwatch.core.block import Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.machine import Machine
 
@@ -79,10 +79,6 @@ class MachineRule(RunRule):
     needs_log: ClassVar[bool] = False
     _open: dict[str | None, Severity] = field(default_factory=dict, init=False, repr=False)
 
-    def judge(self, block: Block) -> Sequence[Finding]:
-        """Nothing: the log does not contain it."""
-        return ()
-
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Look at the machine as it is now."""
         if status.machine is None or not status.live:
@@ -98,7 +94,7 @@ class MachineRule(RunRule):
         before, now = self._open.get(symptom.metric), symptom.severity
         if now is before:
             return None
-        here = Place(status.last_step, status.last_line)
+        here = last_place(status)
         if now is None:
             del self._open[symptom.metric]
             return self.clear(here, symptom.metric, evidence=dict(symptom.evidence))

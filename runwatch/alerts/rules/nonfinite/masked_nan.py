@@ -57,7 +57,7 @@ _LAST = 0.01
 """Loss that may be one unit of its last printed digit."""
 _REAL = 0.05
 """Loss above which it is no rounded zero."""
-_LEARNT = 0.97
+_LEARNED = 0.97
 """Of the validation loss before the zeros, below which something is learned in spite of them."""
 
 
@@ -268,7 +268,7 @@ class MaskedNan(MetricRule, RankRule):
     def _learns(self, offset: float) -> bool:
         """Whether evaluations got better while the loss was zero: then another part of it is trained."""
         before, now = (self._evaluated.until(at, 1).value for at in (self._now.offset, offset))
-        return bool(len(before) and 0 < now[0] < _LEARNT * before[0] < np.inf)
+        return bool(len(before) and 0 < now[0] < _LEARNED * before[0] < np.inf)
 
     def _contradicts(self) -> bool:
         return self._now.value != 0 if self._open == "zero" else self._now.rows < self.same

@@ -40,12 +40,12 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, in_stream_order, place, threshold
 from runwatch.alerts.rules.baseline import Floats
 from runwatch.alerts.rules.common.beginning import is_among_first
 from runwatch.alerts.rules.common.context import Recent, newest, surge
-from runwatch.alerts.rules.common.falling import falls
 from runwatch.alerts.rules.common.roles import over_episodes
+from runwatch.alerts.rules.common.trend import falls
 from runwatch.core.batch import Event
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -129,7 +129,7 @@ class NonFinite(RankRule):
         """Judge every metric of a block; findings of different metrics are put in stream order."""
         for name, recent in self._recent.items():
             recent.push(block.samples.get(name))
-        found: list[tuple[float, str, Finding]] = []
+        found: list[tuple[float, Finding]] = []
         for metric, samples in block.samples.items():
             if not is_among_first(metric, self._watches, _MAX_METRICS):
                 continue
@@ -139,10 +139,9 @@ class NonFinite(RankRule):
             if watch.firing is None and finite.all():
                 watch.last = (float(samples.value[-1]), place(samples, -1))
             else:
-                found += [(offset, metric, f) for offset, f in self._scan(metric, watch, samples, finite)]
+                found += self._scan(metric, watch, samples, finite)
             watch.rows += len(samples)
-        found += [(offset, "", finding) for offset, finding in self._lines(block)]
-        return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+        return in_stream_order([*found, *self._lines(block)])
 
     def _lines(self, block: Block) -> list[tuple[float, Finding]]:
         """Judge what lines without a record say of a loss."""

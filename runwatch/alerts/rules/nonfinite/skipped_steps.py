@@ -151,5 +151,5 @@ class SkippedSteps(RunRule):
             metric=self._metric,
             cause="their gradients are not finite",
             advice="Lower the learning rate or use bf16; go back to a checkpoint from before it began.",
-            evidence={"part": part},
+            evidence={"skipped_part": part},
         )

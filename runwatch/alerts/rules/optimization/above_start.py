@@ -31,13 +31,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import isfinite, log, sqrt
+from math import isfinite, log
 from typing import ClassVar
 
 import numpy as np
 
 from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, middle, swing
+from runwatch.alerts.rules.baseline import Floats, Windows, grow, jitter_of, median, middle, swing
 from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.common.epochs import Epochs
 from runwatch.alerts.rules.common.players import limited
@@ -202,7 +202,7 @@ class AboveStart(LossRule, RankRule):
     @property
     def _noise(self) -> float:
         """Deviation of the first rows, as their successive differences show it."""
-        return middle(self._moves) * 1.4826 / sqrt(2)
+        return jitter_of(self._moves)
 
     def _few(self) -> bool:
         """Whether the newest rows, few as they are, are all far above the start."""

@@ -29,7 +29,7 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import Place, RunRule, threshold
-from runwatch.alerts.rules.baseline import grow, jitter
+from runwatch.alerts.rules.baseline import grow, jitter, median_error
 from runwatch.alerts.rules.common.wording import above
 from runwatch.core.block import Block, Status
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -76,7 +76,7 @@ class BehindReference(RunRule):
         ratio = np.log(ours) - np.log(theirs)
         late = max(int((steps >= steps[-1] - self.part * (steps[-1] - steps[0])).sum()), _LEAST)
         recent = ratio[-late:]
-        error = 1.2533 * float(jitter(ratio[None, :])[0]) / np.sqrt(late)
+        error = median_error(float(jitter(ratio[None, :])[0]), late)
         margin, level = max(log(1 + self.rise), 4 * error), float(np.median(recent))
         here = Place(int(steps[-1]), None)
         if self._firing is not None and level < margin / 2:

@@ -35,7 +35,7 @@ from runwatch.alerts.rules.baseline import middle
 from runwatch.alerts.rules.common.chance import is_telling
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.evaluations import Launches
-from runwatch.alerts.rules.common.falling import falls
+from runwatch.alerts.rules.common.trend import falls
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LOSS, VAL_LOSS, label

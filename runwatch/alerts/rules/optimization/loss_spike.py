@@ -57,6 +57,7 @@ from runwatch.alerts.rules.baseline import (
     Rounding,
     Windows,
     grow,
+    jitter_of,
     median,
     middle,
 )
@@ -349,7 +350,7 @@ class LossSpike(LossRule, RankRule):
     def _scatter(self, spike: _Spike) -> float:
         """Return the deviation of the first rows up to now, as their successive differences show it."""
         first = self._early[: spike.row + spike.rows]
-        return middle(np.abs(np.diff(first))) * 1.4826 / sqrt(2) if len(first) > 2 else 0.0
+        return jitter_of(np.abs(np.diff(first))) if len(first) > 2 else 0.0
 
     def _growing(self, spike: _Spike) -> bool:
         peaks = [peak for row, peak in self._past if row > spike.row - 200] + [spike.peak]

@@ -30,7 +30,8 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import RunRule, place, threshold
-from runwatch.alerts.rules.baseline import take, went_on
+from runwatch.alerts.rules.baseline import take
+from runwatch.alerts.rules.common.beginning import continues
 from runwatch.core.batch import CRASH_KINDS
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -105,7 +106,7 @@ class LostWork(RunRule):
         self._saved = deque(
             (s for s in self._saved if s <= step or s > highest), maxlen=_KEPT
         )  # what it left
-        if len(known) < 2 or not went_on(step, self._begin, highest):
+        if len(known) < 2 or not continues(step, self._begin, highest):
             return []
         lost = highest - step
         if step >= known[-2] or lost < self.least or self._firing is not None:

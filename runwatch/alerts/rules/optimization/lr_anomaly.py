@@ -40,7 +40,8 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Segments, went_on
+from runwatch.alerts.rules.baseline import Segments
+from runwatch.alerts.rules.common.beginning import continues
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.history import History
 from runwatch.core.block import Block, Samples
@@ -104,7 +105,7 @@ class LrAnomaly(RankRule):
             if restarted:
                 self._then, self._now = self._now, History()
                 self._last, self._zero, self._flat = np.nan, (0, NOWHERE, np.nan), 0
-                self._compared = 0 if went_on(float(piece.step[0]), self._begin, self._highest) else -1
+                self._compared = 0 if continues(float(piece.step[0]), self._begin, self._highest) else -1
                 found += self._end(piece, 0)
             self._begin = min(self._begin, float(piece.step[0]))
             self._highest = max(self._highest, float(piece.step[-1]))

@@ -52,6 +52,7 @@ from runwatch.alerts.rules.baseline import (
     Windows,
     before_negative,
     grow,
+    median_error,
     middle,
     positive,
     spread,
@@ -62,8 +63,8 @@ from runwatch.alerts.rules.common.chance import guessing, is_telling, least_like
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.epochs import Epochs
 from runwatch.alerts.rules.common.evaluations import Scores
-from runwatch.alerts.rules.common.falling import falls
 from runwatch.alerts.rules.common.players import Players
+from runwatch.alerts.rules.common.trend import falls
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
@@ -195,7 +196,7 @@ class NeverLearns(RankRule):
         if not enough or self._began_elsewhere(offset) or offset >= self._players.first:
             return None
         (start, end), (sigma, noise) = spread(np.stack([first[:quarter], first[-quarter:]]), 0.0)
-        error = 1.2533 * float(np.hypot(sigma, noise)) / quarter**0.5
+        error = median_error(float(np.hypot(sigma, noise)), quarter)
         stays = 0 < chance <= _FEW
         fell = not stays and start - end > log1p(self.least)
         self._done = self._done or bool(fell or end - start > log1p(0.05))

@@ -37,10 +37,11 @@ from runwatch.alerts.rules.baseline import (
     before_negative,
     grow,
     jitter,
+    median_error,
     positive,
     take,
-    went_on,
 )
+from runwatch.alerts.rules.common.beginning import continues
 from runwatch.alerts.rules.common.wording import higher
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -87,7 +88,7 @@ class Resume(RankRule):
         for restarted, piece in self._segments.split(block.samples.get(LOSS), restarts):
             if restarted:
                 found += self._end(place(piece, 0))
-                if len(self._tail) >= 32 and went_on(float(piece.step[0]), self._begin, self._highest):
+                if len(self._tail) >= 32 and continues(float(piece.step[0]), self._begin, self._highest):
                     self._old, self._where, self._since = (self._steps, self._tail), place(piece, 0), 0
                 self._steps = self._tail = np.empty(0)
             self._begin = min(self._begin, float(piece.step[0]))
@@ -126,7 +127,7 @@ class Resume(RankRule):
             same = np.arange(len(steps)) >= len(steps) - 64
         usual = float(np.median(before[same]))
         noise = float(jitter(before[None, :])[0])
-        error = 1.2533 * noise * (1 / self.rows + 1 / float(same.sum())) ** 0.5
+        error = median_error(noise, self.rows, float(same.sum()))
         margin = max(log1p(self.rise), self.z * error)
         rise = grow(level - usual) - 1
         if overlap and usual - level > margin:

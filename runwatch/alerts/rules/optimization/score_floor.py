@@ -39,7 +39,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.base import Place, RankRule, in_stream_order, place, threshold
 from runwatch.alerts.rules.baseline import middle
 from runwatch.alerts.rules.common.beginning import is_among_first
 from runwatch.alerts.rules.common.context import Recent
@@ -135,7 +135,7 @@ class ScoreFloor(RankRule):
         if loss is not None and len(self._begun) < _FEW:
             pairs = zip(loss.offset.tolist(), loss.value.tolist(), strict=True)
             self._begun = [*self._begun, *pairs][:_FEW]
-        found: list[tuple[float, str, Finding]] = []
+        found: list[tuple[float, Finding]] = []
         for name, samples in sorted(block.samples.items()):
             if role(name) in (JUDGE, FORGER):
                 self._players = min(self._players, float(samples.offset.min(initial=np.inf)))
@@ -143,9 +143,9 @@ class ScoreFloor(RankRule):
             if _is_judged(name) and is_among_first(name, self._watches, _WATCHED):
                 watch = self._watches.setdefault(name, _Watch(self._least(name)))
                 found += self._walk(name, watch, samples)
-        return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+        return in_stream_order(found)
 
-    def _walk(self, name: str, watch: _Watch, samples: Samples) -> list[tuple[float, str, Finding]]:
+    def _walk(self, name: str, watch: _Watch, samples: Samples) -> list[tuple[float, Finding]]:
         found = []
         rows: list[int] = np.flatnonzero(np.isfinite(samples.value)).tolist()
         if of_held_out(name):
@@ -154,7 +154,7 @@ class ScoreFloor(RankRule):
             offset = float(samples.offset[row])
             finding = self._take(name, watch, float(samples.value[row]), offset, place(samples, row))
             if finding is not None:
-                found.append((offset, name, finding))
+                found.append((offset, finding))
         return found
 
     def _take(self, name: str, watch: _Watch, value: float, offset: float, here: Place) -> Finding | None:

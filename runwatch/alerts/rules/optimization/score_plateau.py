@@ -24,11 +24,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, in_stream_order, place, threshold
 from runwatch.alerts.rules.common.evaluations import evaluations
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import goal, label
+from runwatch.core.metrics import SCORE, goal, label
 
 _PERFECT = frozenset({1.0, 100.0})
 
@@ -65,7 +65,7 @@ class ScorePlateau(RankRule):
         for name, samples in block.samples.items():
             if _is_score(name):
                 found += self._walk(name, self._watches.setdefault(name, _Watch()), samples)
-        return [finding for _, finding in sorted(found, key=lambda entry: entry[0])]
+        return in_stream_order(found)
 
     def _walk(self, name: str, watch: _Watch, samples: Samples) -> list[tuple[float, Finding]]:
         found = []
@@ -97,4 +97,4 @@ class ScorePlateau(RankRule):
 
 def _is_score(name: str) -> bool:
     """Return whether a metric is the score of an evaluation: spaCy's, or one of validation."""
-    return name == "SCORE" or (name.startswith("val/") and goal(name) == "max")
+    return name == SCORE or (name.startswith("val/") and goal(name) == "max")

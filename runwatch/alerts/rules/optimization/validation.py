@@ -69,15 +69,15 @@ from runwatch.alerts.rules.baseline import grow, middle
 from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.common.context import Recent, lr_returned
 from runwatch.alerts.rules.common.evaluations import Launches, Scores, is_perplexity
-from runwatch.alerts.rules.common.falling import falls
 from runwatch.alerts.rules.common.scatter import Scatter
+from runwatch.alerts.rules.common.trend import falls
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.common.wording import above
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LEARNING_RATE, LOSS, VAL_BPB, VAL_LOSS, label
 
-_ANEW = 1.5
+_AGAIN = 1.5
 """Multiple of the rise reported last that is news."""
 _NEAR = 6
 """Training rows that the newest two are compared with."""
@@ -209,7 +209,7 @@ class Validation(RankRule):
             found = self._end(metric, watch, where)
             watch = self._watches[metric] = _Watch(begin=watch.offset, perplexity=watch.perplexity)
             return found + self._take(metric, watch, samples, row)
-        if self._goes_on(watch, step, offset):
+        if self._is_same_evaluation(watch, step, offset):
             return []
         watch.step = step
         watch.ends.append(watch.offset)
@@ -238,7 +238,7 @@ class Validation(RankRule):
         rise = log(value / watch.best)
         worse = watch.firing is Severity.INFO and self._is_grave(watch, value, self._costs(watch))
         worse = worse and not self._surer(watch, value)
-        if rise < _ANEW * watch.reported and not worse:
+        if rise < _AGAIN * watch.reported and not worse:
             return []
         watch.reported = rise
         watch.firing = Severity.WARNING if worse else watch.firing
@@ -377,7 +377,7 @@ class Validation(RankRule):
         """Return how many evaluations in a row a rise must last."""
         return max(self.evals, min(_LONGEST, ceil(self.part * watch.count)))
 
-    def _goes_on(self, watch: _Watch, step: float, offset: float) -> bool:
+    def _is_same_evaluation(self, watch: _Watch, step: float, offset: float) -> bool:
         """Return whether a line is of the evaluation that the line before was of."""
         trained, before = self._recent.until(offset, 1).offset, watch.offset
         watch.offset = offset

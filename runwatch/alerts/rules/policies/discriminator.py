@@ -29,7 +29,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RunRule, place, threshold
+from runwatch.alerts.rules.base import Place, RunRule, in_stream_order, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, before_negative, median
 from runwatch.alerts.rules.common.beginning import Beginning, is_among_first
 from runwatch.alerts.rules.common.context import Recent
@@ -78,7 +78,7 @@ class Discriminator(RunRule):
         for metric, samples in [*ours, *cast(block.samples, FORGER)]:
             if is_among_first(metric, self._forgers, _MOST):
                 self._forgers.setdefault(metric, Beginning(_FIRST)).push(samples)
-        found: list[tuple[float, str, Finding]] = []
+        found: list[tuple[float, Finding]] = []
         for metric, samples in cast(block.samples, JUDGE):
             if not is_among_first(metric, self._judges, _MOST):
                 continue
@@ -86,8 +86,8 @@ class Discriminator(RunRule):
             loss.real.push(block.samples.get(_twin(metric)))
             if not loss.signed:
                 rows, loss.signed = before_negative(samples)
-                found += [(offset, metric, f) for offset, f in self._walk(metric, loss, rows)]
-        return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+                found += self._walk(metric, loss, rows)
+        return in_stream_order(found)
 
     def _walk(self, metric: str, loss: _Loss, rows: Samples) -> list[tuple[float, Finding]]:
         loss.first += rows.value[: _FIRST - len(loss.first)].tolist()

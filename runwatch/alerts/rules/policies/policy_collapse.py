@@ -33,7 +33,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, in_stream_order, place, threshold
 from runwatch.alerts.rules.baseline import Windows, before_negative, median
 from runwatch.alerts.rules.common.beginning import is_among_first
 from runwatch.alerts.rules.common.rewards import Rewards
@@ -94,18 +94,18 @@ class PolicyCollapse(RunRule):
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge entropy, lengths and spread of a block."""
         self._rewards.push(block)
-        found: list[tuple[float, str, Finding]] = []
+        found: list[tuple[float, Finding]] = []
         for metric, samples in cast(block.samples, *_SIGNS):
             if not is_among_first(metric, self._signs, _MOST):
                 continue
             sign = self._signs.setdefault(metric, _Sign())
             if role(metric) == ENTROPY:
                 guess = self._guesses.setdefault(metric, _Guess())
-                found += [(offset, metric, f) for offset, f in self._grows(metric, guess, samples)]
+                found += self._grows(metric, guess, samples)
             if not sign.signed:
                 rows, sign.signed = before_negative(samples)
-                found += [(offset, metric, f) for offset, f in self._walk(metric, sign, rows)]
-        return [finding for *_, finding in sorted(found, key=lambda entry: entry[:2])]
+                found += self._walk(metric, sign, rows)
+        return in_stream_order(found)
 
     def _grows(self, metric: str, guess: _Guess, rows: Samples) -> list[tuple[float, Finding]]:
         """Judge an entropy that may grow to that of guesses."""

@@ -28,7 +28,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import msgspec
 import numpy as np
 
 from runwatch.alerts.rules.base import NOWHERE, Place, place, threshold
@@ -133,7 +132,8 @@ class PolicyShift(SeriesRule):
                 shift.since, shift.usual = here, before
             if shift.over >= self.persist and self._rewards.known(offset):
                 shift.fired = end
-                found.append((offset, self._fire(metric, shift, level, offset)))
+                severity = Severity.INFO if self._rewards.rises(offset) else Severity.WARNING
+                found.append((offset, self._fire(metric, shift, severity, level, offset)))
         if absurd:
             found += self._early(metric, shift, rows, start, range(done, len(rows)))
         return found
@@ -155,19 +155,17 @@ class PolicyShift(SeriesRule):
             if shift.absurd < _SURE or known or not self._rewards.known(offset):
                 continue
             shift.fired = start + row
-            finding = self._fire(metric, shift, value, offset)
-            shift.firing = severity
-            found.append((offset, msgspec.structs.replace(finding, severity=severity)))
+            found.append((offset, self._fire(metric, shift, severity, value, offset)))
         return found
 
-    def _fire(self, metric: str, shift: _Shift, level: float, offset: float) -> Finding:
-        shift.firing = Severity.INFO if self._rewards.rises(offset) else Severity.WARNING
+    def _fire(self, metric: str, shift: _Shift, severity: Severity, level: float, offset: float) -> Finding:
+        shift.firing = severity
         times = f"{level / shift.usual:,.0f}x its usual {shift.usual:.3g}" if shift.usual > 0 else "usually 0"
         if level > _OVERFLOW * shift.usual > 0:
             times = f"overflowed: its usual was {shift.usual:.3g}"
         return self.say(
             Verdict.FIRING,
-            shift.firing,
+            severity,
             f"{label(metric)} is {level:.3g}, {times}",
             shift.since,
             metric=metric,

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from runwatch.alerts.rules.baseline import Floats
 from runwatch.core.block import Block, Samples
 
-Floats = NDArray[np.float64]
 MAX_ROWS = 1 << 18
 """Rows that wait, of all ranks together; of more each rank's oldest are dropped."""
 MAX_PARTS = 64

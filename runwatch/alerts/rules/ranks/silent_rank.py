@@ -26,7 +26,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, threshold
+from runwatch.alerts.rules.base import NOWHERE, RunRule, last_place, threshold
 from runwatch.alerts.rules.ranks.peers import rank_of
 from runwatch.core.block import Block, Status
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -98,11 +98,11 @@ class SilentRank(RunRule):
                     Verdict.FIRING,
                     Severity.CRITICAL,
                     f"rank {rank} has printed nothing for {duration(silence)}, while others continue",
-                    Place(status.last_step, status.last_line),
+                    last_place(status),
                     rank=rank,
                     cause=f"rank {rank} hangs or died without a word",
                     advice="Look at that process (py-spy dump, dmesg) and its node.",
-                    evidence={"silent_for": silence, "limit": limit, "ranks": len(known)},
+                    evidence={"silent_for": silence, "timeout": limit, "ranks": len(known)},
                 )
             )
         return found

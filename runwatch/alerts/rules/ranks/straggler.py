@@ -33,6 +33,7 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, threshold
+from runwatch.alerts.rules.baseline import MAD
 from runwatch.alerts.rules.ranks.peers import PeerRows, Peers, rank_of
 from runwatch.core import rank_pace
 from runwatch.core.block import Block, Samples, Status
@@ -123,7 +124,7 @@ class Straggler(RunRule):
         if len(ranks) <= rank_pace.FEW:
             least = float(np.log1p(self.few))
         else:
-            spread = 1.4826 * float(np.median(np.abs(y - usual)))
+            spread = MAD * float(np.median(np.abs(y - usual)))
             least = max(float(np.log1p(self.rise)), self.z * spread)
         found: list[Finding] = []
         for rank, excess in zip(ranks, (y - usual).tolist(), strict=True):

@@ -35,13 +35,8 @@ from runwatch.alerts.rules.base import NOWHERE, Place, RunRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Segments, Windows, median, take
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import STEP_TIME
+from runwatch.core.metrics import DATA_TIME, STEP_TIME
 
-_NAMES = (
-    "data_time", "data time", "time/data", "reader_cost", "data_cost", "dataloader_time", "data_loading_time",
-    "data_load_time", "time_data", "dataload_time", "perf/data_time", "train/data_time", "data_wait_time",
-    "dt_data",
-)  # fmt: skip
 _WIDTH, _HOP = 64, 16
 
 
@@ -59,7 +54,6 @@ class DataBound(RunRule):
     persist: int = threshold(2, "evaluations in a row, 16 rows apart, that must agree")
     skip: int = threshold(20, "rows after a start or restart that are not judged")
 
-    _metric: str = field(default="", init=False, repr=False)
     _segments: Segments = field(default_factory=Segments, init=False, repr=False)
     _windows: Windows = field(default_factory=lambda: Windows(_WIDTH, _HOP), init=False, repr=False)
     _skipped: int = field(default=0, init=False, repr=False)
@@ -74,31 +68,14 @@ class DataBound(RunRule):
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the data times of a block."""
-        if not self._metric:
-            reported = [name for name in _NAMES if name in block.samples]
-            self._metric = min(reported, key=lambda name: float(block.samples[name].offset[0]), default="")
-            if not self._metric:
-                return ()
         found: list[Finding] = []
-        for restarted, piece in self._segments.split(self._shares(block), block.restarts):
+        for restarted, piece in self._segments.split(_shares(block), block.restarts):
             if restarted:
                 self._windows, self._skipped, self._starved = Windows(_WIDTH, _HOP), 0, 0
             drop = min(max(0, self.skip - self._skipped), len(piece))
             self._skipped += drop
             found += self._walk(take(piece, slice(drop, None)))
         return found
-
-    def _shares(self, block: Block) -> Samples | None:
-        """Return the share of the step time that is data time, of rows that have both."""
-        data, steps = block.samples.get(self._metric), block.samples.get(STEP_TIME)
-        if data is None or steps is None:
-            return None
-        if not np.array_equal(data.offset, steps.offset):
-            data = take(data, np.isin(data.offset, steps.offset))
-            steps = take(steps, np.isin(steps.offset, data.offset))
-        known = (data.value >= 0) & (steps.value > data.value) & (steps.value < np.inf)
-        rows = take(data, known)
-        return Samples(rows.offset, rows.line, rows.step, rows.value / steps.value[known])
 
     def _walk(self, rows: Samples) -> list[Finding]:
         start = self._windows.rows
@@ -137,7 +114,7 @@ class DataBound(RunRule):
             if level >= max(self.high, self._reported) / 2:
                 return []
             self._firing, self._over = None, 0
-            return [self.clear(here, self._metric)]
+            return [self.clear(here, DATA_TIME)]
         self._over = self._over + 1 if level > self.high else 0
         self._since = here if self._over == 1 else self._since
         if self._over < self.persist:
@@ -154,8 +131,21 @@ class DataBound(RunRule):
             severity,
             f"{level:.0%} of the step time is spent waiting for data{before}",
             where,
-            metric=self._metric,
+            metric=DATA_TIME,
             cause="the data loader does not keep up" if severity is Severity.WARNING else "",
             advice="Add data loader workers, prepare the data beforehand, or look at the storage it reads.",
             evidence={"share": level, "least_share": least},
         )
+
+
+def _shares(block: Block) -> Samples | None:
+    """Return the share of the step time that is data time, of rows that have both."""
+    data, steps = block.samples.get(DATA_TIME), block.samples.get(STEP_TIME)
+    if data is None or steps is None:
+        return None
+    if not np.array_equal(data.offset, steps.offset):
+        data = take(data, np.isin(data.offset, steps.offset))
+        steps = take(steps, np.isin(steps.offset, data.offset))
+    known = (data.value >= 0) & (steps.value > data.value) & (steps.value < np.inf)
+    rows = take(data, known)
+    return Samples(rows.offset, rows.line, rows.step, rows.value / steps.value[known])

@@ -25,8 +25,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from runwatch.alerts.rules.base import Place, RunRule, threshold
-from runwatch.core.block import Block, Status
+from runwatch.alerts.rules.base import RunRule, last_place, threshold
+from runwatch.core.block import Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.render.numbers import duration
 
@@ -47,10 +47,6 @@ class Deadline(RunRule):
     _since: tuple[float, float] | None = field(default=None, init=False, repr=False)
     """Since when it is late, and how late it was then."""
     _firing: Severity | None = field(default=None, init=False, repr=False)
-
-    def judge(self, block: Block) -> Sequence[Finding]:
-        """Nothing: what matters is the passing of time."""
-        return ()
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Compare the estimated end with the deadline."""
@@ -75,7 +71,7 @@ class Deadline(RunRule):
                 Verdict.FIRING,
                 severity,
                 f"it will end {duration(late)} after its deadline, at the present pace",
-                Place(status.last_step, status.last_line),
+                last_place(status),
                 advice="Ask for more time, plan fewer steps, or see that a checkpoint is saved before it.",
                 evidence={"late_seconds": late, "eta_seconds": status.eta, "deadline": status.deadline},
             )
@@ -86,4 +82,4 @@ class Deadline(RunRule):
         if self._firing is None:
             return ()
         self._firing = None
-        return [self.clear(Place(status.last_step, status.last_line))]
+        return [self.clear(last_place(status))]

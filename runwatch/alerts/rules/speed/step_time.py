@@ -40,13 +40,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.base import Place, RankRule, in_stream_order, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, spread
 from runwatch.alerts.rules.common.context import Recent
-from runwatch.alerts.rules.common.fading import falls
 from runwatch.alerts.rules.common.levels import Levels
 from runwatch.alerts.rules.common.players import Players
 from runwatch.alerts.rules.common.speed import BETWEEN, TIMES, Speed
+from runwatch.alerts.rules.common.trend import fades
 from runwatch.alerts.rules.common.wording import longer
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
@@ -134,7 +134,7 @@ class StepTime(RankRule):
                     found.append((float(whole.offset[0]), self._clear(metric, track, place(whole, 0))))
                 self._tracks[metric] = track = _Track(recent=track.recent)
             found += self._walk(metric, track, rows, slowness)
-        return [finding for _, finding in sorted(found, key=lambda entry: entry[0])]
+        return in_stream_order(found)
 
     def _walk(
         self, metric: str, track: _Track, rows: Samples, slowness: Floats
@@ -290,7 +290,7 @@ def _over(
     newest = windows[..., -_NOW:]
     high = newest > np.asarray(level + shift / 2)[..., None]
     slow: NDArray[np.bool_] = (np.asarray(now) - level >= shift) & (high.mean(axis=-1) >= 0.7)
-    return slow & ~falls(newest)
+    return slow & ~fades(newest)
 
 
 def _search(track: _Track, windows: Floats, middle: Floats, shift: Floats, now: Floats) -> int | None:

@@ -8,7 +8,7 @@ it has lasted `critical_seconds`; a note while it has lasted less than `seconds`
 run was as slow before, for a twentieth of its rows or half as long. Ends when it is
 below the root of `times` for as long, or after 1024 rows.
 
-Example: 'steps take 5.1 times longer: 1.43 s, usually 0.28 s'.
+Example: 'steps take 5.1 times as long: 1.43 s, usually 0.28 s'.
 
 What to do: look at the GPUs' clocks, at the storage and at who shares the machine;
 nvidia-smi, top and iostat of the slow node show most of it. It will not end in time at
@@ -36,9 +36,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Baseline, Floats, grow
 from runwatch.alerts.rules.common.context import Recent
-from runwatch.alerts.rules.common.fading import falls
 from runwatch.alerts.rules.common.levels import Levels
 from runwatch.alerts.rules.common.speed import Speed
+from runwatch.alerts.rules.common.trend import fades
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import STEP_TIME, label
@@ -130,8 +130,8 @@ class Throughput(RankRule):
                 track.newest.add(now[row : row + 1], 1)
                 counted = row + 1
             seen = data[: len(data) - len(y) + row + 1][-self.rows :]
-            fades = float(seen[-2:].min() - seen.max()) < log(_FADES) or bool(falls(seen))
-            found += self._follow(metric, track, float(now[row]), rows, row, fades=fades)
+            fading = float(seen[-2:].min() - seen.max()) < log(_FADES) or bool(fades(seen))
+            found += self._follow(metric, track, float(now[row]), rows, row, fading=fading)
             row += 1
         track.levels.add(usual[counted:], 1)
         return found
@@ -145,13 +145,13 @@ class Throughput(RankRule):
         return now
 
     def _follow(
-        self, metric: str, track: _Track, now: float, rows: Samples, row: int, *, fades: bool
+        self, metric: str, track: _Track, now: float, rows: Samples, row: int, *, fading: bool
     ) -> list[Finding]:
         excess = now - track.level
         if track.where is None:
             track.over = track.over + 1 if excess > log(self.times) else 0
             offset = float(rows.offset[row])
-            if track.over < self.persist or fades or self._does_more(metric, excess, offset):
+            if track.over < self.persist or fading or self._does_more(metric, excess, offset):
                 return []
             track.where = self._onset(track, offset)
         else:
@@ -176,11 +176,12 @@ class Throughput(RankRule):
         return Severity.CRITICAL if lasted >= self.critical_seconds else Severity.WARNING
 
     def _fire(self, metric: str, track: _Track, where: Place, now: float) -> Finding:
-        usual, seconds, times = grow(track.level), grow(now), grow(now - track.level)
+        sign = 1 if metric == STEP_TIME else -1
+        usual, newest, times = grow(sign * track.level), grow(sign * now), grow(now - track.level)
         if metric == STEP_TIME:
-            title = f"steps take {times:.1f} times longer: {duration(seconds)}, usually {duration(usual)}"
+            title = f"steps take {times:.1f} times as long: {duration(newest)}, usually {duration(usual)}"
         else:
-            title = f"{label(metric)} fell to 1/{times:.1f}: {1 / seconds:.4g}, usually {1 / usual:.4g}"
+            title = f"{label(metric)} fell to 1/{times:.1f}: {newest:.4g}, usually {usual:.4g}"
         return self.say(
             Verdict.FIRING,
             track.firing or Severity.WARNING,
@@ -188,7 +189,7 @@ class Throughput(RankRule):
             where,
             metric=metric,
             advice="Look for a throttled or shared GPU, storage that stalls, a network that is down.",
-            evidence={"usual": usual, "now": seconds, "times": times},
+            evidence={"usual": usual, "now": newest, "times": times},
         )
 
     def _onset(self, track: _Track, offset: float) -> Place:

@@ -4,7 +4,7 @@ import re
 
 from runwatch.core.batch import EVAL
 from runwatch.parsers.api import Format
-from runwatch.parsers.body.item_blocks import ItemBlockReader
+from runwatch.parsers.body.item_blocks import ItemBlockReader, Items
 from runwatch.parsers.body.matchers import VALUE, training
 from runwatch.parsers.body.readers import RowMaker
 
@@ -22,11 +22,11 @@ class StatsReader(ItemBlockReader):
         super().__init__()
         self.row = RowMaker("stats")
 
-    def begin(self, line: bytes) -> bool:
-        """Return whether it is the title."""
-        return _TITLE in line
+    def begin(self, line: bytes) -> Items | None:
+        """Take the title."""
+        return [] if _TITLE in line else None
 
-    def complete(self, items: list[tuple[str, float]]) -> tuple[str, list[tuple[str, float]]] | None:
+    def complete(self, items: Items) -> tuple[str, Items] | None:
         """Return the scores; how many classes there are is none."""
         scores = [(f"val/{name.lower()}", value) for name, value in items if name[0] != "#"]
         return (EVAL, scores) if scores else None

@@ -15,17 +15,15 @@ FORMAT = Format(
     title="TensorFlow's estimators",
     example="INFO:tensorflow:loss = 0.625, step = 400 (3.250 sec)",
     matchers=(
-        training(_PREFIX + rb"loss = {loss}, step = {step}(?: \({_} sec\))?\s*$", needle=b", step = "),
+        training(_PREFIX + rb"loss = {loss}, step = {step}(?: \({_} sec\))?\s*$"),
         evaluation(
             rb"(?:INFO:tensorflow:|[^\r\n\]]{0,120}estimator\.py:\d+\] )?"
             rb"Saving dict for global step {step}: ",
             "saved",
-            needle=b"Saving dict for global step ",
             fields=_RESULTS,
             aliases={"loss": VAL_LOSS, "accuracy": "val/accuracy"},
         ),
     ),
-    markers=((b"INFO:tensorflow:Loss for final step: ", "over"),),
     samples=tuple(
         Sample(
             "".join(f"{logger}loss = {loss}, step = {step}\n" for step, loss in ((1, 2.5), (101, 1.25)))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from runwatch.core.metrics import EPOCH
 from runwatch.parsers.api import Format
-from runwatch.parsers.structured.keyed_records import Schema
+from runwatch.parsers.lexicon.counters import ANY
+from runwatch.parsers.structured.keyed_records import TRAINED, Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,9 @@ class DocumentFormat:
     example: str
     schema: Schema
 
+
+_TRAINED = re.compile(TRAINED.pattern + r"|^(?:(?:mean|avg|episode)_)*(?:reward|return)s?$", re.IGNORECASE)
+"""An array next to one of places is of training if it holds rewards, too."""
 
 TRAINER_STATE = DocumentFormat(
     name="trainer-state",
@@ -52,13 +56,13 @@ ARRAYS = DocumentFormat(
     name="training-metrics",
     title="JSON arrays side by side: training_metrics.json, a Keras history",
     example='{"steps": [10, 20], "train_loss": [3.1, 2.9], "val_loss": [null, 3.0]}',
-    schema=Schema("arrays", modes=(), aliases={"epochs": EPOCH}),
+    schema=Schema("arrays", modes=(), train=_TRAINED, aliases={"epochs": EPOCH}),
 )
 ENTRIES = DocumentFormat(
     name="json",
     title="A JSON list of records with a step and a loss",
     example='[{"step": 10, "loss": 3.1}, {"step": 20, "loss": 2.9}]',
-    schema=Schema("json"),
+    schema=Schema("json", steps=ANY),
 )
 
 FORMATS = tuple(Format(f.name, f.title, f.example) for f in (TRAINER_STATE, CATBOOST, ARRAYS, ENTRIES))

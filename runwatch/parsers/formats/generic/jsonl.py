@@ -8,9 +8,7 @@ from typing import Any
 
 from runwatch.core.batch import BY_LAUNCH, EVAL
 from runwatch.core.metrics import (
-    EPOCH,
     GRAD_NORM,
-    LEARNING_RATE,
     LOSS,
     SAMPLES_PER_SEC,
     STEP_TIME,
@@ -43,7 +41,7 @@ LLAMAFACTORY = _format(
 )
 
 # The validation line of both counts other things than the training lines (its own batches, or epochs).
-_OPENMMLAB = {"lr": LEARNING_RATE, "time": STEP_TIME, "grad_norm": GRAD_NORM}
+_OPENMMLAB = {"time": STEP_TIME}
 MMLOG = _format(
     "mm-log-json",
     "OpenMMLab 1.x (mmcv) .log.json",
@@ -54,7 +52,7 @@ MMLOG = _format(
         needs=frozenset({"epoch", "iter"}),
         train=ANYTHING,
         modes=("mode",),
-        aliases={**_OPENMMLAB, "epoch": EPOCH},
+        aliases=_OPENMMLAB,
         eval_step=False,
     ),
     prefix=b'{"mode": "',
@@ -127,8 +125,6 @@ RLLIB = _format(
         aliases={
             "time_this_iter_s": STEP_TIME,
             "info/learner/grad_gnorm": GRAD_NORM,
-            "info/learner/cur_lr": LEARNING_RATE,
-            "info/learner/default_policy/learner_stats/cur_lr": LEARNING_RATE,
             "info/learner/default_policy/learner_stats/grad_gnorm": GRAD_NORM,
         },
         skip=re.compile(  # counts of parameters are NaN from the second iteration on
@@ -194,7 +190,6 @@ MLPERF = _format(
         held_out=False,
         otherwise=EVAL,
         modes=(),
-        aliases={"eval_accuracy": "val/accuracy"},
         eval_aliases={"tracked_throughput": SAMPLES_PER_SEC, "train_loss": LOSS},
         skip=re.compile("run_stop"),
         eval_step=False,
@@ -233,7 +228,6 @@ STYLEGAN = _format(
         train=re.compile("^Progress/tick$"),
         held_out=False,
         modes=(),
-        aliases={"Loss/loss": LOSS},  # EDM's; a GAN has two
     ),
     reshape=_ticked,
 )

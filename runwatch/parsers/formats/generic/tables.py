@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from runwatch.core.metrics import LEARNING_RATE, LOSS, STEP_TIME, VAL_LOSS
+from runwatch.core.metrics import LEARNING_RATE, STEP_TIME
 from runwatch.parsers.api import Format
-from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS
+from runwatch.parsers.lexicon.counters import ANY
 from runwatch.parsers.structured.keyed_records import Schema
 from runwatch.parsers.tables.delimited import Columns
 
@@ -26,8 +26,6 @@ def _format(name: str, title: str, example: str, schema: Schema, separator: byte
     return Format(name, title, example, (Columns(schema, separator),))
 
 
-_OPTIMIZERS = ("AdamW", "Adam", "SGD", "RMSprop", "Adagrad", "FusedAdam", "DeepSpeedCPUAdam", "Lion", "LAMB")
-
 LIGHTNING = _format(
     "lightning-metrics-csv",
     "PyTorch Lightning's metrics.csv",
@@ -39,7 +37,6 @@ LIGHTNING = _format(
         train=re.compile(r"loss|acc|train|val|lr", re.IGNORECASE),
         held_out=False,
         mixed=True,  # each callback writes rows of its own
-        aliases={"loss_step": LOSS, **{f"lr-{name}": LEARNING_RATE for name in _OPTIMIZERS}},
     ),
 )
 
@@ -107,22 +104,8 @@ YOLO = _format(
         needs=frozenset({"epoch"}),
         lacks=frozenset({"step"}),
         train=re.compile(r"^train/.*loss"),
-        aliases={"time": "time/elapsed", "lr/pg0": LEARNING_RATE, "x/lr0": LEARNING_RATE},
+        aliases={"time": "time/elapsed", "x/lr0": LEARNING_RATE},
     ),
-)
-
-FLAIR = _format(
-    "flair-loss-tsv",
-    "Flair's loss.tsv",
-    "EPOCH\tTIMESTAMP\tBADEPOCHS\tLEARNING_RATE\tTRAIN_LOSS\tDEV_LOSS",
-    Schema(
-        "flair",
-        steps=("EPOCH",),
-        needs=frozenset({"EPOCH", "TRAIN_LOSS"}),
-        train=re.compile("^TRAIN_"),
-        aliases={"DEV_LOSS": VAL_LOSS},
-    ),
-    b"\t",
 )
 
 CATBOOST = _format(
@@ -140,20 +123,14 @@ CATBOOST = _format(
     b"\t",
 )
 
-_STEPS = (
-    *(name for name in STEPS if name not in EPOCHS),
-    *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "round", "generation", "ep", "i"),
-    *(*EPOCHS, EPISODE, "episodes", "num episodes", "num_episodes"),
-)
-
 GENERIC = Format(
     name="csv",
     title="CSV or TSV with a step and a training loss or reward",
     example="step,loss,lr,grad_norm",
     matchers=(
-        Columns(Schema("csv", steps=_STEPS, train=_LOSS, guesses=True, nested=True, mixed=True)),
-        Columns(Schema("tsv", steps=_STEPS, train=_LOSS, guesses=True, nested=True, mixed=True), b"\t"),
+        Columns(Schema("csv", steps=ANY, train=_LOSS, guesses=True, nested=True, mixed=True)),
+        Columns(Schema("tsv", steps=ANY, train=_LOSS, guesses=True, nested=True, mixed=True), b"\t"),
     ),
 )
 
-FORMATS = (HF_HISTORY, LIGHTNING, SB3_PROGRESS, RLLIB, SB3_MONITOR, YOLO, FLAIR, CATBOOST, GENERIC)
+FORMATS = (HF_HISTORY, LIGHTNING, SB3_PROGRESS, RLLIB, SB3_MONITOR, YOLO, CATBOOST, GENERIC)

@@ -7,7 +7,7 @@ import re
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.body.item_blocks import ItemBlockReader
+from runwatch.parsers.body.item_blocks import ItemBlockReader, Items
 from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.body.readers import RowMaker
 
@@ -37,11 +37,11 @@ class CoquiReader(ItemBlockReader):
     def __init__(self) -> None:
         super().__init__()
         self.row = RowMaker("coqui", _OF_GENERATOR)
-        self._place: list[tuple[str, float]] = []
+        self._place: Items = []
         self._epochs = 0.0
         self._means = False
 
-    def begin(self, line: bytes) -> bool:
+    def begin(self, line: bytes) -> Items | None:
         """Take the step, and the total where the number of epochs is known."""
         if (epoch := _EPOCH.match(line)) is not None:
             self._epochs = float(epoch["epochs"])
@@ -50,9 +50,9 @@ class CoquiReader(ItemBlockReader):
         if step is not None:
             total = self._epochs * float(step["per"])
             self._place = [("step", float(step["step"])), *([("total", total)] if total else [])]
-        return self._means or step is not None
+        return [] if self._means or step is not None else None
 
-    def complete(self, items: list[tuple[str, float]]) -> tuple[str, list[tuple[str, float]]] | None:
+    def complete(self, items: Items) -> tuple[str, Items] | None:
         """Return a record at the step of its head, or an evaluation at the newest step."""
         if not self._means:
             return TRAIN, [*self._place, *items]

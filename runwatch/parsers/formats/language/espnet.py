@@ -3,7 +3,7 @@
 The step is the last batch of those that a line sums up, within the epoch; an epoch's length is not printed.
 """
 
-from runwatch.core.metrics import LEARNING_RATE, STEP_TIME
+from runwatch.core.metrics import STEP_TIME
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.matchers import evaluation, training
 
@@ -27,18 +27,12 @@ FORMAT = Format(
     matchers=(
         training(
             rb"{epoch}epoch:train:\d+-{step_in_epoch}batch: (?=\w+=)",
-            needle=b"epoch:train:",
             fields=True,
-            aliases={
-                "iter_time": "data_time",
-                "train_time": STEP_TIME,
-                **dict.fromkeys(("lr_0", "optim0_lr0"), LEARNING_RATE),
-            },
+            aliases={"iter_time": "data_time", "train_time": STEP_TIME},
         ),
         evaluation(
             rb"{epoch}epoch results: \[train\] [^\r\n]{0,2000}?, \[valid\] (?=\w+=)",
             "validation",
-            needle=b"epoch results: [train] ",
             fields=True,
             aliases={name: f"val/{name}" for name in _EVALUATED},
         ),

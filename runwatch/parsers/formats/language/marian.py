@@ -23,7 +23,6 @@ FORMAT = Format(
         evaluation(
             rb"(?:\[valid\] )?" + _PLACE + rb"(?:ce-mean-words|cross-entropy) : {valid} : ",
             "valid",
-            needle=b"Up. ",
             aliases={"valid": VAL_LOSS},
         ),
     ),

@@ -11,17 +11,15 @@ FORMAT = Format(
     title="Sockeye",
     example="[INFO:sockeye.training:__call__] E=2 B=4000\ts/sec=512.50 tok/sec=9876.50 u/sec=2.50 ...",
     matchers=(
-        training(_LOGGED + rb"E={epoch} B={step}\s+(?=s/sec=)", needle=b" B=", fields=True),
+        training(_LOGGED + rb"E={epoch} B={step}\s+(?=s/sec=)", fields=True),
         training(  # of version 1
             _LOGGED + rb"Epoch\[{epoch}\] Batch \[{step}\]\s+"
             rb"Speed: [\d.]+ samples/sec {tokens_per_sec} tokens/sec(?: [\d.]+ updates/sec)?\s+",
-            needle=b"] Batch [",
             fields=True,
         ),
         evaluation(
             _LOGGED + rb"Checkpoint \[\d+\]\s+(?=Validation-)",
             "validation",
-            needle=b"Validation-",
             fields=True,
         ),
     ),

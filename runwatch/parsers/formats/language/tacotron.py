@@ -34,7 +34,7 @@ WAVEGLOW = Format(
     name="waveglow",
     title="WaveGlow (NVIDIA)",
     example="400:\t-5.125000000",
-    matchers=(training(rb"(?P<step>\d{1,9}):\t(?P<loss>-?\d{1,9}\.\d{9})\s*$", needle=b":\t"),),
+    matchers=(training(rb"(?P<step>\d{1,9}):\t(?P<loss>-?\d{1,9}\.\d{9})\s*$"),),
     samples=(
         Sample(
             "Epoch: 0\n0:\t0.500000000\n1:\t-1.250000000\n2:\t-2.500000000\n",

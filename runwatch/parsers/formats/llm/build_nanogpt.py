@@ -19,8 +19,8 @@ LOG_TXT = Format(
     title="build-nanogpt's log.txt",
     example="28022 train 3.127882",
     matchers=(
-        training(rb"{step} train {loss}$", needle=b" train "),
-        evaluation(rb"{step} val {val_loss}$", "val", needle=b" val "),
-        evaluation(rb"{step} hella {HellaSwag_accuracy}$", "hella", needle=b" hella "),
+        training(rb"{step} train {loss}$"),
+        evaluation(rb"{step} val {val_loss}$", "val"),
+        evaluation(rb"{step} hella {HellaSwag_accuracy}$", "hella"),
     ),
 )

@@ -18,12 +18,7 @@ FORMAT = Format(
             "plan",
             PLAN,
             rb"[^\r\n]{0,200}?Total optimization steps = (?P<total>[\d,]+)\s*$",
-            needle=b"Total optimization steps = ",
         ),
     ),
-    markers=(
-        (b"***** Running Evaluation *****", "eval_begin"),
-        (b"***** Running training *****", "start"),
-        (b"Saving model checkpoint to ", "checkpoint"),
-    ),
+    markers=((b"***** Running training *****", "start"),),
 )

@@ -20,7 +20,6 @@ FORMAT = Format(
             rb"(?=[ |(\r]|$)(?:" + _LATER + rb"norm {1,12}{norm}))?(?:" + _LATER + rb"lr {1,12}{lr}))?"
             rb"" + _LATER + rb" {0,12}{dt} ms)(?:" + _LATER + rb"{mfu}% "
             rb"(?:[AHBV]\d{2,3} )?(?:bf16|fp16|fp32|tf32) MFU))?(?:" + _LATER + rb"{tok_s} tok/s))?",
-            aliases={"tok s": "perf/tokens_per_sec"},
             units={"dt": "ms", "mfu": "%"},
         ),
         training(rb"step {step}: train loss {loss} \(took {dt} ms\)\s*$", "train-cpu", units={"dt": "ms"}),

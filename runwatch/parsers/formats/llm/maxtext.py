@@ -1,6 +1,6 @@
 """MaxText: `completed step: 40, seconds: 0.512, TFLOP/s/device: 125.0, ..., loss: 6.125`."""
 
-from runwatch.core.metrics import STEP_TIME, TFLOPS, TOKENS_PER_SEC
+from runwatch.core.metrics import STEP_TIME, TOKENS_PER_SEC
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.matchers import evaluation, training
 
@@ -12,13 +12,12 @@ FORMAT = Format(
         training(
             rb"completed step: {step},",
             fields=True,
-            aliases={"seconds": STEP_TIME, "TFLOP/s/device": TFLOPS, "Tokens/s/device": TOKENS_PER_SEC},
+            aliases={"seconds": STEP_TIME},
         ),
         evaluation(rb"eval metrics after step: {step},", fields=True, aliases={"loss": "val/loss"}),
         evaluation(
             rb"[Aa]verage loss after step={step}[:,] ",
             "eval-older",
-            needle=b"verage loss after step=",
             fields=True,
         ),
     ),

@@ -37,7 +37,7 @@ FORMAT = Format(
             rb"samples/sec: {samples_sec} \| iteration +{step}/ *{total} \|",
             "neox",
             fields=True,
-            aliases={**_ALIASES, "samples sec": "perf/samples_per_sec"},
+            aliases=_ALIASES,
         ),
         evaluation(
             rb"validation loss at iteration {step}(?: on validation set)? \|(?! *test)",
@@ -57,10 +57,6 @@ FORMAT = Format(
             fields=True,
             aliases={"lm loss value": "test/loss", "lm loss PPL": "test/ppl"},
         ),
-    ),
-    markers=(
-        (b"saving checkpoint at iteration", "checkpoint"),
-        (b"successfully saved checkpoint", "checkpoint"),
     ),
     logged=True,
 )

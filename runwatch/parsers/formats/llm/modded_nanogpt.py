@@ -14,5 +14,4 @@ FORMAT = Format(
         training(rb"step:{step}/{total} (?=train_)", fields=True),
         evaluation(rb"step:{step}/{total} (?=val_)", "val", fields=True),
     ),
-    markers=((b"stopping_early: ", "budget"),),
 )

@@ -44,7 +44,6 @@ FORMAT = Format(
     ),
     markers=(
         (b"Total training time: ", "finished"),
-        (b"Evaluating: ", "eval_begin"),
         (b"Total batch size ", "start"),
     ),
 )

@@ -17,5 +17,4 @@ FORMAT = Format(
             rb"step {step}:(?= val loss )", "val", fields=True
         ),
     ),
-    markers=((b"saving checkpoint to ", "checkpoint"),),
 )

@@ -1,6 +1,5 @@
 """NeMo: `Training epoch 0, iteration 40/899 | lr: 2e-05 | ... | reduced_train_loss: 2.125 | ...`."""
 
-from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import evaluation, training
 
@@ -13,7 +12,7 @@ FORMAT = Format(
             rb"Training epoch {epoch}, iteration (?:\d+/{total} \|(?=[^\r\n]{0,2000}? global_step: "
             rb"{step}(?!\d))|{iteration}/\d+ \|)",
             fields=True,
-            aliases={"iteration": "step", "reduced_train_loss": LOSS},
+            aliases={"iteration": "step"},
         ),
         evaluation(
             rb"Validation: iteration {iteration}/\d+(?: \||$)",

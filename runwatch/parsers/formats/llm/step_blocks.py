@@ -6,7 +6,7 @@ import re
 
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.body.item_blocks import ItemBlockReader
+from runwatch.parsers.body.item_blocks import ItemBlockReader, Items
 from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.body.readers import RowMaker
 
@@ -30,21 +30,18 @@ class StepBlockReader(ItemBlockReader):
     def __init__(self) -> None:
         super().__init__()
         self.row = RowMaker("step-block")
-        self._place: list[tuple[str, float]] = []
 
-    def begin(self, line: bytes) -> bool:
+    def begin(self, line: bytes) -> Items | None:
         """Take the step and the total."""
         head = _HEAD.search(line) if line.rstrip().endswith((b"]", b"]:")) else None
-        if head is not None:
-            self._place = [("step", float(head["step"])), ("total", float(head["total"]))]
-        return head is not None
+        return None if head is None else [("step", float(head["step"])), ("total", float(head["total"]))]
 
-    def complete(self, items: list[tuple[str, float]]) -> tuple[str, list[tuple[str, float]]] | None:
+    def complete(self, items: Items) -> tuple[str, Items] | None:
         """Return a record at the step of its head; evaluations have no total."""
-        items = [item for item in items if not item[0].startswith(_COUNTERS)]
-        if all(name.startswith("eval/") for name, _ in items):
-            return (EVAL, [*self._place[:1], *items]) if items else None
-        return TRAIN, [*self._place, *items]
+        step, total, *measured = (item for item in items if not item[0].startswith(_COUNTERS))
+        if all(name.startswith("eval/") for name, _ in measured):
+            return (EVAL, [step, *measured]) if measured else None
+        return TRAIN, [step, total, *measured]
 
 
 FORMAT = Format(

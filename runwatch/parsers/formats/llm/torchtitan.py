@@ -17,7 +17,7 @@ FORMAT = Format(
         training(
             rb"step: +{step} +(?=(?:global_avg_)?loss: [^\r\n]{1,200}? (?:memory|iter): )",
             fields=True,
-            aliases={"global_avg_loss": "train/loss", "iter": STEP_TIME},
+            aliases={"iter": STEP_TIME},
         ),
         evaluation(
             rb"validate step: +{step} +(?=loss: )",

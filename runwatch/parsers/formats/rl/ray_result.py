@@ -6,7 +6,7 @@ import re
 
 from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.body.item_blocks import ItemBlockReader
+from runwatch.parsers.body.item_blocks import ItemBlockReader, Items
 from runwatch.parsers.body.readers import RowMaker
 
 _HEAD = re.compile(rb"(?:\A|[\s)])Result for (?P<trial>[^\s:]{1,200}):\s*\Z")
@@ -26,15 +26,16 @@ class ResultReader(ItemBlockReader):
         self.row = RowMaker("result", {_STEP: "step", "time_total_s": "elapsed"})
         self._first = self._trial = b""
 
-    def begin(self, line: bytes) -> bool:
+    def begin(self, line: bytes) -> Items | None:
         """Take the name of the trial."""
         head = _HEAD.search(line)
-        if head is not None:
-            self._trial = head["trial"]
-            self._first = self._first or self._trial
-        return head is not None
+        if head is None:
+            return None
+        self._trial = head["trial"]
+        self._first = self._first or self._trial
+        return []
 
-    def complete(self, items: list[tuple[str, float]]) -> tuple[str, list[tuple[str, float]]] | None:
+    def complete(self, items: Items) -> tuple[str, Items] | None:
         """Return the record of the first trial, if it shows its iteration."""
         return (TRAIN, items) if self._trial == self._first and _STEP in dict(items) else None
 

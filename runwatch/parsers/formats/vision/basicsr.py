@@ -19,7 +19,7 @@ FORMAT = Format(
             rb"<" + _ITERATION + rb"lr: ?{lr}>", fields=True, aliases=_ALIASES
         ),
         evaluation(rb"<" + _ITERATION + rb"(?:Average PSNR ?|psnr): ?{psnr}", "measured", aliases=_ALIASES),
-        evaluation(rb"\s*# psnr: {psnr}", "measured", needle=b"# psnr: ", aliases=_ALIASES),
+        evaluation(rb"\s*# psnr: {psnr}", "measured", aliases=_ALIASES),
         evaluation(rb"# Validation # PSNR: {psnr}", "measured", aliases=_ALIASES),
     ),
     logged=True,

@@ -4,7 +4,6 @@ from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import LOSS, STEP_TIME, VAL_LOSS
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.matchers import LinePattern
-from runwatch.parsers.counters.nesting import WITHIN
 
 FORMAT = Format(
     name="cuda-convnet",
@@ -16,8 +15,7 @@ FORMAT = Format(
             TRAIN,
             rb"(?P<epoch>\d+)\.(?P<step_in_epoch>\d+)\.\.\. logprob: {1,4}(?P<logprob>), (?P<error>)"
             rb"(?: \((?P<sec>) sec\))?",
-            needle=b"... logprob: ",
-            aliases={"step in epoch": WITHIN, "logprob": LOSS, "sec": STEP_TIME},
+            aliases={"logprob": LOSS, "sec": STEP_TIME},
         ),
         LinePattern(
             "test",

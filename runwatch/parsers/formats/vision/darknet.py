@@ -12,13 +12,11 @@ FORMAT = Format(
         training(
             rb"\s*{step}(?:, \d+\.\d+)?: {loss}, "  # a classifier shows the epoch behind the batch
             rb"{avg_loss} avg(?: loss)?, {rate} rate, {seconds} seconds, {images} images",
-            needle=b" rate, ",
             aliases={"rate": LEARNING_RATE, "seconds": STEP_TIME},
         ),
         evaluation(
             rb"\s*mean average precision \(mAP@0?\.50\) = {map}",
             "map",
-            needle=b"mean average precision (mAP",
             aliases={"map": "val/mAP50"},
         ),
     ),

@@ -5,28 +5,27 @@ from __future__ import annotations
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.matchers import LinePattern, evaluation, training
-from runwatch.parsers.counters.nesting import HEADING, WITHIN
+from runwatch.parsers.counters.nesting import HEADING
 
-_NAMES = {"step in epoch": WITHIN, "objs": LOSS}
 FORMAT = Format(
     name="darts",
     title="DARTS (architecture search)",
     example="03/14 10:40:26 AM train 050 2.125000e+00 24.877451 79.442402",
     matchers=(
-        LinePattern("epoch", HEADING, rb"[eE]poch:? {epoch} lr:? {_}\s*$", needle=b"poch"),
-        training(rb"train 0*{step_in_epoch} {objs} {acc1} {acc5}\s*$", aliases=_NAMES),
+        LinePattern("epoch", HEADING, rb"[eE]poch:? {epoch} lr:? {_}\s*$"),
+        training(rb"train 0*{step_in_epoch} {objs} {acc1} {acc5}\s*$", aliases={"objs": LOSS}),
         training(  # P-DARTS
-            rb"TRAIN Step: 0*{step_in_epoch} Objs: {objs} R1: {acc1} R5: {acc5}\s*$", "step", aliases=_NAMES
+            rb"TRAIN Step: 0*{step_in_epoch} Objs: {objs} R1: {acc1} R5: {acc5}\s*$",
+            "step",
+            aliases={"objs": LOSS},
         ),
         evaluation(
             rb"[tT]rain_acc:? {acc}(?: \| train_obj {obj})?\s*$",
             "mean",
-            needle=b"rain_acc",
             aliases={"acc": "train_acc", "obj": "train/epoch_loss"},
         ),
         evaluation(
             rb"[vV]alid_acc:? {acc}(?: \| valid_obj {obj})?\s*$",
-            needle=b"alid_acc",
             aliases={"acc": "val/acc", "obj": "val/loss"},
         ),
     ),

@@ -1,11 +1,11 @@
 """Detectron2 and its kin: `d2.utils.events: eta: 0:07:20  iter: 39  total_loss: 2.125 ...`."""
 
-from runwatch.core.metrics import LOSS, STEP_TIME
+from runwatch.core.metrics import STEP_TIME
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.matchers import training
 from runwatch.parsers.tables.evaluations import EvaluationTableReader
 
-_ALIASES = {"time": STEP_TIME, "total_loss": LOSS}
+_ALIASES = {"time": STEP_TIME}
 
 FORMAT = Format(
     name="detectron2",

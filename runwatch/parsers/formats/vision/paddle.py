@@ -1,26 +1,15 @@
-"""PaddlePaddle's toolkits: PaddleSeg, PaddleDetection, PaddleOCR, PaddleClas, PaddleGAN, CycleGAN, PaddleViT.
+"""PaddlePaddle's toolkits: PaddleDetection, PaddleOCR, PaddleClas, PaddleGAN, PaddleViT.
 
 Where a line shows the iterations of the epoch only, they are counted on from the epochs before.
 """
 
-from runwatch.core.metrics import SAMPLES_PER_SEC, STEP_TIME
+from runwatch.core.metrics import SAMPLES_PER_SEC
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import evaluation, training
 from runwatch.parsers.lexicon.validation_names import HeldOut
 from runwatch.parsers.tables.evaluations import CocoReader
 
 _PACE = {"ips": SAMPLES_PER_SEC}
-
-SEG = Format(
-    name="paddleseg",
-    title="PaddleSeg",
-    example="2030-01-02 03:04:05 [INFO]\t[TRAIN] epoch: 2, iter: 40/900, loss: 0.6250, lr: 0.005, ...",
-    matchers=(
-        training(rb"\[TRAIN\] epoch[:=] ?{epoch}, iter[:=] ?{step}/{total},", fields=True, aliases=_PACE),
-        evaluation(rb"\[EVAL\] #Images[:=] ?\d+,? ", fields=True, aliases=HeldOut()),
-    ),
-    logged=True,
-)
 
 DETECTION = Format(
     name="paddledetection",
@@ -36,7 +25,6 @@ DETECTION = Format(
         training(  # semi-supervised: the numbers in front count all iterations
             rb" {0,8}{step}/{total} iters Epoch: \[{epoch}\] \[ *\d+/\d+\] (?=learning_rate: )",
             "train-semi",
-            needle=b" iters Epoch: [",
             fields=True,
             aliases=_PACE,
         ),
@@ -56,7 +44,7 @@ OCR = Format(
         training(
             rb"epoch: \[{epoch}/\d+\], (?:global_step|iter): {step}, (?=lr: )",
             fields=True,
-            aliases={**_PACE, "avg_batch_cost": STEP_TIME},
+            aliases=_PACE,
         ),
         evaluation(rb"cur metric, ", "metric", fields=True, aliases=HeldOut()),
     ),
@@ -92,18 +80,6 @@ GAN = Format(
         ),
     ),
     logged=True,
-)
-
-CYCLEGAN = Format(
-    name="paddle-cyclegan",
-    title="PaddlePaddle CycleGAN",
-    example="epoch id: 2, batch step: 40, g_loss: 6.125000",
-    matchers=(
-        training(
-            rb"epoch id: {epoch}, batch step: {step_in_epoch}, g_loss: {g_loss}\s*$",
-            aliases={"g loss": "g_loss"},
-        ),
-    ),
 )
 
 VIT = Format(

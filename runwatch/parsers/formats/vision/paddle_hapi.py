@@ -10,6 +10,7 @@ from runwatch.parsers.api import Format, Reader, Row, Sample
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.counters.nesting import PER, PLANNED, WITHIN
+from runwatch.parsers.lexicon.units import SECONDS
 
 _EPOCH = re.compile(rb"Epoch (\d+)/(\d+)\s*\Z")
 _STEP = re.compile(
@@ -17,7 +18,6 @@ _STEP = re.compile(
     rb"(?: - ETA: [\d:.s]{1,20})? - (?P<took>" + VALUE + rb")(?P<unit>us|ms|s)/step[\s\x08]*\Z"
 )
 _ITEM = re.compile(rb" - ([A-Za-z][\w/.-]{0,80}): \[?(" + VALUE + rb")\]?(?= - |\Z)")
-_SECONDS = {b"us": 1e-6, b"ms": 1e-3, b"s": 1.0}
 _EVAL, _EVALUATED = b"Eval begin", b"Eval samples"
 
 
@@ -53,7 +53,7 @@ class HapiReader(Reader):
         place = [(WITHIN, float(step["within"]))]
         if step["per"] is not None:  # else the data has no length
             place.append((PER, float(step["per"])))
-        took = (STEP_TIME, number(step["took"]) * _SECONDS[step["unit"]])
+        took = (STEP_TIME, number(step["took"]) * SECONDS[step["unit"].decode()])
         return [self._row(TRAIN, number_, [*self._epoch, *place, took, *items])]
 
     def prime(self, lines: list[bytes]) -> None:

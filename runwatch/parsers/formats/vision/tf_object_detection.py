@@ -6,7 +6,8 @@ import re
 
 from runwatch.core.batch import TRAIN
 from runwatch.core.metrics import STEP_TIME
-from runwatch.parsers.api import Format, Reader, Row, Sample
+from runwatch.parsers.api import Format, Sample
+from runwatch.parsers.body.item_blocks import ItemBlockReader, Items
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.body.readers import RowMaker
 
@@ -14,52 +15,37 @@ _HEAD = re.compile(
     rb"(?:INFO:tensorflow:|[^\r\n]{0,120}model_lib_v2\.py:\d+\] )?Step (?P<step>\d{1,12}) per-step time "
     rb"(?P<took>" + VALUE + rb")s(?: loss=(?P<loss>" + VALUE + rb"))?\s*\Z"
 )
-_ITEM = re.compile(rb"'(?P<name>[A-Za-z_][\w./-]{0,80})': (?P<value>" + VALUE + rb")(?P<end>[,}])\s*\Z")
-_LINES = 64
-"""So many lines below its head a dict may have."""
+_LEAST = 3
+"""A step, its time and one value more make a record."""
 
 
-class DetectionReader(Reader):
+class DetectionReader(ItemBlockReader):
     """Reads a step and what was measured at it. With both of its loggers on, each line is printed twice."""
 
     needles = (b" per-step time ",)
+    item = re.compile(
+        rb"[^'\r\n]{0,120}'(?P<name>[A-Za-z_][\w./-]{0,80})': (?P<value>" + VALUE + rb")[,}]\s*\Z"
+    )
 
     def __init__(self) -> None:
-        self._row = RowMaker("tfod")
-        self._place: list[tuple[str, float]] = []
-        self._items: list[tuple[str, float]] = []
-        self._left = 0
-        """Lines within which an item may come."""
+        super().__init__()
+        self.row = RowMaker("tfod")
         self._reported = -1.0
 
-    @property
-    def awake(self) -> bool:
-        """Whether an item may come."""
-        return self._left > 0
-
-    def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take one line."""
+    def begin(self, line: bytes) -> Items | None:
+        """Take the step, the time it took and, if it is there, the loss."""
         head = _HEAD.match(line)
-        if head is not None:
-            self._place = [("step", float(head["step"])), (STEP_TIME, number(head["took"]))]
-            self._items, self._left = [], _LINES
-            return [] if head["loss"] is None else self._report([("loss", number(head["loss"]))], number_)
-        if not self._left:
+        if head is None:
             return None
-        self._left -= 1
-        item = _ITEM.search(line)
-        if item is None:
-            return None
-        self._items.append((item["name"].decode("ascii"), number(item["value"])))
-        return self._report(self._items, number_) if item["end"] == b"}" else []
+        loss = [] if head["loss"] is None else [("loss", number(head["loss"]))]
+        return [("step", float(head["step"])), (STEP_TIME, number(head["took"])), *loss]
 
-    def _report(self, items: list[tuple[str, float]], number_: int) -> list[Row]:
-        """Return the record of the step that is open, if it was not emitted."""
-        self._left, self._items = 0, []
-        if self._place[0][1] == self._reported:
-            return []
-        self._reported = self._place[0][1]
-        return [self._row(TRAIN, number_, [*self._place, *items])]
+    def complete(self, items: Items) -> tuple[str, Items] | None:
+        """Return the record of a step that was not reported."""
+        if len(items) < _LEAST or items[0][1] == self._reported:
+            return None
+        self._reported = items[0][1]
+        return TRAIN, items
 
 
 _LOGGERS = ("INFO:tensorflow:", "I0102 03:04:05.678901 140000000000000 model_lib_v2.py:705] ")

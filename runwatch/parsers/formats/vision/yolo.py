@@ -36,7 +36,6 @@ _RESULTS = ResultsPattern(
     + rb"\s+\d+\s+\d+(?=\s)"
     + _columns(*(f"v_{i}" for i in range(7)))
     + rb"\s*$",
-    needle=b"/",
     sign=rb"\d/\d+\s+\d+(?:\.\d+)?[GM]",
     aliases={"t total": LOSS}
     | {f"t {name}": f"train/{name}_loss" for name in _TRAINED}
@@ -57,7 +56,6 @@ YOLOX = Format(
         training(
             rb"epoch: {epoch}/{epochs}, iter: {within}/{per}, (?:(?:gpu )?mem: [^,]{1,60}, ){0,2}",
             fields=True,
-            aliases={"total_loss": LOSS},
             first_epoch=1,
         ),
     ),

@@ -11,27 +11,26 @@ from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Layout
-from runwatch.parsers.body.decoded import Decoded
+from runwatch.parsers.body.decoded import Decoded, Floats
 from runwatch.parsers.body.piece import Piece
+from runwatch.parsers.framing.lines import Flags, Ints
 from runwatch.parsers.framing.record_files import Records
-from runwatch.parsers.trackers.wandb.items import Bools, HistoryItems, Ints, Keys, sort
-from runwatch.parsers.trackers.wandb.shape import Shape
+from runwatch.parsers.trackers.wandb.items import HistoryItems, Keys, sort
+from runwatch.parsers.trackers.wandb.shape import HistoryShape
 
 _MAX_KEYS = 4096
 
-Floats = NDArray[np.float64]
-Read = tuple[Shape, list[float], int, int]
+Read = tuple[HistoryShape, list[float], int, int]
 """A row that was read by itself: its shape and stored values, its record's offset and number."""
 
 
 class _Part(NamedTuple):
     """Rows of one shape."""
 
-    shape: Shape
+    shape: HistoryShape
     lines: Ints
     table: Floats
     """Offset, line and stored values (2 + columns, n)."""
@@ -89,7 +88,7 @@ class HistoryDecoder:
         self._keys = Keys()
 
     def decode(
-        self, records: Records, line: int, shape_of: Callable[[Iterable[bytes]], Shape | None]
+        self, records: Records, line: int, shape_of: Callable[[Iterable[bytes]], HistoryShape | None]
     ) -> Found:
         """Read what can be read in bulk of `records`, the first of which has the number `line`.
 
@@ -122,16 +121,16 @@ class HistoryDecoder:
         return Found(parts, left)
 
 
-def _of(values: Iterable[tuple[bool, int]], order: Ints) -> Bools:
+def _of(values: Iterable[tuple[bool, int]], order: Ints) -> Flags:
     """Return what is said of runs of rows, for each row, in order."""
     said, sizes = zip(*values, strict=True)
     return np.repeat(np.array(said, bool), sizes)[order]
 
 
-def _add(part: _Part, unplaced: Bools, again: Bools, piece: Piece) -> None:
+def _add(part: _Part, unplaced: Flags, again: Flags, piece: Piece) -> None:
     """Add rows of one shape, each where it belongs."""
     shape, table = part.shape, part.table
-    sorts: list[tuple[Layout, Floats, Bools]] = [
+    sorts: list[tuple[Layout, Floats, Flags]] = [
         (shape.layout, table, ~(unplaced | again)),
         (shape.again, table, again),
         (shape.unplaced, np.delete(table, 2, axis=0), unplaced),

@@ -15,12 +15,9 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Bytes = NDArray[np.uint8]
-Words = NDArray[np.uint64]
-Bools = NDArray[np.bool_]
+from runwatch.parsers.body.decoded import Floats
+from runwatch.parsers.framing.lines import Bytes, Flags, Ints, Words
 
 PAD = 72
 """Bytes behind the data that may be looked at."""
@@ -143,10 +140,10 @@ class HistoryItems:
         good = (text[begin] == 10) & ((kind == 10) | (kind == 18))
         good &= (begin + 4 + self._key_size == marks) & (self._key_size <= _MAX_KEY) & (self._size > 0)
         good &= (text[begin + 1] == 5 + self._key_size + self._size) & (text[begin + 1] < 128)
-        self.sound: Bools = some
+        self.sound: Flags = some
         done = np.where(some, stop[np.maximum(last, 0)] if len(marks) else 0, 0)
         done = np.minimum(done, len(text) - PAD)
-        self.again: Bools = (done + 2 < ends) & (text[done] == 0x12) & (done + 2 + text[done + 1] == ends)
+        self.again: Flags = (done + 2 < ends) & (text[done] == 0x12) & (done + 2 + text[done + 1] == ends)
         """Rows that need a step among their keys."""
         self.sound = some & ((done == ends) | self.again)
         self.sound[self._row[~good]] = False
@@ -189,7 +186,7 @@ class HistoryItems:
             whole &= ~self.again[rows]
         return [Group(keys, rows[whole], items[whole])]
 
-    def numbers(self, group: Group, keys: Iterable[bytes]) -> tuple[Ints, NDArray[np.float64]]:
+    def numbers(self, group: Group, keys: Iterable[bytes]) -> tuple[Ints, Floats]:
         """Return which rows hold plain numbers only under `keys`, and these (n, keys)."""
         items = group.items[:, [group.keys.index(key) for key in keys]]
         width = items.shape[1]
@@ -213,12 +210,12 @@ class HistoryItems:
         return group.rows[:0], np.empty((0, width))
 
     @cached_property
-    def _plain(self) -> Bools:
+    def _plain(self) -> Flags:
         """Which items are numbers if they are JSON at all; the bulk path has no -0 and none that are long."""
         text, begin, size = self._text, self._begin, self._size
         first = text.take(begin)
         last = text.take(begin + size - 1, mode="clip")
-        plain: Bools = _BEGINS.take(first) & _DIGIT.take(last) & (size <= _MAX_NUMBER)
+        plain: Flags = _BEGINS.take(first) & _DIGIT.take(last) & (size <= _MAX_NUMBER)
         zero = np.flatnonzero((first == 45) & (size == 2))
         plain[zero[text[begin[zero] + 1] == 48]] = False
         return plain
@@ -235,7 +232,7 @@ class Keys:
         self._hashes: Words = np.zeros(0, np.uint64)
         self._order: Ints = np.zeros(0, np.int64)
 
-    def of(self, words: Words, begin: Ints, size: Ints) -> tuple[Ints, Bools]:
+    def of(self, words: Words, begin: Ints, size: Ints) -> tuple[Ints, Flags]:
         """Return the keys' numbers (n,), and whether they are right.
 
         `words` are the eight bytes from each place on; the keys are at most _MAX_KEY long.
@@ -255,7 +252,7 @@ class Keys:
             good &= known[ids] == part
         return ids, good
 
-    def _look(self, hashes: Words) -> tuple[Ints, Bools]:
+    def _look(self, hashes: Words) -> tuple[Ints, Flags]:
         if not len(self._hashes):
             return np.zeros(len(hashes), np.int64), np.zeros(len(hashes), bool)
         place = np.minimum(np.searchsorted(self._hashes, hashes), len(self._hashes) - 1)

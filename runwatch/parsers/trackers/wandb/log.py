@@ -20,18 +20,16 @@ from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.framing.protobuf import (
     MalformedError,
     Value,
-    double,
     fields,
     message,
     signed,
     text,
     varint,
-    zigzag,
 )
 from runwatch.parsers.framing.record_files import Records
-from runwatch.parsers.structured.keyed_records import Reader, Schema
-from runwatch.parsers.trackers.wandb.notes import Console, Facts, of_config, of_machine, of_run, stats
-from runwatch.parsers.trackers.wandb.shape import Shape
+from runwatch.parsers.structured.keyed_records import RecordReader, Schema
+from runwatch.parsers.trackers.wandb.notes import Console, Facts, item, of_config, of_machine, of_run, stats
+from runwatch.parsers.trackers.wandb.shape import HistoryShape
 
 if TYPE_CHECKING:
     from runwatch.parsers.trackers.wandb.bulk import HistoryDecoder
@@ -40,7 +38,6 @@ _HISTORY, _SUMMARY, _OUTPUT, _CONFIG, _STATS, _ALERT = 2, 3, 4, 5, 7, 10
 _OUTPUT_RAW, _RUN, _EXIT, _PREEMPTING, _ENVIRONMENT = 13, 17, 18, 23, 26
 _FACTS = {_RUN: of_run, _CONFIG: of_config, _ENVIRONMENT: of_machine}
 """What reads the facts of records."""
-_VALUE_JSON = 16
 
 _SCHEMA = Schema(
     "wandb",
@@ -67,7 +64,7 @@ class WandbDecoder:
         """Without `bulk`, numpy is not needed."""
         self._bulk: HistoryDecoder | None = None
         self._may_bulk = bulk
-        self._reader = Reader(_SCHEMA)
+        self._reader = RecordReader(_SCHEMA)
         self._shapes = Known(self._build, _MAX_SHAPES)
         self._step: float | None = None
         self._placed = False
@@ -186,7 +183,7 @@ class WandbDecoder:
             self._step = values[0]
         piece.add(layout, offset, line, values)
 
-    def values(self, row: dict[bytes, bytes]) -> tuple[Shape, list[float]] | None:
+    def values(self, row: dict[bytes, bytes]) -> tuple[HistoryShape, list[float]] | None:
         """Return a row's shape and stored values, or None if it has no step or nothing else."""
         shape = self.shape(row)
         if shape is None:
@@ -203,11 +200,11 @@ class WandbDecoder:
             values[column] = unit.apply(values[column])
         return shape, values
 
-    def shape(self, row: Iterable[bytes]) -> Shape | None:
+    def shape(self, row: Iterable[bytes]) -> HistoryShape | None:
         """Return what rows that hold these keys become; None: nothing."""
         return self._shapes[frozenset(row)]
 
-    def _build(self, keys: frozenset[bytes]) -> Shape | None:
+    def _build(self, keys: frozenset[bytes]) -> HistoryShape | None:
         named = {key.decode("utf-8", "replace"): key for key in sorted(keys)}
         found = self._reader.shape(tuple(n for n in named if not _SCHEMA.skip.match(n)), None)
         if found is None or found.layout.names[:1] != ("step",):
@@ -217,7 +214,7 @@ class WandbDecoder:
             layout = layout.extended(("time",))
             columns.append(b"_timestamp")
         again = replace(layout, kind=EVAL)
-        return Shape(
+        return HistoryShape(
             layout,
             again,
             replace(again, names=again.names[1:], units=again.units[1:]),
@@ -241,29 +238,13 @@ def _row(data: bytes, at: int, end: int) -> dict[bytes, bytes]:
     row.clear()
     for field, _, value in fields(data, at, end):
         if field == 1:
-            _item(message(value), row)
+            parts, json_text = item(message(value))
+            row |= {b".".join(parts): json_text} if parts else {}
         elif field == 2:  # HistoryStep: of writers that make no item of it
             for _, _, number in fields(message(value)):
                 if isinstance(number, int):
                     row.setdefault(b"_step", b"%d" % signed(number))
     return row
-
-
-def _item(data: bytes, row: dict[bytes, bytes]) -> None:
-    """Take a HistoryItem of any form: nested keys, typed values, another order."""
-    parts: list[bytes] = []
-    value = b""
-    for field, _, raw in fields(data):
-        if field in (1, 2):
-            parts.append(message(raw))
-        elif field == _VALUE_JSON:
-            value = message(raw)
-        elif field == 5 and isinstance(raw, int):
-            value = b"%d" % zigzag(raw)
-        elif field == 6:
-            value = repr(double(raw)).encode()
-    if parts:
-        row[b".".join(parts)] = value
 
 
 def _number(value: bytes) -> bytes | None:

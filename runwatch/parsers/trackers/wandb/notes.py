@@ -14,7 +14,7 @@ from runwatch.core.batch import SYSTEM, Event
 from runwatch.core.metrics import Unit
 from runwatch.core.redaction import redact
 from runwatch.parsers.api import Layout
-from runwatch.parsers.framing.protobuf import Value, fields, message
+from runwatch.parsers.framing.protobuf import Value, double, fields, message, zigzag
 from runwatch.parsers.framing.protobuf import text as field_text
 from runwatch.parsers.lexicon.counters import TOTALS
 from runwatch.parsers.structured.keyed_records import numeric
@@ -121,10 +121,10 @@ def _named(data: bytes, names: dict[int, str], config: int = 0, git: int = 0) ->
 
 def of_config(data: bytes) -> Iterator[tuple[str, str]]:
     """Yield ("config.name", value) of a ConfigRecord; W&B's own entries are left out."""
-    for field, _, item in fields(data):
+    for field, _, part in fields(data):
         if field != 1:
             continue
-        key, raw = _item(message(item))
+        key, raw = _named_item(message(part))
         if key.startswith("_"):
             continue
         try:
@@ -142,15 +142,24 @@ def _flat(key: str, value: object, depth: int) -> Iterator[tuple[str, str]]:
         yield key, value if isinstance(value, str) else json.dumps(value)[:_VALUE]
 
 
-def _item(data: bytes) -> tuple[str, bytes]:
-    """Return the key and the JSON text of an item of a configuration or of system metrics."""
-    keys, raw = [], b""
+def item(data: bytes) -> tuple[list[bytes], bytes]:
+    """Return the parts of the key, and the JSON text, of an item of history, settings or the machine."""
+    parts, raw = list[bytes](), b""
     for field, _, value in fields(data):
         if field in (1, 2):
-            keys.append(field_text(value, 200))
+            parts.append(message(value))
         elif field == _VALUE_JSON:
             raw = message(value)
-    return ".".join(keys), raw
+        elif field == 5 and isinstance(value, int):
+            raw = b"%d" % zigzag(value)
+        elif field == 6:
+            raw = repr(double(value)).encode()
+    return parts, raw
+
+
+def _named_item(data: bytes) -> tuple[str, bytes]:
+    parts, json_text = item(data)
+    return ".".join(field_text(part, 200) for part in parts), json_text
 
 
 def stats(data: bytes) -> tuple[Layout, list[float]] | None:
@@ -160,7 +169,7 @@ def stats(data: bytes) -> tuple[Layout, list[float]] | None:
         if field == 2:
             when = _seconds(value)
         elif field == 3:
-            items.append(_item(message(value)))
+            items.append(_named_item(message(value)))
     return machine(when, items)
 
 

@@ -10,7 +10,7 @@ from runwatch.parsers.api import Layout
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class HistoryShape:
     """What history rows that hold the same keys become."""
 
     layout: Layout

@@ -42,7 +42,7 @@ def saving(run: Run, phase: str, now: float, sound: int | None = None) -> Saving
     Those after step `sound` are not good, however complete.
     """
     summary = run.checkpoints.summary()
-    good = run.last_good(None if sound is None else sound + 1)
+    good = run.last_good(sound)
     beyond = run.planned is not None and (summary.next_at or 0) > run.planned
     if phase in ENDED or beyond:
         summary = structs.replace(summary, next_at=None, next_time=None, full_time=None)

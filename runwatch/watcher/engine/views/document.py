@@ -35,7 +35,7 @@ def run_object(engine: Engine, pipeline: Pipeline, now: float) -> dict[str, Any]
     progress = group.progress(watched, now)
     incidents = [(stage, row) for stage in pipeline.stages for row in stage.incident_rows()]
     return {
-        "id": pipeline.stages[0].run.id,
+        "id": pipeline.id,
         "name": run.name,
         "title": run.name,
         "sources": list(group.paths),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from runwatch.core.fold.run import Run
 from runwatch.core.snapshot import EventRow
 
@@ -15,7 +17,10 @@ _EVALUATIONS = frozenset({"eval_begin", "eval_end"})
 
 def rows(run: Run) -> tuple[EventRow, ...]:
     """Return the newest events of a run."""
-    found = [EventRow(event.kind, event.title, event.step, event.line, event.rank) for event in run.events]
+    found = [
+        EventRow(each.kind, each.title, each.step, each.line, each.rank, each.data.get("source", ""))
+        for each in run.events
+    ]
     return tuple(grouped(found[::-1])[:MAX_EVENTS])
 
 
@@ -27,5 +32,6 @@ def grouped(rows: Sequence[EventRow]) -> list[EventRow]:
         return list(rows)
     newest = found[0]
     since = "" if begun[-1].line is None else f" since line {begun[-1].line:,}"
-    group = EventRow("evaluation", f"{len(begun):,} evaluations{since}", newest.step, newest.line)
+    title = f"{len(begun):,} evaluations{since}"
+    group = replace(newest, kind="evaluation", title=title, rank=None)
     return [group if row is newest else row for row in rows if row is newest or row.kind not in _EVALUATIONS]

@@ -11,18 +11,17 @@ MAX_GPUS = 64
 MAX_TREND = 60
 _WORSE = ("ok", "denied", "lost")
 HOST = (
-    "cpu", "load", "memory_available", "memory_total", "swap_used", "cgroup_memory_used",
+    "cpu", "memory_available", "memory_total", "swap_used", "cgroup_memory_used",
     "cgroup_memory_limit", "io_pressure", "memory_pressure", "cpu_pressure", "shm_used", "shm_total",
     "net_receive", "net_send", "disk_read", "disk_write",
 )  # fmt: skip
 
 
-def view(machine: Machine, now: float, deadline: float | None = None) -> MachineView:
-    """Return the newest values at Unix time `now`; `deadline` is one that a person gave."""
+def view(machine: Machine, now: float, ends: float | None = None) -> MachineView:
+    """Return the newest values at Unix time `now`; `ends` is when its runs must have ended."""
     owned = frozenset(machine.owned())
     host = {name: machine.value(f"host/{name}", now) for name in HOST}
     job = machine.job
-    ends = [end for end in (deadline, job.deadline if job is not None else None) if end is not None]
     notes = [
         machine.note,
         machine.gpu_note,
@@ -34,7 +33,7 @@ def view(machine: Machine, now: float, deadline: float | None = None) -> Machine
         gpus=tuple(_gpu(machine, gpu, gpu.index in owned, now) for gpu in machine.gpus[:MAX_GPUS]),
         host={name: value for name, value in host.items() if value is not None},
         job="" if job is None else " ".join(filter(None, (f"job {job.id}", job.name, job.state.lower()))),
-        deadline=min(ends) - now if ends else None,
+        deadline=None if ends is None else ends - now,
         notes=tuple(dict.fromkeys(filter(None, notes)))[:8],
     )
 

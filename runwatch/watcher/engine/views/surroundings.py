@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runwatch.core.checkpoint import State
 from runwatch.core.ending import ENDED
 from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS, label
+from runwatch.core.snapshot import OPEN
 from runwatch.render.plain import results
 from runwatch.watcher.engine.evidence import sound
 from runwatch.watcher.engine.pipelines import pipeline_of
@@ -41,43 +42,38 @@ class Surroundings(NamedTuple):
 
 def around(engine: Engine, change: Change) -> Surroundings:
     """Return what is known around a change's incident."""
-    for group, watched in engine.runs():
-        if watched.run.id != change.run:
-            continue
-        bound = sound(watched.incidents.rows())
-        good = watched.run.last_good(None if bound is None else bound + 1)
-        series = watched.run.series.get(change.row.metric or "")
-        trend: tuple[float, ...] = ()
-        span = None
-        if series is not None and len(series):
-            x, values = series.newest()
-            trend = tuple(float(value) for value in values[-TREND_POINTS:])
-            first, last = float(x[-len(trend)]), float(x[-1])
-            span = (int(first), int(last)) if math.isfinite(first) and math.isfinite(last) else None
-        path = group.paths[0] if group.paths else ""
-        run_id = pipeline_of(group, watched.run.id).stages[0].run.id
-        over = (run_id, watched.run.name) if watched.phase in ENDED else None
-        return Surroundings(None if good is None else good.at, trend, span, path, over)
-    return Surroundings()
+    found = engine.find(change.run)
+    if found is None:
+        return Surroundings()
+    group, watched = found
+    good = watched.run.last_good(sound(watched.incidents.rows()))
+    series = watched.run.series.get(change.row.metric or "")
+    trend: tuple[float, ...] = ()
+    span = None
+    if series is not None and len(series):
+        x, values = series.newest()
+        trend = tuple(float(value) for value in values[-TREND_POINTS:])
+        first, last = float(x[-len(trend)]), float(x[-1])
+        span = (int(first), int(last)) if math.isfinite(first) and math.isfinite(last) else None
+    path = group.paths[0] if group.paths else ""
+    over = (pipeline_of(group, watched.run.id).id, watched.run.name) if watched.phase in ENDED else None
+    return Surroundings(None if good is None else good.at, trend, span, path, over)
 
 
 def threads(engine: Engine, run_id: str) -> tuple[str, ...]:
     """Return the ids of the open incidents of a run, of all its stages, the most severe first."""
-    for pipeline in engine.pipelines():
-        if pipeline.stages[0].run.id == run_id:
-            rows = [row for stage in reversed(pipeline.stages) for row in stage.incidents.rows()]
-            return tuple(row.id for row in rows if row.state not in ("resolved", "pending"))
-    return ()
+    stages = next((each.stages for each in engine.pipelines() if each.id == run_id), ())
+    rows = (row for stage in reversed(stages) for row in stage.incidents.rows())
+    return tuple(row.id for row in rows if row.state in OPEN)
 
 
 def processes(engine: Engine | None, change: Change) -> list[Target]:
     """Return the processes that train a change's run: this user's, on this machine."""
     from runwatch.alerts.delivery.signals import Target
 
-    for group, watched in engine.runs() if engine is not None else ():
-        if watched.run.id == change.run:
-            return [Target(process.pid, process.started) for process in group.machine.own()]
-    return []
+    found = engine.find(change.run) if engine is not None else None
+    own = found[0].machine.own() if found is not None else ()
+    return [Target(process.pid, process.started) for process in own]
 
 
 def looks(engine: Engine, now: float, command: str) -> list[Look]:
@@ -91,7 +87,7 @@ def looks(engine: Engine, now: float, command: str) -> list[Look]:
         state = engine.state(group, watched, now)
         found.append(
             Look(
-                id=pipeline.stages[0].run.id,
+                id=pipeline.id,
                 group=group.id,
                 name=run.name,
                 phase=state if state in ("blind", "unknown") else group.shown_phase(watched, now),

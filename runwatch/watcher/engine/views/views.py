@@ -248,7 +248,7 @@ def entries(shown: Sequence[Shown]) -> Iterator[tuple[Shown, WatchedRun | None, 
         if not entries:  # its lines are worth seeing before a run is recognized
             entries = [(None, Run(item.group.id, item.group.name))]
         if item.preview is not None:
-            entries = [*entries[:-1], (entries[-1][0] if entries else None, item.preview)]
+            entries = [*entries[:-1], (entries[-1][0], item.preview)]
         for watched, run in entries:
             yield item, watched, run
 
@@ -319,7 +319,7 @@ def _run_view(shown: Shown, watched: WatchedRun | None, run: Run, view: View, no
         story=ending.story if ending is not None and shown.preview is None else "",
         parallel=parallel.sizes(run.about) if run.ranks or group.machine.processes else {},
         has_machine=bool(group.machine.processes or group.machine.gpus),
-        machine=machine_view.view(group.machine, now, group.deadline) if view.machine else None,
+        machine=machine_view.view(group.machine, now, group.ends) if view.machine else None,
         stages=stage_view.rows(group, watched, now),
     )
 

@@ -7,13 +7,13 @@ from runwatch.tui import actions
 from runwatch.tui.app import RunwatchApp
 
 from .fake_engine import FakeEngine
-from .test_fleet import fleet
+from .test_run_list import several
 
 
 async def begun(make):
     """Return the view that a screen that may begin with the list comes up with."""
     engine = FakeEngine(make)
-    app = RunwatchApp(await engine.start(), fleet=True)
+    app = RunwatchApp(await engine.start(), list_first=True)
     try:
         async with app.run_test(size=(120, 40)) as pilot:
             while app.scene.snapshot is None:
@@ -29,16 +29,16 @@ async def begun(make):
 
 
 async def test_several_runs_begin_with_their_list():
-    assert await begun(fleet()) == actions.RUNS
+    assert await begun(several()) == actions.RUNS
 
 
 async def test_one_run_begins_with_its_overview():
-    assert await begun(fleet(1)) == actions.OVERVIEW
+    assert await begun(several(1)) == actions.OVERVIEW
 
 
 async def test_a_picture_that_comes_while_the_screen_ends_is_not_drawn():
-    engine = FakeEngine(fleet())
-    app = RunwatchApp(await engine.start(), fleet=True)
+    engine = FakeEngine(several())
+    app = RunwatchApp(await engine.start(), list_first=True)
     try:
         async with app.run_test(size=(120, 40)) as pilot:
             while app.scene.snapshot is None:
@@ -50,7 +50,7 @@ async def test_a_picture_that_comes_while_the_screen_ends_is_not_drawn():
 
 
 async def test_a_view_that_is_opened_while_the_screen_ends_has_no_panels_and_is_not_drawn(open_app):
-    async with open_app((120, 40), make=fleet(4)) as s:
+    async with open_app((120, 40), make=several(4)) as s:
         await s.app.view.query("*").remove()
         s.app.refresh_view()
 
@@ -59,7 +59,7 @@ async def test_logs_that_are_read_slowly_begin_with_the_list_of_their_runs():
     now, read = [0.0], [1]
 
     def reading(view):
-        shown = fleet(20)(view)
+        shown = several(20)(view)
         unread = {"phase": "starting", "progress": Progress(), "critical": 0}
         rows = tuple(
             row if n <= read[0] else msgspec.structs.replace(row, **unread)
@@ -68,7 +68,7 @@ async def test_logs_that_are_read_slowly_begin_with_the_list_of_their_runs():
         return msgspec.structs.replace(shown, runs=rows)
 
     engine = FakeEngine(reading)
-    app = RunwatchApp(await engine.start(), fleet=True, clock=lambda: now[0])
+    app = RunwatchApp(await engine.start(), list_first=True, clock=lambda: now[0])
     try:
         async with app.run_test(size=(120, 40)) as pilot:
             while app.scene.snapshot is None:
@@ -92,7 +92,7 @@ async def test_nothing_is_selected_while_the_most_urgent_is_being_found_and_what
     urgent = ["run0.log"]
 
     def reading(view):
-        shown = fleet(4)(msgspec.structs.replace(view, run=view.run or urgent[0]))
+        shown = several(4)(msgspec.structs.replace(view, run=view.run or urgent[0]))
         late = {"phase": "starting", "progress": Progress()}
         return msgspec.structs.replace(
             shown, runs=(*shown.runs[:3], msgspec.structs.replace(shown.runs[3], **late))
@@ -113,7 +113,7 @@ async def test_nothing_is_selected_while_the_most_urgent_is_being_found_and_what
 
 async def test_attempts_of_one_run_begin_with_the_newest():
     def attempts(view):
-        shown = fleet(2)(view)
+        shown = several(2)(view)
         rows = tuple(
             msgspec.structs.replace(row, id=f"a.log#{n}", progress=Progress(5))
             for n, row in enumerate(shown.runs)

@@ -7,7 +7,7 @@ import pytest
 from textual.constants import ESCAPE_DELAY
 
 from runwatch.tui import deferred
-from runwatch.tui.deferred import HeldDriver, WakingEvent
+from runwatch.tui.deferred import DeferredDriver, WakingEvent
 
 
 class Writer:
@@ -18,8 +18,8 @@ class Writer:
         self.written.append(text)
 
 
-def driver() -> HeldDriver:
-    made = HeldDriver.__new__(HeldDriver)
+def driver() -> DeferredDriver:
+    made = DeferredDriver.__new__(DeferredDriver)
     made._writer_thread = Writer()
     return made
 

@@ -13,7 +13,7 @@ from runwatch.watcher.sources.member import LOG
 from runwatch.watcher.sources.sidecars import SidecarSource
 
 
-def facts_beside(paths: Sequence[str]) -> dict[str, str]:
+def sidecar_facts(paths: Sequence[str]) -> dict[str, str]:
     """Return the facts next to the one file that is named; none where another such file, or log, is there.
 
     Of several logs nothing says which of them a configuration is of.

@@ -13,7 +13,7 @@ from .test_mouse import click
 STATES = ("training", "training", "finished", "crashed")
 
 
-def fleet(count=12, **fields):
+def several(count=12, **fields):
     rows = tuple(
         RunRow(
             f"run{n}.log", f"exp-{n:02}", STATES[n % 4], Progress(100 * n, 2000, n / 20, 60.0 * n),
@@ -41,7 +41,7 @@ def listed(s):
 
 
 async def test_runs_are_sorted_by_each_column_and_the_other_way_round(open_app):
-    async with open_app((120, 40), make=fleet()) as s:
+    async with open_app((120, 40), make=several()) as s:
         await s.press("0")
         assert listed(s)[:3] == [3, 7, 11]  # what is wrong
         while s.scene.order.column != "loss":
@@ -54,7 +54,7 @@ async def test_runs_are_sorted_by_each_column_and_the_other_way_round(open_app):
 
 
 async def test_the_order_has_a_name_and_a_command(open_app):
-    async with open_app((120, 40), make=fleet()) as s:
+    async with open_app((120, 40), make=several()) as s:
         await s.press("0")
         assert "worst first" in s.drawn("#runs").splitlines()[0]
         await s.press("1")
@@ -68,14 +68,14 @@ async def test_the_order_has_a_name_and_a_command(open_app):
 
 
 async def test_runs_are_found_by_how_severe_their_alerts_are(open_app):
-    async with open_app((120, 40), make=fleet()) as s:
+    async with open_app((120, 40), make=several()) as s:
         await s.press("0")
         await s.paste_keys("/crit")
         assert listed(s) == [3, 7, 11]
 
 
 async def test_on_a_usual_terminal_the_footer_has_filter_and_sort(open_app):
-    async with open_app((80, 24), make=fleet()) as s:
+    async with open_app((80, 24), make=several()) as s:
         await s.press("0")
         keys = s.drawn("#keys")
         assert ("/ Filter" in keys, "m Mark" in keys, "c Compare" in keys) == (True, True, True), keys
@@ -86,7 +86,7 @@ async def test_on_a_usual_terminal_the_footer_has_filter_and_sort(open_app):
 
 @pytest.mark.deep
 async def test_runs_are_grouped_by_what_distinguishes_them(open_app):
-    async with open_app((120, 40), make=fleet()) as s:
+    async with open_app((120, 40), make=several()) as s:
         await s.press("0", "n")
         assert "CRASHED  3 runs, 3 critical" in s.drawn("#runs")
         await s.press("n")
@@ -96,7 +96,7 @@ async def test_runs_are_grouped_by_what_distinguishes_them(open_app):
 
 
 async def test_the_selected_run_is_that_of_the_screen_and_is_shown_below(open_app):
-    async with open_app((120, 40), make=fleet()) as s:
+    async with open_app((120, 40), make=several()) as s:
         await s.press("0", "home", "down")
         assert s.engine.view.run == "run7.log"
         assert "loss" in s.drawn("#run-chart")
@@ -109,7 +109,7 @@ async def test_the_selected_run_is_that_of_the_screen_and_is_shown_below(open_ap
 
 @pytest.mark.deep
 async def test_many_runs_have_the_view_to_themselves(open_app):
-    async with open_app((80, 24), make=fleet(40)) as s:
+    async with open_app((80, 24), make=several(40)) as s:
         await s.press("0")
         assert not s.view.query_one("#run-lower").display
         await s.press("end")
@@ -117,7 +117,7 @@ async def test_many_runs_have_the_view_to_themselves(open_app):
 
 
 async def test_marked_runs_are_laid_over_each_other(open_app):
-    async with open_app((120, 40), make=fleet()) as s:
+    async with open_app((120, 40), make=several()) as s:
         await s.press("0", "home", "m", "m")
         assert "2 marked" in s.drawn("#runs")
         await s.press("c")
@@ -129,14 +129,14 @@ async def test_marked_runs_are_laid_over_each_other(open_app):
 
 
 async def test_a_filter_shows_the_run_that_it_leaves_selected(open_app):
-    async with open_app((120, 40), make=fleet()) as s:
+    async with open_app((120, 40), make=several()) as s:
         await s.press("0", "home", "slash", *"exp-07")
         assert s.view.table.selected().id == "run7.log"
         assert s.engine.view.run == "run7.log", "what is below the table is of that run too"
 
 
 async def test_two_runs_of_the_table_are_compared_in_three_actions(open_app):
-    async with open_app((120, 40), make=fleet()) as s:
+    async with open_app((120, 40), make=several()) as s:
         await s.press("0", "home")
         here = s.view.table.selected().id
         await s.press("c", "down", "enter")  # nothing is marked: the one at the pointer
@@ -152,7 +152,7 @@ async def test_two_runs_of_the_table_are_compared_in_three_actions(open_app):
 
 @pytest.mark.deep
 async def test_two_runs_of_the_table_are_compared_with_three_clicks(open_app):
-    async with open_app((120, 40), make=fleet()) as s:
+    async with open_app((120, 40), make=several()) as s:
         await s.press("0", "home")
         await click(s, "Compare")
         await click(s, "[ ] exp-07")
@@ -163,7 +163,7 @@ async def test_two_runs_of_the_table_are_compared_with_three_clicks(open_app):
 
 @pytest.mark.deep
 async def test_marked_runs_are_silenced_together(open_app):
-    async with open_app((120, 40), make=fleet()) as s:
+    async with open_app((120, 40), make=several()) as s:
         await s.press("0", "home", "m", "m", "s", "enter")
         asked = [r for r in s.engine.requests if isinstance(r, protocol.Silence)]
         assert [r.matchers for r in asked] == [("run=exp-03",), ("run=exp-07",)]
@@ -173,7 +173,7 @@ async def test_marked_runs_are_silenced_together(open_app):
 @pytest.mark.deep
 async def test_marked_runs_of_other_hosts_are_silenced_there(open_app):
     def hosts(view):
-        shown = fleet()(view)
+        shown = several()(view)
         rows = tuple(
             msgspec.structs.replace(row, host=f"gpu{n % 2}", name=f"gpu{n % 2}:{row.name}", critical=0)
             for n, row in enumerate(shown.runs)
@@ -189,7 +189,7 @@ async def test_marked_runs_of_other_hosts_are_silenced_there(open_app):
 
 
 async def test_a_click_on_a_heading_sorts_and_one_on_a_run_selects_and_opens_it(open_app):
-    async with open_app((120, 40), make=fleet()) as s:
+    async with open_app((120, 40), make=several()) as s:
         await s.press("0")
         x = s.drawn("#runs").splitlines()[1].index("loss")
         await s.pilot.click("#runs", offset=(x, 1))
@@ -210,14 +210,14 @@ async def test_a_click_on_a_heading_sorts_and_one_on_a_run_selects_and_opens_it(
 @pytest.mark.few(1)
 @pytest.mark.parametrize("width", [40, 60, 80, 120, 200])
 async def test_no_row_of_the_table_is_wider_than_the_screen(open_app, width):
-    async with open_app((width, 30), make=fleet()) as s:
+    async with open_app((width, 30), make=several()) as s:
         await s.press("0")
         assert "cannot show" not in s.drawn("#runs")
         assert "exp-03" in s.drawn("#runs")
 
 
 async def test_the_sidebar_and_the_keys_for_the_next_run_follow_the_order_of_the_table(open_app):
-    async with open_app((200, 50), make=fleet()) as s:
+    async with open_app((200, 50), make=several()) as s:
         await s.press("0", "home", "1")
         assert s.scene.run.id == "run3.log"
         await s.press("]")
@@ -228,7 +228,7 @@ async def test_the_sidebar_and_the_keys_for_the_next_run_follow_the_order_of_the
 
 async def test_runs_to_compare_with_are_listed_by_name(open_app):
     def backwards(view):
-        shown = fleet(6)(view)
+        shown = several(6)(view)
         return msgspec.structs.replace(shown, runs=shown.runs[::-1])
 
     async with open_app((120, 40), make=backwards) as s:
@@ -239,13 +239,13 @@ async def test_runs_to_compare_with_are_listed_by_name(open_app):
 
 
 async def test_all_tabs_fit_on_the_smallest_screen(open_app):
-    async with open_app((40, 12), make=fleet()) as s:
+    async with open_app((40, 12), make=several()) as s:
         await s.press("6")
         assert s.drawn("#head").splitlines()[2].rstrip().endswith("[6]Ckpts  7")
 
 
 async def test_the_sidebar_has_the_run_of_the_screen(open_app):
-    async with open_app((200, 50), make=fleet(22)) as s:
+    async with open_app((200, 50), make=several(22)) as s:
         for _ in range(3):
             await s.press("[")
         assert s.scene.run.id == "run11.log"
@@ -257,7 +257,7 @@ async def test_the_sidebar_has_the_run_of_the_screen(open_app):
 
 
 async def test_what_is_wrong_with_other_runs_has_the_rows_that_the_sidebar_leaves(open_app):
-    async with open_app((200, 50), make=fleet(12)) as s:
+    async with open_app((200, 50), make=several(12)) as s:
         rows = s.drawn("#summary").splitlines()
         at = next(y for y, row in enumerate(rows) if "other runs" in row)
         assert "exp-03" in rows[at + 1]
@@ -272,7 +272,7 @@ async def test_what_is_wrong_with_other_runs_has_the_rows_that_the_sidebar_leave
 
 
 async def test_the_log_of_the_selected_run_has_the_rows_that_nothing_else_needs(open_app):
-    async with open_app((120, 40), make=fleet()) as s:
+    async with open_app((120, 40), make=several()) as s:
         await s.press("0")
         detail, log = s.view.query_one("#run-detail"), s.view.query_one("#run-log")
         assert log.display
@@ -285,7 +285,7 @@ async def test_the_log_of_the_selected_run_has_the_rows_that_nothing_else_needs(
 
 @pytest.mark.deep
 async def test_on_a_phone_the_alerts_of_a_run_are_below_its_chart(open_app):
-    async with open_app((58, 64), make=fleet()) as s:
+    async with open_app((58, 64), make=several()) as s:
         await s.press("0")
         chart, detail = s.view.query_one("#run-chart"), s.view.query_one("#run-detail")
         assert chart.display
@@ -304,14 +304,14 @@ async def test_on_a_phone_the_alerts_of_a_run_are_below_its_chart(open_app):
 
 @pytest.mark.deep
 async def test_on_a_narrow_screen_what_acts_on_the_marked_runs_stays_in_the_footer(open_app):
-    async with open_app((80, 24), make=fleet(6)) as s:
+    async with open_app((80, 24), make=several(6)) as s:
         await s.press("0", "m", "m")
         keys = s.drawn("#keys")
         assert ("s Silence 2" in keys, "c Compare 2" in keys) == (True, True), "a mouse has nothing else"
 
 
 async def test_actions_are_on_the_marked_runs_and_say_so(open_app):
-    async with open_app((120, 40), make=fleet()) as s:
+    async with open_app((120, 40), make=several()) as s:
         await s.press("0", "home", "m", "end")  # a mark that somebody forgot
         assert "s Silence 1 marked" in s.drawn("#keys")
         assert "c Compare 1 marked" in s.drawn("#keys")
@@ -329,7 +329,7 @@ async def test_a_silenced_run_is_marked_and_the_same_key_sends_its_alerts_again(
     silenced = {"run3.log": Silenced(1_000_000.0 + 3500, ("5117",))}
 
     def make(asked):
-        return msgspec.structs.replace(fleet()(asked), silenced=silenced)
+        return msgspec.structs.replace(several()(asked), silenced=silenced)
 
     async with open_app((160, 40), make=make) as s:
         await s.press("0", "home")
@@ -349,7 +349,7 @@ async def test_rows_keep_their_place_when_an_alert_of_the_selected_run_begins(op
     incidents = []
 
     def make(asked):
-        return msgspec.structs.replace(picture_of(asked), runs=fleet()(asked).runs)
+        return msgspec.structs.replace(picture_of(asked), runs=several()(asked).runs)
 
     def picture_of(asked):
         return picture(asked, id=asked.run or "run0.log", name="exp", incidents=tuple(incidents))
@@ -369,7 +369,7 @@ async def test_rows_keep_their_place_when_an_alert_of_the_selected_run_begins(op
 
 @pytest.mark.deep
 async def test_the_selected_row_of_a_long_list_stays_where_it_is_when_others_move(open_app):
-    async with open_app((80, 24), make=fleet(40)) as s:
+    async with open_app((80, 24), make=several(40)) as s:
         await s.press("0", *["down"] * 20, *["up"] * 6)
         here = s.view.table.selected().id
 
@@ -379,7 +379,7 @@ async def test_the_selected_row_of_a_long_list_stays_where_it_is_when_others_mov
         before = place()
 
         def worse(view):
-            shown = fleet(40)(view)
+            shown = several(40)(view)
             rows = tuple(
                 msgspec.structs.replace(row, critical=1) if n in (16, 20, 22) else row
                 for n, row in enumerate(shown.runs)
@@ -395,7 +395,7 @@ async def test_the_selected_row_of_a_long_list_stays_where_it_is_when_others_mov
 
 async def test_a_run_that_does_not_advance_has_no_eta(open_app):
     def make(asked):
-        shown = fleet(4)(asked)
+        shown = several(4)(asked)
         still = {
             0: {"age": 400.0},
             1: {"phase": "unknown"},
@@ -418,7 +418,7 @@ async def test_a_run_that_does_not_advance_has_no_eta(open_app):
 
 @pytest.mark.deep
 async def test_an_overlay_belongs_to_the_run_it_was_asked_for(open_app):
-    async with open_app((120, 40), make=fleet()) as s:
+    async with open_app((120, 40), make=several()) as s:
         await s.press("0", "home", "c", "down", "enter")
         first, over = s.engine.view.run, s.engine.view.compare
         assert over
@@ -431,7 +431,7 @@ async def test_an_overlay_belongs_to_the_run_it_was_asked_for(open_app):
 
 
 async def test_escape_leads_from_a_run_to_the_list_and_says_where_it_ends(open_app):
-    async with open_app((120, 40), make=fleet()) as s:
+    async with open_app((120, 40), make=several()) as s:
         await s.press("2", "escape")
         assert s.view.view == actions.OVERVIEW
         assert "esc Back" in s.drawn("#keys")
@@ -444,7 +444,7 @@ async def test_escape_leads_from_a_run_to_the_list_and_says_where_it_ends(open_a
 
 
 async def test_escape_closes_the_card_of_the_end(open_app):
-    async with open_app((120, 40), make=fleet(1, phase="finished")) as s:
+    async with open_app((120, 40), make=several(1, phase="finished")) as s:
         card = s.view.query_one("#end")
         assert card.display
         assert "esc closes" in s.drawn("#end")
@@ -460,7 +460,7 @@ async def test_marks_and_overlays_stay_when_a_log_was_read_and_its_run_gets_its_
     read = []
 
     def make(asked):
-        shown = fleet(4)(asked)
+        shown = several(4)(asked)
         rows = tuple(msgspec.structs.replace(row, id=row.id + "#1") for row in shown.runs)
         return msgspec.structs.replace(shown, runs=rows) if read else shown
 
@@ -482,7 +482,7 @@ async def test_an_overlay_stays_when_the_run_over_it_gets_its_own_id(open_app):
     read = []
 
     def make(asked):
-        shown = fleet(4)(asked)
+        shown = several(4)(asked)
         first, *rest = shown.runs
         rows = (first, *(msgspec.structs.replace(row, id=row.id + "#1") for row in rest))
         return msgspec.structs.replace(shown, runs=rows) if read else shown

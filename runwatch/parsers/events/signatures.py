@@ -13,7 +13,7 @@ _NONE = re.compile(rb"\w*['\" ]{0,3}[:=|]{1,2} *(?:0+|[Nn]o|[Nn]one|[Ff]alse)['\
 """What says that what was counted did not come: `ConnectionErrors: 0`."""
 
 
-class Sign(NamedTuple):
+class Signature(NamedTuple):
     """One way of saying what has happened."""
 
     kind: str
@@ -23,29 +23,29 @@ class Sign(NamedTuple):
     """Every match holds one of them."""
 
 
-def sign(kind: str, *patterns: bytes, needles: bytes) -> Sign:
+def signature(kind: str, *patterns: bytes, needles: bytes) -> Signature:
     """Return one way of saying what has happened: any of some patterns.
 
     Between needles is a `|`.
     """
-    return Sign(kind, b"|".join(patterns), tuple(needles.split(b"|")))
+    return Signature(kind, b"|".join(patterns), tuple(needles.split(b"|")))
 
 
 _compiled = cache(re.compile)
 
 
-class Signs:
+class Signatures:
     """Ways of saying things, the most specific first.
 
     A line is searched once for the needles of all; only the patterns of those that it holds are
     tried. So no needle may hold or overlap another one.
     """
 
-    def __init__(self, *signs: Sign) -> None:
-        self.signs = signs
-        self.needles = frozenset(needle for sign in signs for needle in sign.needles)
+    def __init__(self, *signatures: Signature) -> None:
+        self.all = signatures
+        self.needles = frozenset(needle for one in signatures for needle in one.needles)
         self._of = {
-            needle: tuple(sign for sign in signs if needle in sign.needles) for needle in self.needles
+            needle: tuple(one for one in signatures if needle in one.needles) for needle in self.needles
         }
         self._found = any_of(self.needles).findall
 
@@ -54,11 +54,11 @@ class Signs:
         held = set(self._found(line))
         if held:
             alone = len(held) == 1
-            for sign in self._of[held.pop()] if alone else self.signs:
-                if (alone or not held.isdisjoint(sign.needles)) and (
-                    found := _compiled(sign.pattern).search(line)
+            for one in self._of[held.pop()] if alone else self.all:
+                if (alone or not held.isdisjoint(one.needles)) and (
+                    found := _compiled(one.pattern).search(line)
                 ):
-                    return sign.kind, found
+                    return one.kind, found
         return None
 
 

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from runwatch.core.snapshot import Progress, RunRow
-from runwatch.render import cells, fleet
-from runwatch.render.fleet import Heading, Order
+from runwatch.render import cells, run_table
 from runwatch.render.glyphs import ASCII
+from runwatch.render.run_table import Heading, Order
 
 NAN = RunRow(
     "1", "lr1e-3/seed7", "training", Progress(458, 1000, 0.458, 135.0, rate=4.0), critical=1, warning=1,
@@ -24,10 +24,10 @@ ALL = [FINE, DONE, NEW, NAN]
 
 
 def drawn(width, rows=ALL, **how):
-    places = fleet.layout(rows, width)
+    places = run_table.layout(rows, width)
     lines = [
-        fleet.heading(places, how.pop("order", Order())),
-        *(fleet.line(row, places, **how) for row in rows),
+        run_table.heading(places, how.pop("order", Order())),
+        *(run_table.line(row, places, **how) for row in rows),
     ]
     assert all(cells.row_width(line) <= width for line in lines)
     return [cells.row_text(line) for line in lines]
@@ -97,30 +97,32 @@ def test_a_column_of_which_nothing_is_known_is_left_out():
     ],
 )
 def test_runs_are_sorted_and_what_is_unknown_is_last(order, ids):
-    assert "".join(row.id for row in fleet.ordered(ALL, order)) == ids
+    assert "".join(row.id for row in run_table.ordered(ALL, order)) == ids
 
 
 def test_the_column_that_is_sorted_by_has_an_arrow():
-    cells_of = {text.strip(): role for text, role in fleet.heading(fleet.layout(ALL, 198), Order("loss"))}
+    cells_of = {
+        text.strip(): role for text, role in run_table.heading(run_table.layout(ALL, 198), Order("loss"))
+    }
     assert cells_of["loss▲"] == "title"
     assert cells_of["ETA"] == "dim"
     assert "step▼" in drawn(198, order=Order("step"))[0]
 
 
 def test_groups_have_a_heading_and_are_where_their_first_run_was():
-    found = fleet.groups(fleet.ordered(ALL, Order()), "host")
+    found = run_table.groups(run_table.ordered(ALL, Order()), "host")
     assert [line.text if isinstance(line, Heading) else line.id for line in found] == [
         "node01  2 runs, 1 critical", "1", "4", "node02  2 runs", "2", "3",
     ]  # fmt: skip
-    assert fleet.groupings(ALL) == ["", "state", "host", "directory"]
-    assert fleet.groupings([DONE]) == [""]
+    assert run_table.groupings(ALL) == ["", "state", "host", "directory"]
+    assert run_table.groupings([DONE]) == [""]
 
 
 def test_ascii_has_no_other_characters():
-    places = fleet.layout(ALL, 198, ASCII)
+    places = run_table.layout(ALL, 198, ASCII)
     for row in ALL:
-        assert cells.row_text(fleet.line(row, places, ASCII, here=True, marked=True)).isascii()
-    assert cells.row_text(fleet.heading(places, Order("loss"), ASCII)).isascii()
+        assert cells.row_text(run_table.line(row, places, ASCII, here=True, marked=True)).isascii()
+    assert cells.row_text(run_table.heading(places, Order("loss"), ASCII)).isascii()
 
 
 def test_long_names_that_differ_at_the_end_stay_apart():
@@ -130,9 +132,9 @@ def test_long_names_that_differ_at_the_end_stay_apart():
     ]
     rows.append(RunRow("9", "実験-日本語の長い名前のランとその続きの名前", "training", Progress()))
     for width in (30, 40):
-        places = fleet.layout(rows, width)
-        names = fleet.names(rows, places)
-        lines = [cells.row_text(fleet.line(row, places, name=names[row.id])) for row in rows]
+        places = run_table.layout(rows, width)
+        names = run_table.names(rows, places)
+        lines = [cells.row_text(run_table.line(row, places, name=names[row.id])) for row in rows]
         assert len({line.strip() for line in lines}) == len(rows), lines
         assert all("seed" in line or "実験" in line for line in lines)
         assert all(cells.width(line) <= width for line in lines)
@@ -157,6 +159,6 @@ def test_a_run_that_counts_from_0_has_all_its_steps_at_the_end(width):
 )
 def test_the_column_of_steps_says_the_step_and_as_much_else_as_fits(progress, phase, shown):
     row = RunRow("1", "a", phase, progress, loss=1.0, age=1.0)
-    place = next(place for place in fleet.layout([row], 110) if place.column.name == "step")
+    place = next(place for place in run_table.layout([row], 110) if place.column.name == "step")
     heading, line = drawn(110, [row])
     assert line[heading.index("step") + 4 - place.width : heading.index("step") + 4].strip() == shown

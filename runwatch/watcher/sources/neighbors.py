@@ -46,7 +46,7 @@ class Unit:
         return any(directory in file.mentions for file in self.files)
 
 
-class Neighbours:
+class Neighbors:
     """Units in the order in which they came, by their homes and by the directories above their files."""
 
     def __init__(self, units: Iterable[Unit] = ()) -> None:
