@@ -271,22 +271,3 @@ def test_bars_below_each_other_that_say_the_same_are_compared_in_linear_time(rec
         assert stop == at or apart(block[at:stop], b"train") or stacked.UP not in block[at:stop]
         at = max(stop, next((start for start in starts if start > at), len(block)))
     assert sum(compared) < 60 * len(block)
-
-
-BAR_OF_ONE = (
-    b"  0%|          | 0/500 [00:00<?, ?it/s]\r  0%|          | 1/500 [00:05<41:35,  5.00s/it, loss=2.5]\n"
-)
-FAILED = b"""Traceback (most recent call last):
-  File "train.py", line 88, in <module>
-    main()
-torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB
-"""
-
-
-@pytest.mark.parametrize("end", [FAILED, FAILED[:60], b"Killed\n"])
-def test_the_only_record_of_a_bar_is_one_if_training_failed_then(end):
-    parsed = parse(BAR_OF_ONE + end)
-    parse(BAR_OF_ONE + end, range(1, 200, 17)).same_as(parsed)
-    parse(BAR_OF_ONE + end, bulk=False).same_as(parsed)
-    assert (parsed.column("step").tolist(), parsed.column("train/loss").tolist()) == ([1], [2.5])
-    assert parse(BAR_OF_ONE + b"and so on\n").format is None

@@ -36,7 +36,7 @@ class Evidence:
         """Lines not yet counted with records that were taken for none and turned out to be some."""
         self.early = Early()
         """Evaluations held until a format is known."""
-        self._placing, self._events = Placing(), events
+        self._placing = Placing()
         self.detector = Detector(formats, events, ranks, self._settled, bulk=bulk)
 
     def _settled(self) -> None:
@@ -97,15 +97,15 @@ class Evidence:
     def finish(self, piece: Piece) -> None:
         """Take what the stream's end (or a break in it) decides."""
         if self.detector.format is None:
-            self._release(piece, failed=self._events.failed)
+            self._release(piece)
         learner = None if self.learner is None else self.learner.below(self.records)
         if learner is not None and (learned := learner.finish()) is not None:
             self._replay(learned, learner, piece)
         self.early.release(piece)
 
-    def _release(self, piece: Piece, *, failed: bool = False) -> None:
+    def _release(self, piece: Piece) -> None:
         """Settle on the first weak format that has read training steps, and give them out."""
-        due = self.detector.weak.due(failed=failed) if self.detector.weak is not None else None
+        due = self.detector.weak.due() if self.detector.weak is not None else None
         if due is None:
             return
         fmt, rows = due

@@ -61,15 +61,11 @@ class WeakFormats:
             del rows[0]
         return False
 
-    def due(self, *, failed: bool) -> tuple[Format, list[Held]] | None:
-        """Return the first format that has read training steps, and all its records.
-
-        One with a loss is enough if it `failed` then.
-        """
+    def due(self) -> tuple[Format, list[Held]] | None:
+        """Return the first format that has read training steps, and all its records."""
         for fmt in self._formats:
             rows = self._held.get(fmt.name, [])
-            alone = fmt.distinct or (failed and have_loss(rows))
-            if _steps(rows) > (0 if alone else 1):  # else one is no evidence
+            if _steps(rows) > (0 if fmt.distinct else 1):  # else one is no evidence
                 return fmt, rows
         return None
 

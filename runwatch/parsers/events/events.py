@@ -130,11 +130,6 @@ class EventScanner:
         self._trouble = -max(_AFTERMATH.values())
         """Number of the newest record that reported trouble."""
 
-    @property
-    def failed(self) -> bool:
-        """Whether a record reported trouble, or what may report it has begun."""
-        return self._trouble >= 0 or self.inside
-
     def use(self, markers: tuple[tuple[bytes, str], ...]) -> None:
         """Add a format's markers: (text a line begins with, event kind)."""
         self.markers = markers
