@@ -374,6 +374,19 @@ def test_what_other_gpus_and_other_xids_do_does_not_hide_a_fault():
     assert [(each.severity.value, each.metric) for each in found] == [("critical", "gpu/1/xid")]
 
 
+@pytest.mark.parametrize(
+    ("xid", "others", "found"),
+    [(31, (), "warning"), (31, (999,), "info"), (13, (999,), "info"), (79, (999,), "critical")],
+)
+def test_an_invalid_access_on_a_shared_gpu_may_be_of_another_program(xid, others, found):
+    under = machine()
+    under.fold(GpuProcesses(T0, {"0": dict.fromkeys((100, *others), GB)}))
+    under.fold(MachineEvent("xid", T0, "NVRM: Xid", gpu="0", xid=xid))
+    (fault,) = GpuFault().tick(Status(T0, machine=under))
+    assert (fault.severity.value, fault.metric) == (found, "gpu/0/xid")
+    assert fault.title.endswith("(it may not be of this run)") == (found == "info")
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_storage_that_holds_up_others_is_not_reported(own):
     under = machine(state="blocked") if own else Machine()

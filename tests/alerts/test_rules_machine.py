@@ -206,21 +206,6 @@ def test_xids_by_their_class(xid, found):
     assert brief(watch(GpuFault(quiet=30), 60, change)) == expected
 
 
-@pytest.mark.parametrize(
-    ("xid", "others", "found"),
-    [(31, (), "warning"), (31, (999,), "info"), (13, (999,), "info"), (79, (999,), "critical")],
-)
-def test_an_invalid_access_on_a_shared_gpu_may_be_of_another_program(xid, others, found):
-    def change(t, values):
-        if t == 0:
-            return [GpuProcesses(T0, {"0": dict.fromkeys((100, *others), GB)})]
-        return [MachineEvent("xid", T0 + t, "", gpu="0", xid=xid)] if t == 10 else []
-
-    (fault,) = watch(GpuFault(), 60, change)
-    assert (fault.severity.value, fault.metric) == (found, "gpu/0/xid")
-    assert fault.title.endswith("(it may not be of this run)") == (found == "info")
-
-
 def test_a_gpu_that_may_be_anybodys_is_less_severe():
     machine = Machine()
     machine.fold(gpus("lost"))

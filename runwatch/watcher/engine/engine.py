@@ -150,13 +150,7 @@ class Engine:
         return changes
 
     def suppose(
-        self,
-        source_id: str,
-        batch: Batch,
-        *,
-        live: bool = False,
-        arrival: float = 0.0,
-        late: bool = False,
+        self, source_id: str, batch: Batch, *, live: bool = False, arrival: float = 0.0, late: bool = False
     ) -> list[Change]:
         """Take in what a source that rests would report if it ended here, until more comes (see `fold`).
 
@@ -171,14 +165,7 @@ class Engine:
         return self._fold_provisional(group) if group.provisional else []
 
     def _fold(
-        self,
-        source_id: str,
-        batch: Batch,
-        *,
-        live: bool,
-        arrival: float,
-        written: float | None,
-        late: bool,
+        self, source_id: str, batch: Batch, *, live: bool, arrival: float, written: float | None, late: bool
     ) -> list[Change]:
         group, source = self.sources[source_id]
         group.lived |= live and batch.end > batch.start
