@@ -11,13 +11,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.core.fold.segments import Splitter
 from runwatch.export.curves import MOST, Curve
-from runwatch.export.values import COLUMNS
+from runwatch.export.tensorboard import EventFiles
+from runwatch.export.values import COLUMNS, Values
 from runwatch.parsers.stream import StreamParser
 from runwatch.watcher.engine import check
 from tests.cli.command import ENVIRONMENT, called
@@ -207,15 +209,29 @@ def test_event_files_are_read_back_with_the_same_bits(tmp_path):
     assert "empty directory" in again.stderr
 
 
-def test_each_rank_has_event_files_of_its_own_and_no_name_leaves_the_directory(tmp_path):
+def test_each_rank_has_event_files_of_its_own(tmp_path):
     log = "".join(f"[rank{rank}] step {i} loss {1 / i + rank}\n" for i in range(1, 9) for rank in range(2))
     (tmp_path / "in").mkdir()
     path = made(tmp_path / "in", log)
-    (tmp_path / "in" / "..x").mkdir()
     assert called("export", path, "--as", "tensorboard", "-o", tmp_path / "tb").returncode == 0
     folders = {str(each.parent.relative_to(tmp_path / "tb")) for each in (tmp_path / "tb").rglob("events*")}
     assert len(folders) == 2
     assert all(folder.rpartition("/")[2] in ("rank0", "rank1") for folder in folders)
+
+
+@pytest.mark.parametrize("run", ["../../out", "/out", "a/../../../out", "..", "./.", "a\0b", ""])
+def test_no_name_of_a_run_or_source_leaves_the_directory(tmp_path, run):
+    place = tmp_path / "below" / "tb"
+    place.mkdir(parents=True)
+    one, first, none = np.ones(1), np.zeros(1, np.int64), np.full(1, np.nan)
+    writer = EventFiles(str(place))
+    for source in ("log", "../../../out"):
+        writer.write(
+            Values(run, 1, source, None, None, ("../../loss",), first, first, one, none, none, one, one)
+        )
+    written = [each for each in tmp_path.rglob("*") if each.is_file()]
+    assert len(written) == 2
+    assert all(place in each.parents for each in written)
 
 
 @pytest.mark.real
