@@ -22,7 +22,7 @@ from runwatch.parsers.formats.generic.documents import (
 )
 from runwatch.parsers.lexicon.records import objective
 from runwatch.parsers.structured.arrays import side_by_side
-from runwatch.parsers.structured.keyed_records import MAX_DEPTH, flatten, numeric
+from runwatch.parsers.structured.keyed_records import MAX_DEPTH, NOTHING, flatten, numeric
 
 _MAX_ENTRIES = 2_000_000
 
@@ -44,6 +44,8 @@ class Document:
 
     format: DocumentFormat
     entries: list[Entry]
+    finished: bool = False
+    """Whether it says that no step follows."""
 
 
 def parse(data: bytes) -> Document | str:
@@ -72,7 +74,15 @@ def parse(data: bytes) -> Document | str:
         fmt, entries = _within(text, value)
     elif isinstance(value, list):
         entries = list(_listed(text, 0, value, {}))
-    return Document(fmt, entries) if _trains(fmt, entries) else "other"
+    if not _trains(fmt, entries):
+        return "other"
+    return Document(fmt, entries, fmt is TRAINER_STATE and _is_finished(value))
+
+
+def _is_finished(state: dict[str, Any]) -> bool:
+    """Whether a Trainer's state is that of the last step, behind which no record was logged yet."""
+    reached = flatten({name: state.get(name) for name in ("global_step", "max_steps")}, NOTHING)
+    return len(reached) == 2 and reached["global_step"] >= reached["max_steps"] > 0
 
 
 def _trains(fmt: DocumentFormat, entries: list[Entry]) -> bool:
@@ -100,7 +110,7 @@ def _grow(entries: list[Entry]) -> bool:
     return len(steps) > 1 and 2 * sum(b > a for a, b in pairwise(steps)) >= len(entries) - 1
 
 
-def _spread(value: dict[str, Any]) -> dict[str, Any]:
+def _spread(value: dict[str, Any], depth: int = MAX_DEPTH) -> dict[str, Any]:
     """Return the arrays in an object, keys joined with "/": `{"train": {"loss": [...]}}`.
 
     An object whose keys count is one, as a data frame is written.
@@ -111,8 +121,9 @@ def _spread(value: dict[str, Any]) -> dict[str, Any]:
             found[key] = item
         elif _counts(item):
             found[key] = [*item.values()]
-        else:
-            found |= {f"{key}/{name}": array for name, array in item.items() if isinstance(array, list)}
+        elif depth:
+            inner = _spread(item, depth - 1).items()
+            found |= {f"{key}/{name}": array for name, array in inner if isinstance(array, list)}
     return found
 
 

@@ -329,6 +329,9 @@ class StreamParser:
             if match.layout.event:
                 piece.events.append(Event(match.layout.event, offset, line, "Training finished"))
         piece.lines = held.count(b"\n", 0, size)
+        if document.finished and not piece.events:
+            at = self._offset + size - 1, 1 + held.count(b"\n", 0, size - 1)
+            piece.events.append(Event("finished", *at, "Training finished"))
         batch = piece.batch(self._offset + size, self._format)
         self._log = self._begun(batch.end, first_line=piece.lines + 1, learn=False)
         return joined(batch, self._log.feed(held[size:], tail=tail))

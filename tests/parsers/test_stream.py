@@ -102,6 +102,12 @@ def test_trainer_state(indent):
     assert [event.kind for event in parsed.events] == ["finished"]
 
 
+@pytest.mark.parametrize(("reached", "ends"), [(100, ["finished"]), (99, []), (None, [])])
+def test_a_trainer_state_of_the_last_step_has_finished(reached, ends):
+    state = {**json.loads(trainer_state(20)), "global_step": reached}
+    assert [event.kind for event in read(json.dumps(state).encode()).events] == ends
+
+
 def test_entries_know_their_lines():
     text = trainer_state(3)
     rows = text.split(b"\n")
@@ -148,6 +154,7 @@ def test_arrays_without_steps_are_counted():
     assert parsed.column("step").tolist() == [1, 2]
 
 
+PARTS = ("training", [3.0, 2.0, 1.0]), ("validation", [3.5, 2.5, 1.5])
 EPOCHS = [{"epoch": n + 1, "train": {"loss": 3.0 - n}, "val": {"loss": 3.5 - n}} for n in range(3)]
 
 
@@ -158,6 +165,7 @@ EPOCHS = [{"epoch": n + 1, "train": {"loss": 3.0 - n}, "val": {"loss": 3.5 - n}}
         {"args": {"lr": 0.1, "gpus": [0, 1]}, "run": {"epochs": EPOCHS}},
         {str(item["epoch"]): item for item in EPOCHS},
         {"train": {"loss": [3.0, 2.0, 1.0]}, "val": {"loss": [3.5, 2.5, 1.5]}},
+        {part: {"combined": {"loss": losses}} for part, losses in (("test", [4.0, 3.0, 2.0]), *PARTS)},
         {"train_loss": {"0": 3.0, "1": 2.0, "2": 1.0}, "val_loss": {"0": 3.5, "1": 2.5, "2": 1.5}},
         [{"round": n + 1, "global_metrics": {"loss": 3.0 - n}, "val_loss": 3.5 - n} for n in range(3)],
     ],
