@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
+from runwatch.core.fold.planned import NAMES
 from runwatch.core.metrics import LOSS, VAL_LOSS
 from runwatch.parsers.formats.generic.documents import (
     ARRAYS,
@@ -46,6 +47,8 @@ class Document:
     entries: list[Entry]
     finished: bool = False
     """Whether it says that no step follows."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """What it says next to its records of how many steps or epochs are planned."""
 
 
 def parse(data: bytes) -> Document | str:
@@ -76,13 +79,20 @@ def parse(data: bytes) -> Document | str:
         entries = list(_listed(text, 0, value, {}))
     if not _trains(fmt, entries):
         return "other"
-    return Document(fmt, entries, fmt is TRAINER_STATE and _is_finished(value))
+    state = value if isinstance(value, dict) else {}
+    return Document(fmt, entries, fmt is TRAINER_STATE and _is_finished(state), _planned(state))
 
 
 def _is_finished(state: dict[str, Any]) -> bool:
     """Whether a Trainer's state is that of the last step, behind which no record was logged yet."""
     reached = flatten({name: state.get(name) for name in ("global_step", "max_steps")}, NOTHING)
     return len(reached) == 2 and reached["global_step"] >= reached["max_steps"] > 0
+
+
+def _planned(state: dict[str, Any]) -> dict[str, str]:
+    """Return the settings in an object that say how many steps or epochs are planned."""
+    numbers = flatten(state, NOTHING)
+    return {path: f"{number:.15g}" for path, number in numbers.items() if path.rpartition("/")[2] in NAMES}
 
 
 def _trains(fmt: DocumentFormat, entries: list[Entry]) -> bool:

@@ -99,13 +99,20 @@ def test_trainer_state(indent):
     assert parsed.column("val/loss", "eval").tolist() == [1.0, 0.5, 5 / 15, 0.25]
     assert parsed.column("val/accuracy", "eval").tolist() == [0.5] * 4
     assert parsed.column("train/loss").tolist() == [4 / step for step in range(1, 21)]
-    assert [event.kind for event in parsed.events] == ["finished"]
+    assert [event.kind for event in parsed.events] == ["facts", "finished"]
 
 
 @pytest.mark.parametrize(("reached", "ends"), [(100, ["finished"]), (99, []), (None, [])])
 def test_a_trainer_state_of_the_last_step_has_finished(reached, ends):
     state = {**json.loads(trainer_state(20)), "global_step": reached}
-    assert [event.kind for event in read(json.dumps(state).encode()).events] == ends
+    events = read(json.dumps(state).encode()).events
+    assert [event.kind for event in events if event.kind != "facts"] == ends
+
+
+def test_a_document_may_say_how_many_epochs_are_planned():
+    document = {"config": {"epochs": 8, "lr": 0.5}, "records": EPOCHS}
+    (event,) = read(json.dumps(document).encode()).events
+    assert (event.kind, event.data) == ("facts", {"config/epochs": "8"})
 
 
 def test_entries_know_their_lines():
