@@ -170,6 +170,7 @@ EPOCHS_PLANNED = [
     "Total Epoch:8 Image_size:(256, 256)",
     "MF: dataset=frappe, #epoch=8, batch=128",
     "Namespace(dim=50, epoch=8, init=None)",
+    "{'TRAIN': {'FLAG': True, 'MAX_EPOCH': 8}}",
     "Training ResNet18 for 8 epochs with initial learning rate 0.1",
     "Starting training for 8 epochs...",
     "Training for 1 epochs started!\nTraining for 8 epochs started!",

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
+from runwatch.core.fold.planned import NAMES
 from runwatch.core.metrics import LOSS, VAL_LOSS
 from runwatch.parsers.formats.generic.documents import (
     ARRAYS,
@@ -22,7 +23,7 @@ from runwatch.parsers.formats.generic.documents import (
 )
 from runwatch.parsers.lexicon.records import objective
 from runwatch.parsers.structured.arrays import side_by_side
-from runwatch.parsers.structured.keyed_records import MAX_DEPTH, flatten, numeric
+from runwatch.parsers.structured.keyed_records import MAX_DEPTH, NOTHING, flatten, numeric
 
 _MAX_ENTRIES = 2_000_000
 
@@ -44,6 +45,10 @@ class Document:
 
     format: DocumentFormat
     entries: list[Entry]
+    finished: bool = False
+    """Whether it says that no step follows."""
+    settings: dict[str, str] = field(default_factory=dict)
+    """What it says next to its records of how many steps or epochs are planned."""
 
 
 def parse(data: bytes) -> Document | str:
@@ -72,7 +77,22 @@ def parse(data: bytes) -> Document | str:
         fmt, entries = _within(text, value)
     elif isinstance(value, list):
         entries = list(_listed(text, 0, value, {}))
-    return Document(fmt, entries) if _trains(fmt, entries) else "other"
+    if not _trains(fmt, entries):
+        return "other"
+    state = value if isinstance(value, dict) else {}
+    return Document(fmt, entries, fmt is TRAINER_STATE and _is_finished(state), _planned(state))
+
+
+def _is_finished(state: dict[str, Any]) -> bool:
+    """Whether a Trainer's state is that of the last step, behind which no record was logged yet."""
+    reached = flatten({name: state.get(name) for name in ("global_step", "max_steps")}, NOTHING)
+    return len(reached) == 2 and reached["global_step"] >= reached["max_steps"] > 0
+
+
+def _planned(state: dict[str, Any]) -> dict[str, str]:
+    """Return the settings in an object that say how many steps or epochs are planned."""
+    numbers = flatten(state, NOTHING)
+    return {path: f"{number:.15g}" for path, number in numbers.items() if path.rpartition("/")[2] in NAMES}
 
 
 def _trains(fmt: DocumentFormat, entries: list[Entry]) -> bool:
@@ -100,7 +120,7 @@ def _grow(entries: list[Entry]) -> bool:
     return len(steps) > 1 and 2 * sum(b > a for a, b in pairwise(steps)) >= len(entries) - 1
 
 
-def _spread(value: dict[str, Any]) -> dict[str, Any]:
+def _spread(value: dict[str, Any], depth: int = MAX_DEPTH) -> dict[str, Any]:
     """Return the arrays in an object, keys joined with "/": `{"train": {"loss": [...]}}`.
 
     An object whose keys count is one, as a data frame is written.
@@ -111,8 +131,9 @@ def _spread(value: dict[str, Any]) -> dict[str, Any]:
             found[key] = item
         elif _counts(item):
             found[key] = [*item.values()]
-        else:
-            found |= {f"{key}/{name}": array for name, array in item.items() if isinstance(array, list)}
+        elif depth:
+            inner = _spread(item, depth - 1).items()
+            found |= {f"{key}/{name}": array for name, array in inner if isinstance(array, list)}
     return found
 
 

@@ -319,6 +319,8 @@ class StreamParser:
         known = 0 < seen <= len(entries) and self._reported.knows(entries[seen - 1].numbers)
         self._reported = ResumeState(len(entries), len(entries), known_by(entries[-1].numbers))
         piece = Piece(self._offset)
+        if document.settings:
+            piece.events.append(Event("facts", self._offset, 1, "settings", data=document.settings))
         reader = RecordReader(document.format.schema)
         for entry in entries[seen if known else 0 :]:
             match = reader.read(entry.numbers)
@@ -329,6 +331,9 @@ class StreamParser:
             if match.layout.event:
                 piece.events.append(Event(match.layout.event, offset, line, "Training finished"))
         piece.lines = held.count(b"\n", 0, size)
+        if document.finished and all(event.kind != "finished" for event in piece.events):
+            at = self._offset + size - 1, 1 + held.count(b"\n", 0, size - 1)
+            piece.events.append(Event("finished", *at, "Training finished"))
         batch = piece.batch(self._offset + size, self._format)
         self._log = self._begun(batch.end, first_line=piece.lines + 1, learn=False)
         return joined(batch, self._log.feed(held[size:], tail=tail))

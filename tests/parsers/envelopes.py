@@ -86,6 +86,7 @@ LOGGERS = {
         timed=True,
         escaped=True,
     ),
+    "PointGroup": Envelope("[" + DATED + ",125  INFO  train.py  line 42  31337]  {line}", timed=True),
 }
 PAIRS = {
     f"{outer} + {inner}": Envelope(

@@ -204,6 +204,16 @@ def test_the_summary_of_an_epoch_ends_it_where_its_batches_show_none(summary):
     ]
 
 
+def test_the_summary_of_an_epoch_says_how_many_there_will_be():
+    lines = []
+    for e in range(8):
+        lines += [f"Batch {20 * b}/100, loss {9 / (5 * e + b):.4f}" for b in range(1, 6)]
+        lines.append(f"Epoch {e}/30, mean loss 0.75")
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("step").tolist()[-1] == 800
+    assert parsed.column("total").tolist()[-1] == 3000
+
+
 def test_a_line_with_both_parts_of_the_data_is_about_the_epoch_above_it():
     lines = []
     for e in range(1, 9):

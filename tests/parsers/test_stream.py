@@ -99,7 +99,20 @@ def test_trainer_state(indent):
     assert parsed.column("val/loss", "eval").tolist() == [1.0, 0.5, 5 / 15, 0.25]
     assert parsed.column("val/accuracy", "eval").tolist() == [0.5] * 4
     assert parsed.column("train/loss").tolist() == [4 / step for step in range(1, 21)]
-    assert [event.kind for event in parsed.events] == ["finished"]
+    assert [event.kind for event in parsed.events] == ["facts", "finished"]
+
+
+@pytest.mark.parametrize(("reached", "ends"), [(100, ["finished"]), (99, []), (None, [])])
+def test_a_trainer_state_of_the_last_step_has_finished(reached, ends):
+    state = {**json.loads(trainer_state(20)), "global_step": reached}
+    events = read(json.dumps(state).encode()).events
+    assert [event.kind for event in events if event.kind != "facts"] == ends
+
+
+def test_a_document_may_say_how_many_epochs_are_planned():
+    document = {"config": {"epochs": 8, "lr": 0.5}, "records": EPOCHS}
+    (event,) = read(json.dumps(document).encode()).events
+    assert (event.kind, event.data) == ("facts", {"config/epochs": "8"})
 
 
 def test_entries_know_their_lines():
@@ -148,6 +161,7 @@ def test_arrays_without_steps_are_counted():
     assert parsed.column("step").tolist() == [1, 2]
 
 
+PARTS = ("training", [3.0, 2.0, 1.0]), ("validation", [3.5, 2.5, 1.5])
 EPOCHS = [{"epoch": n + 1, "train": {"loss": 3.0 - n}, "val": {"loss": 3.5 - n}} for n in range(3)]
 
 
@@ -158,6 +172,7 @@ EPOCHS = [{"epoch": n + 1, "train": {"loss": 3.0 - n}, "val": {"loss": 3.5 - n}}
         {"args": {"lr": 0.1, "gpus": [0, 1]}, "run": {"epochs": EPOCHS}},
         {str(item["epoch"]): item for item in EPOCHS},
         {"train": {"loss": [3.0, 2.0, 1.0]}, "val": {"loss": [3.5, 2.5, 1.5]}},
+        {part: {"combined": {"loss": losses}} for part, losses in (("test", [4.0, 3.0, 2.0]), *PARTS)},
         {"train_loss": {"0": 3.0, "1": 2.0, "2": 1.0}, "val_loss": {"0": 3.5, "1": 2.5, "2": 1.5}},
         [{"round": n + 1, "global_metrics": {"loss": 3.0 - n}, "val_loss": 3.5 - n} for n in range(3)],
     ],

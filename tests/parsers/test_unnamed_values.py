@@ -33,6 +33,19 @@ def test_a_file_of_numbers_that_fall_as_a_loss_does_is_one_of_losses():
     assert parse(_text("{x}\nstep back")).format is None
 
 
+def test_such_numbers_may_be_below_headings_of_epochs():
+    losses = [round(6.5 * math.exp(-i / 90) + 0.3, 4) for i in range(300)]
+    lines = [f"Epoch {i // 100}\n{loss}" if i % 100 == 0 else f"{loss}" for i, loss in enumerate(losses)]
+    assert parse("\n".join(lines).encode()).column("train/loss").tolist() == losses
+    often = [f"Epoch {i}\n{loss}\n{loss}" for i, loss in enumerate(losses)]
+    assert not parse("\n".join(often).encode()).column("train/loss").size
+
+
+def test_of_many_such_numbers_the_first_count_too():
+    losses = [round(6.5 * math.exp(-i / 900) + 0.3, 5) for i in range(3000)]
+    assert parse("\n".join(map(str, losses)).encode()).column("train/loss").tolist() == losses
+
+
 ROWS = [
     "{i},{x},{y}",
     "{i}, {x}, {y},",
@@ -51,9 +64,11 @@ def test_rows_without_a_header(row):
     assert parse(_text(row.replace("{x}", "{i}.5"))).format is None
 
 
-@pytest.mark.parametrize("arrow", ["->", "-->", "=>", "==>"])
-def test_a_value_behind_an_arrow(arrow):
-    parsed = parse(_text(f"epoch :{{i}} {arrow} {{x}}"))
+@pytest.mark.parametrize(
+    "place", ["epoch :{i} ->", "epoch :{i} -->", "epoch :{i} =>", "epoch :{i} ==>", "#epoch[{i}]:"]
+)
+def test_a_value_behind_a_place_and_a_sign(place):
+    parsed = parse(_text(place + " {x}"))
     assert parsed.column("step").tolist() == [*range(40)]
     assert parsed.column("train/loss").tolist() == CURVE
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import bisect
 import math
 from array import array
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
@@ -219,7 +219,7 @@ class Nests(msgspec.Struct):
         for table in tables:
             if _is_head(table):
                 next(placed)
-                out += [_drop(table, CLOSES)] if CLOSES in table.names else []
+                out += [_drop(table, {CLOSES, PLANNED})] if CLOSES in table.names else []
             elif WITHIN not in table.names:
                 out.append(table)
             elif table.kind == TRAIN:
@@ -320,9 +320,9 @@ def _known_by(table: Table, name: str) -> str:
     return CLOSES if name == EPOCH and CLOSES in table.names else name
 
 
-def _drop(table: Table, name: str) -> Table:
-    """Return a table without a column."""
-    names = tuple(other for other in table.names if other != name)
+def _drop(table: Table, gone: Collection[str]) -> Table:
+    """Return a table without some columns."""
+    names = tuple(name for name in table.names if name not in gone)
     data = b"".join(_column(table, other).tobytes() for other in names)
     return msgspec.structs.replace(table, names=names, data=data)
 

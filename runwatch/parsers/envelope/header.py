@@ -66,6 +66,7 @@ _TIMED = (
     rb"|\[ ?(?:" + _DATED + rb"|" + _CLOCK + rb")(?: [\w.]{0,60})?\]:?|(?:" + _DATED + rb"|" + _CLOCK + rb")"
     + _NOT_A_ROW + rb"|" + _GLOG + rb"|" + _SYSLOG + _SYSLOG_PROCESS + rb"|<\d{1,3}>(?:1(?= )|(?=[A-Z]))"
     rb"|" + _CALM + rb" - \d\d/\d\d/\d\d \d\d:\d\d:\d\d - (?:\d{1,3} days?, )?\d{1,3}:\d\d:\d\d -(?= )"  # XLM
+    rb"|\[(?:" + _DATED + rb")  " + _CALM + rb"  " + _SOURCE + rb"  line \d{1,6}  \d{1,9}\] (?= )"
     rb"|\[[\w.:/-]{1,80}\] (?:" + _DATED + rb") \([\w.]{1,60}:\d{1,6}\) " + _CALM + rb":(?= )"  # ESPnet
     rb"|\d{13} [\w.-]{1,64}(?::[\w,.-]{1,32})? " + _CALM + rb"(?= )"  # ClearML
     rb"|" + _CALM + rb":" + NOT_TRAINING + rb"(?!(?i:epoch|step|iter|batch))[A-Za-z_][\w.]{0,60}:)"

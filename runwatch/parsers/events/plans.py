@@ -6,13 +6,13 @@ import re
 
 NEEDLES = (
     b"_iter|_step|_timestep|-timestep|_update|-iter|-step|-update|_ITER|_STEP|niter|_epo|-epo|nepo|pochs|"
-    b"och_num|poch(s)|#epo|al epo|al Epo|otal t|otal s|POCHS|um epo|max iter|um ste|ax epo|amespace|"
+    b"och_num|poch(s)|#epo|al epo|al Epo|otal t|otal s|POCHS|_EPOCH|um epo|max iter|um ste|ax epo|amespace|"
     b"rogress on: -|raining"
 )
 _SETTING = (
     rb"(?<![A-Za-z0-9_])((?:max|total|num|train|training)[_-](?:[a-z]{5,8}[_-])?"
     rb"(?:iter|(?:time)?step|update)[a-z]{0,6}"
-    rb"|MAX_(?:ITER|STEP)S?|(?:(?:MAX|NUM|N|TOTAL)_)?EPOCHS|n_?iters?|num_iters"
+    rb"|MAX_(?:ITER|STEP)S?|(?:MAX|NUM|N|TOTAL)_EPOCHS?|EPOCHS|n_?iters?|num_iters"
     rb"|[Nn]umber of (?:training )?epochs"
     rb"|(?:(?:max|num|n|total|train|training|num[_-]train(?:ing)?)[_-]|n)epochs?"
     rb"|epoch_num|#epochs?|[Tt]otal (?:training )?(?:[Ee]pochs?|steps)|(?:[Nn]um|[Mm]ax) epochs|Num steps"

@@ -94,6 +94,8 @@ _OWNER = re.compile(rb"(?:\A|\s\s|\t)\s*((?:[A-Za-z]+[_-])?[Ll]oss), \Z")
 """What the name behind it is of."""
 _TENSOR = re.compile(rb"\bTensor (\w+) of type \w+\. Dims: \(\): \Z")
 """Before the one number of a tensor, as Caffe2 prints it."""
+_COLONS = (b":", b"]:")
+"""Between a place and its value: `[epoch 3]: 2.57`."""
 _CALLER = re.compile(rb"(?:[\w.<>]+:[\w.<>]+|\.py\[line):\Z")
 """Before the line of a source, as loguru has it: `__main__:main:65 - `, or `train.py[line:65]`."""
 
@@ -145,7 +147,7 @@ def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     between = line[place.total[1] if place.total else place.end : value.start]
     bare = _DONE.sub(b"", between).strip()
     real = b"." in line[value.start : value.end] and not value.suffix
-    if (bare == b":" or (real and bare in _BARELY)) and (
+    if (bare in _COLONS or (real and bare in _BARELY)) and (
         _PLACE.search(place.name) or _OF_TRAIN.search(place.name)
     ):
         return place, value._replace(name=VALUE_OF_PLACE)

@@ -59,6 +59,8 @@ LOSSLESS = 0.75
 """The most a reading is trusted in which nothing is the loss of training: it may be what was missed."""
 UNNAMED = 0.6
 """The most a reading is trusted whose loss no word names."""
+_A_HEADING = 64
+"""Lines that show a number alone, at least, for each other line among them."""
 _ADVERSARIES = frozenset(letter.encode() for letter in LETTERS)
 _NAMELESS = frozenset((b"", VALUE_OF_PLACE))
 _STRETCH = 4
@@ -176,7 +178,8 @@ def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bo
     Where they are right below each other, one that shows a place may yet come between them.
     """
     if names == [VALUE_OF_PLACE]:
-        return last and is_curve([kept.value(0) for kept in lines]) and _is_all(lines)
+        enough = last or len(lines) >= 2 * _DENSE  # what is kept is bounded, and the first would be lost
+        return enough and is_curve([kept.value(0) for kept in lines]) and _is_all(lines)
     of_episode = len(names) == 1 and is_return(names[0])
     if not of_episode and (len(names) != 1 or not is_loss(names[0]) or not _is_plain(names[0])):
         return False
@@ -192,8 +195,9 @@ def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bo
 
 
 def _is_all(lines: list[Kept]) -> bool:
-    """Whether lines are right below each other, many, and nothing but a number each."""
-    dense = lines[-1].seen - lines[0].seen < len(lines)
+    """Whether lines are right below each other, or headings, many, and nothing but a number each."""
+    between = lines[-1].seen - lines[0].seen + 1 - len(lines)
+    dense = _A_HEADING * between <= len(lines)
     return dense and len(lines) >= ENOUGH and all(len(k.found) == 1 for k in lines)
 
 

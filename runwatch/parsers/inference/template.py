@@ -309,11 +309,15 @@ class LearnedMatcher(Matcher):
         return self._match("summary", EVAL, [*closing, *metrics]) if metrics else None
 
     def _closing(self, found: list[Field], ranked: list[tuple[int, int]]) -> list[Column]:
-        """Return the epoch that a line reported below the batches of it, whose lines show none."""
+        """Return the epoch, and of how many, that a line shows below its batches, whose lines show none."""
         if not self._main.nested or self._main.epoch is not None:
             return []
         at = next((index for r, index in ranked if r == EPOCH_RANK and is_epoch(found[index].name)), None)
-        return [] if at is None else [(CLOSES, b"", Unit(), (found[at].start, found[at].end))]
+        if at is None:
+            return []
+        closed = (CLOSES, b"", Unit(), (found[at].start, found[at].end))
+        total = found[at].total
+        return [closed] if total is None else [closed, (PLANNED, b"", Unit(), total)]
 
     def _nearby(self, metrics: list[Column]) -> list[Column]:
         """Return the metrics of a line that is no record: the loss is what the records say it is."""
