@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
@@ -20,7 +22,9 @@ from runwatch.watcher.engine.views import views
 from runwatch.watcher.engine.views.document import document
 from runwatch.watcher.engine.views.surroundings import looks
 from runwatch.watcher.engine.views.views import Shown
-from runwatch.watcher.protocol import View
+from runwatch.watcher.protocol import IncidentList, Incidents, View
+from runwatch.watcher.service.request_handlers import answers
+from runwatch.watcher.service.server_api import ServerApi
 from runwatch.watcher.sources.member import DIRECTORY, METRICS, WANDB, Member
 from runwatch.watcher.sources.sidecar_facts import SidecarFacts
 
@@ -154,6 +158,11 @@ def test_incidents_of_all_stages_are_shown_with_their_stage():
     assert view is not None
     assert [stage.name for stage in view.stages] == ["stage 1", "SFT", "RL"]
     assert {row.stage for row in view.incidents if row.rule == "nonfinite"} == {"SFT"}
+    server = cast(ServerApi, SimpleNamespace(engine=engine, clock=SimpleNamespace(time=lambda: 2000.0)))
+    for asked in (run["name"], run["id"], None):
+        (listed,) = answers(server, Incidents(asked, resolved=True))
+        assert isinstance(listed, IncidentList)
+        assert "nonfinite" in {row.rule for row in listed.incidents}
     former = views.snapshot([Shown(group)], View(run=view.stages[1].id), 2000.0).run
     assert former is not None
     assert (former.id, former.records) == (view.stages[1].id, 40)

@@ -243,6 +243,16 @@ def test_a_loss_of_next_to_nothing_falls_for_nothing():
     assert log.judge(LossDrop()) == log.judge(LossDrop(), range(0, 1500, 11)) == []
 
 
+@pytest.mark.parametrize(("fall", "found"), [(0.45, []), (0.65, ["warning"])])
+def test_an_epoch_that_reads_all_data_again_may_halve_the_loss(fall, found):
+    epoch = np.arange(900) // 300
+    log = Log(train__loss=0.9 * (1 - fall * (epoch == 2)) * noise(900), train__epoch=epoch)
+    assert [severity for severity, _ in fired(log.judge(LossDrop()))] == found
+    assert log.judge(LossDrop()) == log.judge(LossDrop(), range(0, 900, 7))
+    del log.columns["train/epoch"]
+    assert [severity for severity, _ in fired(log.judge(LossDrop()))] == ["warning"]
+
+
 # -- the level that a loss settles at rises with the rate ------------------------------------------
 
 

@@ -408,3 +408,5 @@ def test_an_entropy_that_grows_to_that_of_guesses_is_told_within_few_rows(first,
     log.columns["actor/entropy"][35:] = 0.5
     if fires and fires != ["info"]:
         assert [f.verdict.value for f in log.judge(PolicyCollapse())][-1] == "clear"
+    log.columns["actor/entropy"] = np.append(np.zeros(10), np.full(30, 5.7))  # at first it is not measured
+    assert log.judge(PolicyCollapse()) == []

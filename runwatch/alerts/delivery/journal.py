@@ -204,7 +204,7 @@ class Journal:
         )
         self._write([add, *([] if self.path else [_FEWER_NOTES])])
 
-    # -- messages that were given up (see deadletters) -------------------------------------------
+    # -- messages that were given up (see dead_letters) ------------------------------------------
 
     def dead_channels(self) -> list[str]:
         """Return the identities of channels for which messages were given up."""

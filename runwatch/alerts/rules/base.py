@@ -80,6 +80,12 @@ def restore(rule: Rule, state: Mapping[str, Any]) -> None:
     vars(rule).update(state)
 
 
+class Fires(Protocol):
+    """What may fire: a rule, or what it remembers of one metric."""
+
+    firing: Severity | None
+
+
 @dataclass
 class RunRule:
     """A rule that judges the run as a whole, whatever rank a block is from."""
@@ -90,6 +96,8 @@ class RunRule:
     """It judges time by what the log shows, so that it waits while that cannot be read."""
     rank: int | None = field(default=None, init=False)
     """The rank that findings are about; None for the run."""
+    firing: Severity | None = field(default=None, init=False, repr=False)
+    """How severe what fires is, of a rule that watches one thing."""
 
     def observe(self, block: Block) -> list[Finding]:
         """Judge new samples and events."""
@@ -124,6 +132,11 @@ class RunRule:
     def clear(self, where: Place, metric: str | None = None, **details: Any) -> Finding:
         """Return the finding that ends an incident: its place and evidence are read, and no words."""
         return self.say(Verdict.CLEAR, Severity.INFO, "", where, metric=metric, **details)
+
+    def resolve(self, watch: Fires, where: Place, metric: str | None = None) -> list[Finding]:
+        """End what fires, if anything does."""
+        was, watch.firing = watch.firing, None
+        return [] if was is None else [self.clear(where, metric)]
 
 
 @dataclass

@@ -186,6 +186,12 @@ def _of_name(server: ServerApi, name: str) -> WatchedRun:
     return found[-1]
 
 
+def _stages_of_name(server: ServerApi, name: str) -> tuple[WatchedRun, ...]:
+    """Return the stages of the run of that id or name, oldest first. Raises ValueError."""
+    found = _of_name(server, name)
+    return next(each.stages for each in server.engine.pipelines() if any(s is found for s in each.stages))
+
+
 def _series(server: ServerApi, request: protocol.Query, now: float) -> Iterator[Reply]:
     found, metric = _of_name(server, request.run), request.metric
     if metric not in found.run.series:
@@ -196,11 +202,10 @@ def _series(server: ServerApi, request: protocol.Query, now: float) -> Iterator[
 
 
 def _incidents(server: ServerApi, request: protocol.Incidents, now: float) -> Iterator[Reply]:
-    wanted = None if request.run is None else _of_name(server, request.run)
+    every = [watched for _, watched in server.engine.runs()]
     rows = [
         row
-        for _, watched in server.engine.runs()
-        if wanted in (None, watched)
+        for watched in (every if request.run is None else _stages_of_name(server, request.run))
         for row in watched.incidents.rows()
         if row.state != "pending" and (request.resolved or row.state != "resolved")
     ]
@@ -249,7 +254,7 @@ def _acknowledge(server: ServerApi, request: protocol.Acknowledge, now: float) -
 def _segment(server: ServerApi, request: protocol.Segment, now: float) -> str:
     rows = urgent(views.rows(tuple(server.shown.values()), now))
     if request.run is not None:
-        wanted = _of_name(server, request.run).run.id
+        wanted = _stages_of_name(server, request.run)[-1].run.id
         rows = [row for row in rows if row.id == wanted]
     return segment(rows, glyphs(request.ascii))
 

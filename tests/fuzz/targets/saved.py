@@ -44,14 +44,12 @@ def state(data: bytes) -> None:
     if how == 1:
         whole = msgspec.structs.replace(whole, group=text)
     elif how == 2:
-        rules = [msgspec.structs.replace(rule, state=text) for rule in whole.runs[0].rules]
-        whole = msgspec.structs.replace(whole, runs=[frozen._Run(rules)])
+        rules = [msgspec.structs.replace(rule, state=text) for rule in whole.runs[0]]
+        whole = msgspec.structs.replace(whole, runs=[rules])
     elif how == 3:
         with suppress(ValueError, msgspec.MsgspecError, zlib.error):
             whole = msgspec.msgpack.decode(zlib.decompress(text), type=frozen._Body)
-    if _makes_room(whole.group) or any(
-        _makes_room(rule.state or b"") for run in whole.runs for rule in run.rules
-    ):
+    if _makes_room(whole.group) or any(_makes_room(rule.state or b"") for run in whole.runs for rule in run):
         return
     made = text if how == 3 else zlib.compress(msgspec.msgpack.encode(whole))
     sealed = text if how == 0 else zlib.crc32(made).to_bytes(4, "little") + made
@@ -75,7 +73,7 @@ def _body() -> bytes:
 
 def _states() -> list[bytes]:
     whole = msgspec.msgpack.decode(zlib.decompress(_body()[4:]), type=frozen._Body)
-    rules = [rule.state for rule in whole.runs[0].rules if rule.state]
+    rules = [rule.state for rule in whole.runs[0] if rule.state]
     return [b"\0" + _body(), b"\1" + whole.group, b"\3" + _body()[4:], *(b"\2" + rule for rule in rules[:12])]
 
 

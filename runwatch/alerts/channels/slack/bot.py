@@ -2,7 +2,7 @@
 
 Needs the scope chat:write; with files:write a picture of the metric is attached, with
 channels:history a message whose answer was lost is looked for before it is sent again. Reports of
-runs (`reports.py`) need files:write and files:read.
+runs (`files.py`) need files:write and files:read.
 """
 
 from __future__ import annotations

@@ -138,7 +138,6 @@ class CheckpointOverdue(RunRule):
     """Step of the checkpoint that the log reported last."""
     _choices: dict[str, _Choice] = field(default_factory=dict, init=False, repr=False)
     """By the metric that may choose."""
-    _firing: Severity | None = field(default=None, init=False, repr=False)
     _known: int | None = field(default=None, init=False, repr=False)
     """Step of the newest checkpoint when it began to fire; None if that is not known."""
 
@@ -160,7 +159,9 @@ class CheckpointOverdue(RunRule):
             elif mark is None:
                 self._saved.clear()
                 self._choices, self._newest = {}, None
-                found += self._end(place(progress, min(upto, len(offsets) - 1)) if progress else NOWHERE)
+                found += self.resolve(
+                    self, place(progress, min(upto, len(offsets) - 1)) if progress else NOWHERE
+                )
             elif mark.data.get("state") == FAILED:
                 if self._saved and self._saved[-1].row == self._row:  # it had only begun
                     self._saved.pop()
@@ -182,7 +183,7 @@ class CheckpointOverdue(RunRule):
         elif not saved.best:
             self._saved[-1] = self._saved[-1]._replace(best=False)
         self._reported_row = self._row
-        return self._end(saved.where)
+        return self.resolve(self, saved.where)
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Judge what is seen in directories."""
@@ -191,11 +192,11 @@ class CheckpointOverdue(RunRule):
             return ()
         newest = seen.newest.step
         where = last_place(status)
-        if self._firing is not None:
+        if self.firing is not None:
             self._known = newest if self._known is None else self._known
             if newest > self._known:  # the log reports them no longer
                 self._saved.append(_Saved(self._row, Place(newest, None), best=False))
-                return self._end(where)
+                return self.resolve(self, where)
         newest_logged = self._newest
         if status.finished or not seen.regular or (newest_logged is not None and newest_logged > newest):
             return ()
@@ -205,9 +206,9 @@ class CheckpointOverdue(RunRule):
         late = min((step - newest) / seen.interval, waited / seen.interval_seconds)
         late -= unseen / seen.interval_seconds
         severity = Severity.CRITICAL if late >= self.very_late else Severity.WARNING
-        if late < self.late or not severity.exceeds(self._firing):
+        if late < self.late or not severity.exceeds(self.firing):
             return ()
-        self._firing, self._known = severity, newest
+        self.firing, self._known = severity, newest
         return [
             self.say(
                 Verdict.FIRING,
@@ -229,9 +230,9 @@ class CheckpointOverdue(RunRule):
         last, where, _ = self._saved[-1]
         for limit, severity in ((self.late, Severity.WARNING), (self.very_late, Severity.CRITICAL)):
             due = last + int(limit * usual)
-            if start < due <= self._row and severity.exceeds(self._firing):
+            if start < due <= self._row and severity.exceeds(self.firing):
                 assert block.progress is not None
-                self._firing, self._known = severity, where.step
+                self.firing, self._known = severity, where.step
                 found.append(
                     self.say(
                         Verdict.FIRING,
@@ -252,12 +253,6 @@ class CheckpointOverdue(RunRule):
         usual = float(np.median(gaps[-self.gaps :]))
         alike = np.abs(gaps - usual) <= max(_ALIKE * usual, 1)
         return round(usual) if alike[-self.gaps :].all() and alike.mean() >= _REGULAR else 0
-
-    def _end(self, where: Place) -> list[Finding]:
-        if self._firing is None:
-            return []
-        self._firing = None
-        return [self.clear(where)]
 
 
 def _title(since: int, unit: str, usual: int) -> str:

@@ -43,7 +43,6 @@ class CheckpointShrunken(RunRule):
 
     _reported: str = field(default="", init=False, repr=False)
     """Id of the newest complete checkpoint when it was judged last."""
-    _firing: Severity | None = field(default=None, init=False, repr=False)
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Judge the size of the newest complete checkpoint."""
@@ -57,7 +56,7 @@ class CheckpointShrunken(RunRule):
             return ()
         self._reported = newest.id
         grave = small < self.half and not status.finished
-        severity = self._firing = Severity.CRITICAL if grave else Severity.WARNING
+        severity = self.firing = Severity.CRITICAL if grave else Severity.WARNING
         name = newest.path.rpartition("/")[2] or newest.path
         return [
             self.say(
@@ -72,7 +71,5 @@ class CheckpointShrunken(RunRule):
         ]
 
     def _end(self, status: Status) -> list[Finding]:
-        if self._firing is None:
-            return []
-        self._firing, self._reported = None, ""
-        return [self.clear(last_place(status))]
+        self._reported = ""
+        return self.resolve(self, last_place(status))

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from runwatch.alerts.rules.base import RunRule, last_place, threshold
@@ -45,8 +45,6 @@ class CheckpointSpace(RunRule):
 
     ahead: int = threshold(2, "checkpoints that must fit where the end of the run is not known")
 
-    _firing: Severity | None = field(default=None, init=False, repr=False)
-
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Compare the room with what is still to come."""
         seen = status.checkpoints
@@ -56,11 +54,11 @@ class CheckpointSpace(RunRule):
         due = 1 if seen.rotates else self._due(seen, status)
         short = not over and seen.room < due
         if not short:
-            return self._end(status) if over or seen.room > due else ()
+            return self.resolve(self, last_place(status)) if over or seen.room > due else ()
         severity = Severity.CRITICAL if seen.room < 1 and not seen.rotates else Severity.WARNING
-        if not severity.exceeds(self._firing):
+        if not severity.exceeds(self.firing):
             return ()
-        self._firing = severity
+        self.firing = severity
         return [self._finding(seen, due, severity, status)]
 
     def _due(self, seen: Summary, status: Status) -> int:
@@ -87,9 +85,3 @@ class CheckpointSpace(RunRule):
             advice="Delete old checkpoints, keep fewer, or save elsewhere.",
             evidence={"room": seen.room, "due": due, "usual_bytes": seen.usual_bytes, "full_in": when},
         )
-
-    def _end(self, status: Status) -> list[Finding]:
-        if self._firing is None:
-            return []
-        self._firing = None
-        return [self.clear(last_place(status))]

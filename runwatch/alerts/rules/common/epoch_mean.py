@@ -29,7 +29,7 @@ _STEADY = 0.5
 class Border(NamedTuple):
     """The newest border between epochs before a row."""
 
-    rows: int
+    rows: float
     """Rows since the epoch began, with this one."""
     level: float
     """Loss of single rows before the border, if means are printed."""
@@ -96,11 +96,21 @@ class EpochMean:
 
     def border(self, offset: float, within: int) -> Border | None:
         """Return the border up to `within` rows before the loss at `offset`, if means are printed."""
+        rows, level, noise = self._newest(offset)
+        return Border(rows, level, noise) if level > 0 and rows <= within else None
+
+    def begun(self, offset: float, within: int) -> bool:
+        """Whether an epoch began up to `within` rows before the loss at `offset`, after a long one."""
+        return self._newest(offset)[0] <= within
+
+    def _newest(self, offset: float) -> tuple[float, float, float]:
+        """Return the rows since the newest border before the loss at `offset`, and its level and noise."""
         borders = self._printed if self._printed.first <= offset else self._stepped
         known = [border for border in borders.newest if border[0] <= offset]
-        _, begin, level, noise = known[-1] if known else (0.0, 0, 0.0, 0.0)
-        rows = self._rows + int(np.searchsorted(self._offsets, offset, "right")) - begin
-        return Border(rows, level, noise) if level > 0 and rows <= within else None
+        if not known:
+            return np.inf, 0.0, 0.0
+        _, begin, level, noise = known[-1]
+        return self._rows + int(np.searchsorted(self._offsets, offset, "right")) - begin, level, noise
 
     def _ended(self, offset: float, count: int) -> tuple[float, float]:
         """Return (level, noise) of single rows at the end of an epoch of `count` rows; zeros if no mean."""

@@ -52,23 +52,22 @@ class Ended(RunRule):
 
     _words: LastWords = field(default_factory=LastWords, init=False, repr=False)
     _milestone: Milestone = field(default_factory=Milestone, init=False, repr=False)
-    _firing: Severity | None = field(default=None, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Progress shows that it continues."""
         self._milestone.push(block)
         self._words.push(block)
         progress = block.progress
-        if progress is None or self._firing is None or not block.live:
+        if progress is None or not block.live:
             return ()
-        return [self._clear(place(progress, 0))]
+        return self.resolve(self, place(progress, 0))
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Judge what is left of the run."""
         ended = None if status.machine is None else status.machine.ended
         here = last_place(status)
         if ended is None or status.finished or not status.live:
-            return [self._clear(here)] if self._firing is not None else ()
+            return self.resolve(self, here)
         reported = ended.signal is not None or bool(ended.exit_code)
         whole = status.fraction is not None and status.fraction >= self.complete
         moves = (
@@ -76,16 +75,16 @@ class Ended(RunRule):
         )  # another one trains, not linked yet
         quiet = min(status.now - ended.time, status.log_silent_for)  # others may write on
         due = not moves and quiet >= self.settle
-        if self._firing or self._words.fatal or reported or whole or not due:
+        if self.firing or self._words.fatal or reported or whole or not due:
             return ()
-        self._firing = Severity.INFO if self._may_be_complete(status, ended.exit_code) else Severity.WARNING
+        self.firing = Severity.INFO if self._may_be_complete(status, ended.exit_code) else Severity.WARNING
         how = "how is unknown" if ended.exit_code is None else "with exit code 0"
         at = "" if status.last_step is None else f" at {Place(status.last_step, None)}"
         of = "" if status.total is None or not at else f" of {numbers.step(status.total)}"
         return [
             self.say(
                 Verdict.FIRING,
-                self._firing,
+                self.firing,
                 f"the run's processes ended{at}{of}{';' if ended.exit_code is None else ''} {how}",
                 here,
                 advice="If it did not stop on purpose, see the scheduler's record and dmesg.",
@@ -103,7 +102,3 @@ class Ended(RunRule):
             return False
         step = status.last_step
         return exit_code == 0 or step is None or self._milestone.at(step)
-
-    def _clear(self, where: Place) -> Finding:
-        self._firing = None
-        return self.clear(where)

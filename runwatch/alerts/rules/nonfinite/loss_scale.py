@@ -47,13 +47,12 @@ class LossScale(MetricRule, RankRule):
 
     _rows: int = field(default=0, init=False, repr=False)
     _tail: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
-    _firing: Severity | None = field(default=None, init=False, repr=False)
     _low: float = field(default=0.0, init=False, repr=False)
 
     def restart(self, where: Place) -> Sequence[Finding]:
         """Begin again."""
         self._rows, self._tail = 0, np.empty(0)
-        return self._clear(where) if self._firing else []
+        return self.resolve(self, where, LOSS_SCALE)
 
     def walk(self, rows: Samples) -> list[Finding]:
         """Judge the next rows."""
@@ -61,27 +60,27 @@ class LossScale(MetricRule, RankRule):
         data = np.concatenate([self._tail, rows.value])
         self._tail = data[-self.window :].copy()
         start, self._rows = self._rows, self._rows + len(rows)
-        if self._firing is None and data.min(initial=np.inf) == data.max(initial=-np.inf):
+        if self.firing is None and data.min(initial=np.inf) == data.max(initial=-np.inf):
             return []
         found: list[Finding] = []
         changed = np.flatnonzero(np.diff(data, prepend=np.nan)[carried:] != 0)
         for row in changed.tolist():
             scale = float(rows.value[row])
             high = float(data[max(0, carried + row - self.window) : carried + row + 1].max())
-            if self._firing:
+            if self.firing:
                 self._low = min(self._low, scale)
                 if scale >= 2 * self._low:
-                    found += self._clear(place(rows, row))
+                    found += self.resolve(self, place(rows, row), LOSS_SCALE)
                     continue
             if start + row < self.search or not 0 < scale < np.inf:
                 continue
-            severity = self._firing
+            severity = self.firing
             if high > 1 >= scale:
                 severity = Severity.CRITICAL
             elif high >= scale * 2**self.halvings:
                 severity = severity or Severity.WARNING
-            if severity is not None and severity is not self._firing:
-                self._firing, self._low = severity, scale
+            if severity is not None and severity is not self.firing:
+                self.firing, self._low = severity, scale
                 found.append(
                     self.say(
                         Verdict.FIRING,
@@ -96,7 +95,3 @@ class LossScale(MetricRule, RankRule):
                     )
                 )
         return found
-
-    def _clear(self, where: Place) -> list[Finding]:
-        self._firing = None
-        return [self.clear(where, LOSS_SCALE)]

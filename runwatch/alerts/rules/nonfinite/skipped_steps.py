@@ -61,7 +61,6 @@ class SkippedSteps(RunRule):
     _steps: Windows | None = field(default=None, init=False, repr=False)
     _last: tuple[float, float] = field(default=(np.nan, np.nan), init=False, repr=False)
     """Step and count of the newest row."""
-    _firing: Severity | None = field(default=None, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the counter of a block."""
@@ -120,11 +119,11 @@ class SkippedSteps(RunRule):
         self._last = (float(rows.step[-1]), float(rows.value[-1]))
         ends, counts = skipped.add(np.where(count > 0, count, 0.0))
         _, whole = steps.add(np.fmax(moved, 1.0))
-        if self._firing is None and not counts.any():
+        if self.firing is None and not counts.any():
             return []
         found: list[Finding] = []
         parts = counts.sum(axis=1) / whole.sum(axis=1)
-        if self._firing is None and parts.max() < self.part:
+        if self.firing is None and parts.max() < self.part:
             return []
         for end, part in zip(ends.tolist(), parts.tolist(), strict=True):
             finding = self._step(part, rows, end - start - 1) if end >= self.search + self.rows else None
@@ -134,15 +133,15 @@ class SkippedSteps(RunRule):
     def _step(self, part: float, rows: Samples, row: int) -> Finding | None:
         """Judge the part of the steps up to one row."""
         here = place(rows, row)
-        if self._firing is not None and part < self.part / 2:
-            self._firing = None
+        if self.firing is not None and part < self.part / 2:
+            self.firing = None
             return self.clear(here, self._metric)
         if part < self.part:
             return None
         severity = Severity.CRITICAL if part >= self.most else Severity.WARNING
-        if not severity.exceeds(self._firing):
+        if not severity.exceeds(self.firing):
             return None
-        self._firing = severity
+        self.firing = severity
         return self.say(
             Verdict.FIRING,
             severity,

@@ -108,7 +108,6 @@ class AboveStart(LossRule, RankRule):
     """The newest median of ln(loss), and the highest."""
     _highest: float = field(default=-np.inf, init=False, repr=False)
     _over: int = field(default=0, init=False, repr=False)
-    _firing: Severity | None = field(default=None, init=False, repr=False)
     _done: bool = field(default=False, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
@@ -126,16 +125,16 @@ class AboveStart(LossRule, RankRule):
     def restart(self, where: Place) -> Sequence[Finding]:
         """End with the first launch."""
         self._done = True
-        return self._clear(where)
+        return self.resolve(self, where, LOSS)
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """When no more rows can come, few must do."""
-        known = self._done or self._firing is Severity.CRITICAL
+        known = self._done or self.firing is Severity.CRITICAL
         if known or (status.live and not status.finished):
             return ()
         if self._few():
             return limited([self._fire(middle(self._newest), lasts=True)], self._players.most)
-        if self._firing is None and self._over == self.persist - 1:
+        if self.firing is None and self._over == self.persist - 1:
             return limited([self._fire(self._level, lasts=True)], self._players.most)
         return ()
 
@@ -182,7 +181,7 @@ class AboveStart(LossRule, RankRule):
                 self._onset = place(rows, row)
             self._high = high
             if (
-                not self._firing
+                not self.firing
                 and (self._start >= log(_LIKELIHOOD) or self._lost)
                 and start + row + 1 >= self.early
                 and self._few()
@@ -219,13 +218,13 @@ class AboveStart(LossRule, RankRule):
         self._level, self._highest = level, max(self._highest, level)
         if excess <= 0:
             self._done = True
-            return self._clear(here)
+            return self.resolve(self, here, LOSS)
         self._over = self._over + 1 if excess > margin else 0
         falls = level < self._highest + log(_FALLEN)
-        if not self._firing and (self._over < self.persist or (falls and self._over < 3 * self.persist)):
+        if not self.firing and (self._over < self.persist or (falls and self._over < 3 * self.persist)):
             return []
         severity = self._severity(excess, lasts=True)
-        if not self._over or not severity.exceeds(self._firing):
+        if not self._over or not severity.exceeds(self.firing):
             return []
         return [self._fire(level, lasts=True)]
 
@@ -244,11 +243,11 @@ class AboveStart(LossRule, RankRule):
 
     def _fire(self, level: float, *, lasts: bool = False) -> Finding:
         excess = level - self._start
-        self._firing = self._severity(excess, lasts=lasts)
+        self.firing = self._severity(excess, lasts=lasts)
         began = f"what it began with ({grow(self._start):.4g} at {self._begin})"
         return self.say(
             Verdict.FIRING,
-            self._firing,
+            self.firing,
             f"{label(LOSS)} {above(grow(excess) - 1, began)}",
             self._onset,
             metric=LOSS,
@@ -258,10 +257,10 @@ class AboveStart(LossRule, RankRule):
         )
 
     def _absurd(self, height: float) -> Finding:
-        self._firing = Severity.WARNING
+        self.firing = Severity.WARNING
         return self.say(
             Verdict.FIRING,
-            self._firing,
+            self.firing,
             f"{label(LOSS)} begins with {grow(height):.4g} at {self._begin}",
             self._begin,
             metric=LOSS,
@@ -269,9 +268,3 @@ class AboveStart(LossRule, RankRule):
             advice="Stop; look at the scale of inputs and targets, and at the weights that were loaded.",
             evidence={"start": grow(height)},
         )
-
-    def _clear(self, where: Place) -> list[Finding]:
-        if self._firing is None:
-            return []
-        self._firing = None
-        return [self.clear(where, LOSS)]

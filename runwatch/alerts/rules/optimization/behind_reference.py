@@ -56,7 +56,6 @@ class BehindReference(RunRule):
     _rows: int = field(default=0, init=False, repr=False)
     _judged: int = field(default=0, init=False, repr=False)
     """Rows at the newest comparison."""
-    _firing: Severity | None = field(default=None, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Count rows: they are compared as time passes."""
@@ -79,15 +78,14 @@ class BehindReference(RunRule):
         error = median_error(float(jitter(ratio[None, :])[0]), late)
         margin, level = max(log(1 + self.rise), 4 * error), float(np.median(recent))
         here = Place(int(steps[-1]), None)
-        if self._firing is not None and level < margin / 2:
-            self._firing = None
-            return [self.clear(here, LOSS)]
+        if self.firing is not None and level < margin / 2:
+            return self.resolve(self, here, LOSS)
         if level <= margin or recent.min() <= margin / 2:
             return ()
         severity = Severity.CRITICAL if level >= log(1 + self.grave) else Severity.WARNING
-        if not severity.exceeds(self._firing):
+        if not severity.exceeds(self.firing):
             return ()
-        self._firing = severity
+        self.firing = severity
         rise, name = grow(level) - 1, status.reference.name
         return [
             self.say(

@@ -106,7 +106,7 @@ class GeneralizationGap(RankRule):
         found: list[Finding] = []
         again = step == self._watch.step and self._launches.between(self._watch.offset, offset)
         if step < self._watch.step or again:  # another run, or one that went back
-            found = self._clear(here)
+            found = self.resolve(self._watch, here, VAL_LOSS)
             self._watch = _Watch(begin=self._watch.offset)
         watch = self._watch
         before, watch.offset = watch.offset, offset
@@ -120,9 +120,9 @@ class GeneralizationGap(RankRule):
         watch.newest.append(value)
         train = self._train(offset, watch.begin)
         if watch.firing is Severity.WARNING and watch.same == 1:
-            found += self._clear(here)
+            found += self.resolve(self._watch, here, VAL_LOSS)
         if value < watch.best * (1 - self.fall):
-            found += self._clear(here)
+            found += self.resolve(self._watch, here, VAL_LOSS)
             watch.best, watch.where, watch.train, watch.since = value, here, train, 0
             return found
         if self._is_frozen(watch, value):
@@ -176,9 +176,3 @@ class GeneralizationGap(RankRule):
         """Return the median training loss of up to 64 rows after `since`, up to an offset."""
         values = self._recent.finite(offset, 64, since)
         return middle(values) if values else np.nan
-
-    def _clear(self, where: Place) -> list[Finding]:
-        if self._watch.firing is None:
-            return []
-        self._watch.firing = None
-        return [self.clear(where, VAL_LOSS)]

@@ -14,7 +14,8 @@ What to do: do not trust the run before you know why: look for labels in the inp
 mask that hides all tokens, or data read twice.
 
 Traps: the first rows of a run fall fast (`warmup`); a decay of the learning
-rate lowers a loss by a few per cent, and a new epoch by ten; a loss of few printed digits
+rate lowers a loss by a few per cent; a new epoch reads all data again, so that a fall
+in its first 64 rows must be twice `fall`, in ln; a loss of few printed digits
 halves in a single step of rounding; below a fiftieth of the untrained loss all is learned, and
 ratios say nothing; a loss that is printed as the mean since its epoch began jumps at each
 border to where single rows were before.
@@ -42,6 +43,8 @@ from runwatch.core.metrics import LOSS, label
 
 _FIRST, _NOTHING = 16, 0.02
 """Rows that give the untrained loss, and the part of it below which a fall says nothing."""
+_SINCE = 64
+"""Rows after an epoch began in which those before it are what is usual."""
 
 
 @dataclass
@@ -102,7 +105,8 @@ class LossDrop(LossRule, RankRule):
         y = np.log(rows.value)
         self._untrained = max(self._untrained, float(y[: max(0, _FIRST - start)].max(initial=-np.inf)))
         usual, sigma = self._baseline.judge(y)
-        least = np.maximum(self.z * sigma, -log(1 - min(self.fall, 0.99)))
+        part = -log(1 - min(self.fall, 0.99))
+        least = np.maximum(self.z * sigma, part)
         rounded = 1.5 * self._rounding.add(rows.value) / np.exp(usual)
         least = np.maximum(least, -np.log1p(-np.minimum(rounded, 1 - 1e-9)))
         low = usual - y > least
@@ -118,9 +122,11 @@ class LossDrop(LossRule, RankRule):
                 if not len(ahead):
                     break
                 row = int(ahead[0])
-                border = self._means.border(float(rows.offset[row]), self.settle)
+                offset, fall = float(rows.offset[row]), float(least[row])
+                fall = max(fall, 2 * part) if self._means.begun(offset, _SINCE) else fall
+                border = self._means.border(offset, self.settle)
                 level = min(float(usual[row]), log(border.level)) if border else float(usual[row])
-                self._fall = _Fall(place(rows, row), level, float(least[row]), known=float(known[row]))
+                self._fall = _Fall(place(rows, row), level, fall, known=float(known[row]))
             found += self._follow(self._fall, float(y[row]), place(rows, row))
             row += 1
         return found

@@ -61,7 +61,6 @@ class LostWork(RunRule):
     """Whether a process was seen to die since the newest restart: rows that it wrote may come later."""
     _until: float = field(default=np.inf, init=False, repr=False)
     """Step whose passing ends it; while it fires."""
-    _firing: Severity | None = field(default=None, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge where each restart of a block continued."""
@@ -92,11 +91,10 @@ class LostWork(RunRule):
         self._begin = float(piece.value[0]) if np.isnan(self._begin) else self._begin
         self._highest = max(self._highest, float(piece.value.max()))
         self._died = False
-        if self._firing is None or self._highest <= self._until:
+        if self.firing is None or self._highest <= self._until:
             return []
         row = int(np.flatnonzero(piece.value > self._until)[0])
-        self._firing = None
-        return [self.clear(place(piece, row))]
+        return self.resolve(self, place(piece, row))
 
     def _restart(self, piece: Samples) -> list[Finding]:
         """Judge the first row after a restart."""
@@ -109,13 +107,13 @@ class LostWork(RunRule):
         if len(known) < 2 or not continues(step, self._begin, highest):
             return []
         lost = highest - step
-        if step >= known[-2] or lost < self.least or self._firing is not None:
+        if step >= known[-2] or lost < self.least or self.firing is not None:
             return []
-        self._firing, self._until = (Severity.WARNING if died else Severity.INFO), highest
+        self.firing, self._until = (Severity.WARNING if died else Severity.INFO), highest
         return [
             self.say(
                 Verdict.FIRING,
-                self._firing,
+                self.firing,
                 f"training continued from step {numbers.step(step)}, though checkpoint "
                 f"{numbers.step(known[-2])} was saved: {numbers.step(lost)} steps are done again",
                 place(piece, 0),

@@ -98,7 +98,6 @@ class Oscillation(LossRule, RankRule):
     _high: int = field(default=0, init=False, repr=False)
     """Points in a row that were also above the best."""
     _since: Place = field(default=NOWHERE, init=False, repr=False)
-    _firing: Severity | None = field(default=None, init=False, repr=False)
 
     def restart(self, where: Place) -> Sequence[Finding]:
         """Begin again."""
@@ -118,7 +117,7 @@ class Oscillation(LossRule, RankRule):
         calms, lows = self._calm.add(noises)[:-1], self._low.add(levels)[:-1]
         wide = (noises > self.times * calms) & (heights > self.times * self._flat.add(heights)[:-1])
         wide &= noises > self.least
-        if self._firing is None and not wide.any():  # as in most blocks
+        if self.firing is None and not wide.any():  # as in most blocks
             self._over = self._high = 0
             self._learn(float(np.fmin.reduce(levels)), float(np.fmax.reduce(levels)))
             return found
@@ -139,15 +138,15 @@ class Oscillation(LossRule, RankRule):
         over = wide and level > self._best - _ROUNDING and level > self._untrained + log(_LOW)
         self._over = self._over + 1 if over else 0
         self._high = self._high + 1 if over and level > low + log(1 + self.rise) else 0
-        if self._over == 1 and not self._firing:
+        if self._over == 1 and not self.firing:
             self._since = here
         steady = noise < max(self.least, self.times * calm) / 2
-        if self._firing and (steady or level < self._then - log(1 + self.rise)):
+        if self.firing and (steady or level < self._then - log(1 + self.rise)):
             return self._clear(here)
         severity = Severity.WARNING if self._high >= self.persist else Severity.INFO
-        if self._over < self.persist or not severity.exceeds(self._firing):
+        if self._over < self.persist or not severity.exceeds(self.firing):
             return []
-        self._firing, self._then = severity, self._best
+        self.firing, self._then = severity, self._best
         return [
             self.say(
                 Verdict.FIRING,
@@ -164,7 +163,4 @@ class Oscillation(LossRule, RankRule):
 
     def _clear(self, where: Place) -> list[Finding]:
         self._over = self._high = 0
-        if self._firing is None:
-            return []
-        self._firing = None
-        return [self.clear(where, LOSS)]
+        return self.resolve(self, where, LOSS)

@@ -62,7 +62,6 @@ class Plateau(LossRule, RankRule):
     _total: int | None = field(default=None, init=False, repr=False)
     _first: float = field(default=np.nan, init=False, repr=False)
     """ln(loss) of the first row."""
-    _open: Severity | None = field(default=None, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge a block, with what it contains besides the loss."""
@@ -73,7 +72,7 @@ class Plateau(LossRule, RankRule):
     def restart(self, where: Place) -> Sequence[Finding]:
         """Begin again."""
         self._windows, self._best = Windows(_WIDTH, _WIDTH), None
-        return self._end(where)
+        return self.resolve(self, where, LOSS)
 
     def walk_positive(self, rows: Samples) -> list[Finding]:
         """Judge the next rows."""
@@ -88,10 +87,10 @@ class Plateau(LossRule, RankRule):
             if self._best is None or level < self._best[0] - max(log1p(self.least), sigma / 2):
                 where = place(rows, end - start - 1)
                 self._best = (level, end, where)
-                found += self._end(where)
+                found += self.resolve(self, where, LOSS)
                 continue
             flat = end - self._best[1]
-            if flat < max(self.rows, self.part * end) or self._open:
+            if flat < max(self.rows, self.part * end) or self.firing:
                 continue
             where = place(rows, end - start - 1)
             if self._total is not None and where.step is not None and where.step > 0.8 * self._total:
@@ -99,13 +98,13 @@ class Plateau(LossRule, RankRule):
             if level > self._best[0] + log(1.05):
                 continue  # that is no plateau
             guess = self._guess(level, sigma)
-            self._open = Severity.WARNING if guess else Severity.INFO
+            self.firing = Severity.WARNING if guess else Severity.INFO
             best = self._best
             title = f"{label(LOSS)} has not improved for {numbers.step(flat)} logged steps, since {best[2]}"
             found.append(
                 self.say(
                     Verdict.FIRING,
-                    self._open,
+                    self.firing,
                     title,
                     where,
                     metric=LOSS,
@@ -119,9 +118,3 @@ class Plateau(LossRule, RankRule):
         """Return the number of classes among which a level is the guess, 0 if it is not one."""
         near = sigma < _SCATTER and self._first < level + log(2)
         return guessing(grow(level), self.chance) if near else 0
-
-    def _end(self, where: Place) -> list[Finding]:
-        if not self._open:
-            return []
-        self._open = None
-        return [self.clear(where, LOSS)]

@@ -17,7 +17,8 @@ raise the entropy bonus or the KL penalty, and look at what it says.
 
 Traps: a policy that has learned a game is sure of itself, and its entropy falls too: its
 rewards have risen; differential entropies of continuous actions have no zero, and are not
-judged once they are negative; entropies of routers and of attention, and those of runs
+judged once they are negative; one of exactly 0 is not measured yet, and is none to grow from;
+entropies of routers and of attention, and those of runs
 that print no reward, are other things.
 
 Sources: Cui et al. 2025 on the collapse of entropy in the training of language models;
@@ -113,6 +114,8 @@ class PolicyCollapse(RunRule):
             return []
         found: list[tuple[float, Finding]] = []
         for row, level in enumerate(rows.value.tolist()):
+            if not level:  # it was not measured
+                continue
             guess.rows += 1
             if guess.rows <= _FIRST:
                 guess.least = min(guess.least, level)

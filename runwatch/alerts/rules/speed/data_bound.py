@@ -64,7 +64,6 @@ class DataBound(RunRule):
     _since: Place = field(default=NOWHERE, init=False, repr=False)
     _reported: float = field(default=0.0, init=False, repr=False)
     """Share at which it fired."""
-    _firing: Severity | None = field(default=None, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the data times of a block."""
@@ -84,7 +83,7 @@ class DataBound(RunRule):
         if not len(ends) and not len(starved):
             return []
         levels = median(np.sort(windows, axis=1))
-        if self._firing is None and not len(starved) and levels.max() <= self.high:
+        if self.firing is None and not len(starved) and levels.max() <= self.high:
             self._least, self._over = min(self._least, float(levels.min())), 0
             return []
         found: list[Finding] = []
@@ -105,16 +104,16 @@ class DataBound(RunRule):
 
     def _waits(self, level: float, here: Place) -> list[Finding]:
         """Judge the last of many rows that waited for nearly all of their time."""
-        return [] if self._firing is Severity.WARNING else [self._fire(level, Severity.WARNING, "", here)]
+        return [] if self.firing is Severity.WARNING else [self._fire(level, Severity.WARNING, "", here)]
 
     def _step(self, level: float, here: Place) -> list[Finding]:
         """Judge one level."""
         self._least = min(self._least, level)
-        if self._firing is not None:
+        if self.firing is not None:
             if level >= max(self.high, self._reported) / 2:
                 return []
-            self._firing, self._over = None, 0
-            return [self.clear(here, DATA_TIME)]
+            self._over = 0
+            return self.resolve(self, here, DATA_TIME)
         self._over = self._over + 1 if level > self.high else 0
         self._since = here if self._over == 1 else self._since
         if self._over < self.persist:
@@ -124,7 +123,7 @@ class DataBound(RunRule):
         return [self._fire(level, Severity.WARNING if rose else Severity.INFO, before, self._since)]
 
     def _fire(self, level: float, severity: Severity, before: str, where: Place) -> Finding:
-        self._firing, self._reported = severity, level
+        self.firing, self._reported = severity, level
         least = min(level, self._least)
         return self.say(
             Verdict.FIRING,

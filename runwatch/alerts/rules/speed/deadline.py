@@ -46,7 +46,6 @@ class Deadline(RunRule):
 
     _since: tuple[float, float] | None = field(default=None, init=False, repr=False)
     """Since when it is late, and how late it was then."""
-    _firing: Severity | None = field(default=None, init=False, repr=False)
 
     def elapse(self, status: Status) -> Sequence[Finding]:
         """Compare the estimated end with the deadline."""
@@ -63,9 +62,9 @@ class Deadline(RunRule):
         if status.now - self._since[0] < self.seconds:
             return ()
         severity = Severity.CRITICAL if status.deadline - status.now < self.near else Severity.WARNING
-        if not severity.exceeds(self._firing):
+        if not severity.exceeds(self.firing):
             return ()
-        self._firing = severity
+        self.firing = severity
         return [
             self.say(
                 Verdict.FIRING,
@@ -79,7 +78,4 @@ class Deadline(RunRule):
 
     def _end(self, status: Status) -> Sequence[Finding]:
         self._since = None
-        if self._firing is None:
-            return ()
-        self._firing = None
-        return [self.clear(last_place(status))]
+        return self.resolve(self, last_place(status))

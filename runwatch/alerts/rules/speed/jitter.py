@@ -83,7 +83,7 @@ class Jitter(RankRule):
         for metric, restarted, whole, rows, slowness in self._speed.pieces(block, self.skip):
             track = self._tracks.setdefault(metric, _Track())
             if restarted:
-                found += self._end(metric, track, place(whole, 0))
+                found += self.resolve(track, place(whole, 0), metric)
                 track = self._tracks[metric] = _Track(before=track.before, rows=track.rows)
             if len(rows):
                 found += self._walk(metric, track, rows, slowness)
@@ -118,7 +118,7 @@ class Jitter(RankRule):
             track.over = track.over + 1 if over else 0
             track.costly = track.costly + 1 if over and cost[at] >= self.notable else 0
             if track.firing and counts[at] < self.part * _WIDTH / 2:
-                found += self._end(metric, track, place(rows, end - start - 1))
+                found += self.resolve(track, place(rows, end - start - 1), metric)
             elif track.over >= self.persist and track.firing in (None, Severity.INFO):
                 where = place(rows, end - start - 1)
                 found += self._fire(metric, track, windows[at], float(cost[at]), where)
@@ -160,12 +160,6 @@ class Jitter(RankRule):
                 evidence={"stalls": len(rows), "times": times, "cost": cost},
             )
         ]
-
-    def _end(self, metric: str, track: _Track, where: Place) -> list[Finding]:
-        if track.firing is None:
-            return []
-        track.firing = None
-        return [self.clear(where, metric)]
 
 
 def _period(rows: NDArray[np.int64]) -> int:

@@ -186,11 +186,8 @@ class Stalls(RankRule):
         return self._end(metric, track, place(rows, max(0, over))) if row >= over else []
 
     def _end(self, metric: str, track: _Track, where: Place) -> list[Finding]:
-        if track.firing is None:
-            return []
-        track.firing = None
         track.stalls.clear()
-        return [self.clear(where, metric)]
+        return self.resolve(track, where, metric)
 
 
 def _distances(stalls: Sequence[_Stall], gap: float) -> tuple[float, bool]:
