@@ -12,7 +12,7 @@ highest of its first 16 rows: losses near zero jump by ratios, unless it is abov
 Not recovered: a warning, or a note as long as half of its rows, and of the newest `brief`, rose by less
 than half of `large`, or it is on its way back: the newest three have lost half of the rise, or the newest
 `brief` fall by their order. Critical after `long` rows, unless half of the rise is lost by then, or half of the
-rows rose by less than that; a note where the newest rose by less than that. After 512 rows the new level is the usual one. While there is no baseline, a
+rows rose by less than that; a note where half is lost and the newest rose by less than that. After 512 rows the new level is the usual one. While there is no baseline, a
 row spikes when it is 10 times the highest so far (of the newest 16 since the loss came down to a tenth of
 that, five at least), and 5 or more, or, if that was above 2, in the first five rows.
 
@@ -67,7 +67,7 @@ from runwatch.alerts.rules.common.context import Recent, lr_jump, surge
 from runwatch.alerts.rules.common.epoch_mean import EpochMean
 from runwatch.alerts.rules.common.evaluations import Evaluations
 from runwatch.alerts.rules.common.players import limited
-from runwatch.alerts.rules.common.roles import SIZE, role
+from runwatch.alerts.rules.common.roles import grows_by_design
 from runwatch.alerts.rules.common.trend import falls
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.common.wording import rose, rose_at
@@ -193,8 +193,8 @@ class LossSpike(LossRule, RankRule):
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
     _means: EpochMean = field(default_factory=EpochMean, init=False, repr=False)
     _evaluations: Evaluations = field(default_factory=Evaluations, init=False, repr=False)
-    _grows: bool = field(default=False, init=False, repr=False)
-    """Whether the size of a model of points or splats is printed."""
+    _grows: float = field(default=np.inf, init=False, repr=False)
+    """Offset from which the size of a model of points or splats is printed."""
     _levels: Windows = field(default_factory=lambda: Windows(32, 16), init=False, repr=False)
     _waves: Waves = field(default_factory=Waves, init=False, repr=False)
     _spike: _Spike | None = field(default=None, init=False, repr=False)
@@ -214,7 +214,7 @@ class LossSpike(LossRule, RankRule):
         self._rate.push(block.samples.get(LEARNING_RATE))
         self._means.push(block)
         self._evaluations.push(block)
-        self._grows = self._grows or any(role(name) == SIZE for name in block.samples)
+        self._grows = min(self._grows, grows_by_design(block))
         return super().judge(block)
 
     def restart(self, where: Place) -> Sequence[Finding]:
@@ -336,9 +336,10 @@ class LossSpike(LossRule, RankRule):
         elif lasted > self.long and not spike.old:
             spike.old = True
             now = middle(spike.heights[-self.brief :]) - spike.usual
-            returns = now < (spike.peak - spike.usual) / 2 or spike.stays() < self.large / 2
+            lost = now < (spike.peak - spike.usual) / 2
+            returns = lost or spike.stays() < self.large / 2
             severity = Severity.WARNING if returns and not spike.early else Severity.CRITICAL
-            severity = Severity.INFO if grow(now) - 1 < self.large / 2 else severity
+            severity = Severity.INFO if lost and grow(now) - 1 < self.large / 2 else severity
             ending = f"and has not recovered in {self.long} logged steps"
             found.append(self._fire(spike, severity, ending, offset))
         elif lasted > self.brief and self._news(spike):
@@ -391,7 +392,7 @@ class LossSpike(LossRule, RankRule):
         meant |= not spike.old and spike.peak - spike.usual < known
         meant |= spike.early and spike.peak - spike.usual < _SCATTER * self._scatter(spike)
         meant |= self._evaluations.better(spike.evaluated, spike.offset, offset)
-        meant |= self._grows  # its opacities are reset now and then
+        meant |= self._grows < offset  # its opacities are reset now and then
         meant |= spike.where.step is None and abs(spike.peak - max(self._first)) < log(1 + self.rise)
         if meant or (severity is Severity.WARNING and self._regular(spike)):
             severity = Severity.INFO
