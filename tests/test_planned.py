@@ -297,4 +297,4 @@ def test_what_is_planned_between_two_runs_is_of_the_second(kind, size):
             if segment.begins_run:
                 runs.append(Run("run", "run"))
             runs[-1].fold(segment.block)
-    assert [(run.planned, run.facts()["points"]) for run in runs] == [(20, "20"), (40, "40")]
+    assert [(run.planned, run.about["points"]) for run in runs] == [(20, "20"), (40, "40")]

@@ -36,7 +36,7 @@ NEEDLES = b"arameters|arams|aram count|points at init"
 
 
 def size(line: bytes) -> dict[str, str]:
-    """Return the number of parameters, of those that are trained, and of points, as far as a line has them."""
+    """Return the number of parameters, of those that are trained, and of points, as a line has them."""
     data: dict[str, str] = {}
     for pattern in _SIZES:
         for found in pattern.finditer(line):

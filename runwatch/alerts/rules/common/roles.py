@@ -103,7 +103,7 @@ def over_episodes(metric: str) -> bool:
 
 
 def grows_by_design(block: Block) -> float:
-    """Return the offset from which a block shows the size of a model of points or splats; infinite if none."""
+    """Return the offset from which a block shows how many points or splats a model has; infinite if none."""
     sizes = [float(samples.offset[0]) for name, samples in block.samples.items() if role(name) == SIZE]
     facts = (event for event in block.events if event.kind == "facts")
     return min([*sizes, *(float(e.offset) for e in facts if SIZE in map(role, e.data))], default=np.inf)

@@ -9,12 +9,13 @@ Recovered within `brief` rows: info; a warning when it is twice as high as a spi
 the usual (a thousand times, where it is a single row and there is a baseline), or `large` and the third and
 highest within 200 rows. A note, however long, when the loss stays below `low` of what it was untrained, the
 highest of its first 16 rows: losses near zero jump by ratios, unless it is above 2 and 100 times the usual.
-Not recovered: a warning, or a note as long as half of its rows, and of the newest `brief`, rose by less
-than half of `large`, or it is on its way back: the newest three have lost half of the rise, or the newest
-`brief` fall by their order. Critical after `long` rows, unless half of the rise is lost by then, or half of the
-rows rose by less than that; a note where half is lost and the newest rose by less than that. After 512 rows the new level is the usual one. While there is no baseline, a
-row spikes when it is 10 times the highest so far (of the newest 16 since the loss came down to a tenth of
-that, five at least), and 5 or more, or, if that was above 2, in the first five rows.
+Not recovered: a warning, or a note as long as half of its rows, and of the newest `brief`, rose by less than
+half of `large`, or it is on its way back: the newest three have lost half of the rise, or the newest `brief`
+fall by their order. Critical after `long` rows, unless half of the rise is lost by then, or half of the rows
+rose by less than that; a note where half is lost and the newest rose by less than that. After 512 rows the
+new level is the usual one. While there is no baseline, a row spikes when it is 10 times the highest so far
+(of the newest 16 since the loss came down to a tenth of that, five at least), and 5 or more, or, if that was
+above 2, in the first five rows.
 
 Example: 'loss rose 63% at step 1,605 and did not recover at once'; a single bad
 batch is a note, since the row after it shows that the weights are as they were.

@@ -21,11 +21,11 @@ last; `long` is `evals` evaluations and at least `part` of all so far, 24 at mos
   median of the newest `long` is `costly` above the lowest median, and the training loss is as for a rise.
 A warning where it jumped, lost what it had, wastes the run, or the median of the newest `long` is `costly`
 above the lowest median; else a note. A note alone while a learning rate rises that had fallen by half; while
-a score of held-out data still rises, by a hundredth in half of the evaluations since the best (since the best,
-where no training loss is printed), and the loss has neither jumped nor doubled; where the rise is less than a
-thousandth of what was gained since the first three evaluations; and, unless it wastes the run, where fewer
-than 24 in a row are above a best that is that of guessing, ln(k), by the untrained model: batch norms may
-know their data later than weights do.
+a score of held-out data still rises, by a hundredth in half of the evaluations since the best (since the
+best, where no training loss is printed), and the loss has neither jumped nor doubled; where the rise is less
+than a thousandth of what was gained since the first three evaluations; and, unless it wastes the run, where
+fewer than 24 in a row are above a best that is that of guessing, ln(k), by the untrained model: batch norms
+may know their data later than weights do.
 Nothing is said while those since the best fall by their order: they are on their way back.
 Reported again when the rise has grown by half or becomes a warning; ends with an evaluation near the best,
 or a median of three where the rise is within the noise.

@@ -25,8 +25,9 @@ when tokens per second did not fall, the new time becomes the usual one; a share
 machine's pace comes and goes; a progress bar prints a mean, which falls for long after a pause.
 Without step times, tokens or samples per second are judged, inverted; without those, the times that lines
 print, of 20 s each: they include what evaluations and checkpoints take, so that a warning takes `between`,
-and nothing is critical; of an agent, whose episodes last as long as it survives, all is a note; so it is of a model of points or
-splats that says how many it began with: it grows, where their number is not printed later.
+and nothing is critical; of an agent, whose episodes last as long as it survives, all is a note; so it is of
+a model of points or splats that says how many it began with: it grows, where their number is not printed
+later.
 
 Source: FALCON, which verifies a proposed change before it is reported.
 """
