@@ -168,7 +168,8 @@ def test_a_spike_that_has_lost_half_of_its_rise_is_not_critical():
     rows = np.arange(1500)
     loss = (3.8 + np.where(rows >= 1000, 3 * np.exp(-(rows - 1000) / 35), 0)) * noise(1500, 0.01)
     found = fired(Log(train__loss=loss).judge(LossSpike()))
-    assert [severity for severity, _ in found] == ["info", "warning"]  # on its way back, but for long
+    assert [severity for severity, _ in found][:2] == ["info", "warning"]  # on its way back, but for long
+    assert "critical" not in {severity for severity, _ in found}
     loss[1000:] = 6.5
     assert "critical" in [s for s, _ in fired(Log(train__loss=loss).judge(LossSpike()))]
 

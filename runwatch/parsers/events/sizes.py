@@ -31,8 +31,8 @@ _SIZES = tuple(
         ),
     )
 )
-SIZE = rb"[Pp]aram(?:eter)?s|param count|points at init"
-NEEDLES = b"arameters|arams|aram count|points at init"
+SIZE = rb"[Pp]aram(?:eter)?s|param count|ber of points at"
+NEEDLES = b"arameters|arams|aram count|ber of points at"
 
 
 def size(line: bytes) -> dict[str, str]:
