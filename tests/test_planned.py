@@ -289,7 +289,8 @@ TWICE = {
 @pytest.mark.parametrize("kind", TWICE)
 def test_what_is_planned_between_two_runs_is_of_the_second(kind, size):
     head, lines = TWICE[kind]
-    data = (head.format(20) + lines + head.format(40) + lines).encode()
+    points = "Number of points at initialisation : {}\n"
+    data = "".join(head.format(n) + points.format(n) + lines for n in (20, 40)).encode()
     parser, splitter, runs = LogParser(), Splitter(), [Run("run", "run")]
     pieces = [data[at : at + size] for at in range(0, len(data), size)]
     for batch in (*map(parser.feed, pieces), parser.flush()):
@@ -297,4 +298,4 @@ def test_what_is_planned_between_two_runs_is_of_the_second(kind, size):
             if segment.begins_run:
                 runs.append(Run("run", "run"))
             runs[-1].fold(segment.block)
-    assert [run.planned for run in runs] == [20, 40]
+    assert [(run.planned, run.about["points"]) for run in runs] == [(20, "20"), (40, "40")]

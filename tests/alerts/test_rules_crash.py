@@ -161,6 +161,16 @@ def test_a_relaunch_makes_it_certain_and_over(resumed):
     assert brief(rule.observe(rows(51, 60, restarts=[] if resumed else [5100]))) == [("clear", "info")]
 
 
+def test_a_launch_that_failed_before_it_trained_and_was_replaced_is_a_warning():
+    rule = Crash()
+    failed = event("traceback", 50, "KeyError: 'lr' in train.py")
+    found = list(rule.observe(rows(1, 100, events=[failed, event("launch", 60)], restarts=[100])))
+    assert brief(found)[1:] == [("firing", "warning"), ("clear", "info")]
+    rule = Crash()
+    rule.observe(only(failed))
+    assert brief(rule.tick(quiet(60))) == [("firing", "critical")]
+
+
 def test_an_error_after_the_finish_line_is_no_crash():
     rule = Crash()
     events = [event("finished", 9910), event("elastic", 9950), event("signal", 9960, "Received SIGTERM")]

@@ -110,7 +110,7 @@ def test_a_loss_without_steps_that_begins_again_is_another_fold():
     folds = Log(steps=np.full(600, np.nan), train__loss=np.tile(fold, 2))
     assert {severity for severity, _ in fired(folds.judge(LossSpike()))} == {"info"}
     steps = Log(train__loss=np.tile(fold, 2))
-    assert fired(steps.judge(LossSpike()))[0][0] == "warning"
+    assert "warning" in {severity for severity, _ in fired(steps.judge(LossSpike()))}
 
 
 def test_the_second_row_of_a_small_loss_is_no_spike():
@@ -168,7 +168,8 @@ def test_a_spike_that_has_lost_half_of_its_rise_is_not_critical():
     rows = np.arange(1500)
     loss = (3.8 + np.where(rows >= 1000, 3 * np.exp(-(rows - 1000) / 35), 0)) * noise(1500, 0.01)
     found = fired(Log(train__loss=loss).judge(LossSpike()))
-    assert {severity for severity, _ in found} == {"warning"}
+    assert [severity for severity, _ in found][:2] == ["info", "warning"]  # on its way back, but for long
+    assert "critical" not in {severity for severity, _ in found}
     loss[1000:] = 6.5
     assert "critical" in [s for s, _ in fired(Log(train__loss=loss).judge(LossSpike()))]
 

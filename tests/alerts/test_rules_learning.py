@@ -437,7 +437,7 @@ def test_the_first_rows_of_a_mean_scatter():
     log.columns[LOSS][604:625] = 5.0 * 1.04
     assert fired(log.judge(LossSpike())) == []
     log.columns[LOSS][600:] *= 1.6
-    assert fired(log.judge(LossSpike()))[0] == ("warning", 600)
+    assert ("warning", 600) in fired(log.judge(LossSpike()))
 
 
 @pytest.mark.parametrize(("first", "second"), [(500, "info"), (400, "warning")])
@@ -489,3 +489,20 @@ def test_a_loss_next_to_nothing_that_nothing_validates_is_a_note():
         validated = Log(train__loss=log.columns[LOSS], train__epoch=steps / 10)
         validated.set(metric, np.full(1000, 2.0))
         assert validated.judge(Memorised()) == []
+
+
+def test_an_adversary_that_wins_has_a_loss_of_zero_that_is_no_masked_nan():
+    game = Log(train__loss=np.append(0.7, np.zeros(60))).set("D_fake", np.full(61, 27.6))
+    assert game.judge(MaskedNan()) == []
+    game.set(GRAD, np.append(0.3, np.full(60, np.nan)))
+    assert fired(game.judge(MaskedNan())) == [("critical", 1)]
+    assert fired(Log(train__loss=np.append(0.7, np.zeros(60))).judge(MaskedNan())) == [("critical", 1)]
+
+
+def test_a_policy_has_no_gradient_where_all_answers_earn_the_same():
+    norms = np.where((np.arange(300) > 100) & (np.arange(300) % 20 < 5), 0.0, 0.8)
+    assert fired(Log(train__grad_norm=norms).judge(GradVanish())) == [("critical", 101)]
+    rewarded = Log(train__grad_norm=norms).set("reward", np.ones(300))
+    assert rewarded.judge(GradVanish()) == []
+    rewarded.columns[GRAD][200:] = 0.0
+    assert fired(rewarded.judge(GradVanish())) == [("critical", 200)]

@@ -337,6 +337,16 @@ def test_a_model_that_grows_may_slow_down_as_much():
     assert ("warning", 1000) in fired(log.judge(Throughput()))
 
 
+def test_steps_of_a_model_that_began_with_points_slow_down_by_design():
+    log = healthy()
+    log.columns[TIME][1000:] *= 2.5
+    assert "critical" in {severity for severity, _ in fired(log.judge(StepTime()))}
+    log.events = [Event("facts", 50, 1, "model size", data={"points": "155767"})]
+    assert {severity for severity, _ in fired(log.judge(StepTime()))} == {"info"}
+    log.events = [Event("facts", 50, 1, "model size", data={"parameters": "155767"})]
+    assert "critical" in {severity for severity, _ in fired(log.judge(StepTime()))}
+
+
 def test_a_spike_of_a_model_that_grows_is_a_note():
     log = healthy()
     log.columns[LOSS][1500:1520] *= 4

@@ -130,7 +130,7 @@ def test_scores_that_grow_or_may_be_small_are_not_next_to_nothing(name, values):
     [
         ("val/mAP50", 0.0, [("info", 7), ("warning", 15)]),
         ("val/BLEU", 0.0, [("info", 7), ("warning", 15)]),
-        ("mAP", 0.0, [("info", 31), ("warning", 63)]),
+        ("mAP", 0.0, [("info", 31), ("warning", 2047)]),
         ("val/reward", 0.0, [("info", 7), ("warning", 31)]),
         ("episode_reward", 0.0, [("info", 511), ("warning", 2047)]),
         ("val/acc", 0.1, [("info", 7), ("warning", 15)]),
@@ -138,9 +138,15 @@ def test_scores_that_grow_or_may_be_small_are_not_next_to_nothing(name, values):
     ],
 )
 def test_a_score_that_is_exactly_nothing_or_one_guess_of_k_in_all_values_is_found(name, value, found):
-    log = scored(np.full(2048 if found[0][1] == 511 else 64, value), name)
+    log = scored(np.full(2048 if found[-1][1] > 511 else 64, value), name)
     assert fired(log.judge(ScoreFloor())) == found
     assert log.judge(ScoreFloor(), range(2048)) == log.judge(ScoreFloor())
+
+
+@pytest.mark.parametrize(("fall", "severities"), [(0.9, ["info", "warning"]), (0.5, ["info"])])
+def test_a_score_that_a_bar_prints_may_be_nothing_for_most_of_an_epoch_whose_loss_falls(fall, severities):
+    log = scored(np.zeros(4096), "f1", 3.0 * np.linspace(1, fall, 4096))
+    assert [severity for severity, _ in fired(log.judge(ScoreFloor()))] == severities
 
 
 @pytest.mark.parametrize(("seed", "found"), [(1, False), (14, False), (26, False), (37, False), (37, True)])
@@ -168,6 +174,23 @@ def test_a_rise_is_a_note_while_more_answers_of_the_held_out_data_are_right(name
     assert found[-1].severity == severity
     assert ("still rises" in found[-1].cause) == (severity == "info")
     assert log.judge(Validation(), range(24)) == found
+
+
+def test_a_score_above_that_at_the_best_explains_a_rise_where_no_training_loss_is_printed():
+    loss = np.append(np.linspace(0.9, 0.28, 30), np.linspace(0.29, 0.36, 170))
+    log = Log(np.arange(200.0), val__loss=loss).set("val/acc", np.minimum(np.linspace(0.7, 0.95, 200), 0.8))
+    found = log.judge(Validation())
+    assert {severity for severity, _ in fired(found)} == {"info"}
+    assert "val acc still rises" in found[-1].cause
+    log.columns["val/acc"][:] = 0.8
+    assert "warning" in {severity for severity, _ in fired(log.judge(Validation()))}
+
+
+@pytest.mark.parametrize(("begin", "severity"), [(1.0, "info"), (0.02, "warning")])
+def test_a_rise_that_is_next_to_nothing_of_what_was_gained_is_a_note(begin, severity):
+    loss = np.append(np.geomspace(begin, 1e-4, 40), np.linspace(1.1e-4, 3e-4, 40))
+    log = Log(np.arange(80.0), train__loss=np.geomspace(begin, 1e-5, 80)).set("val/loss", loss)
+    assert fired(log.judge(Validation()))[-1][0] == severity
 
 
 @pytest.mark.parametrize(("level", "classes"), [(0.5, 2), (0.1, 10), (10.0, 10), (1.0, 100), (0.001, 1000)])

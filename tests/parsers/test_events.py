@@ -474,6 +474,7 @@ def test_last_words_of_formats(row, end):
         (b"11.7 M    Total params", {"parameters": "11.7M"}),
         (b"Model llama3 8B size: 8,030,261,248 total parameters", {"parameters": "8,030,261,248"}),
         (b"Model resnet50 created, param count:25557032", {"parameters": "25557032"}),
+        (b"Number of points at initialisation :  155767 [28/09 17:27:55]", {"points": "155767"}),
         (b"Non-trainable params: 0", None),
         (b"0         Non-trainable params", None),
         (b" > number of parameters on model parallel rank 3: 805560320", None),

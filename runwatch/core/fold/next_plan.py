@@ -11,6 +11,8 @@ from runwatch.core.batch import Event
 from runwatch.core.fold.planned import NAMES
 from runwatch.core.fold.rows import Floats, Rows, newest_of
 
+_OF_START = frozenset({*NAMES, "points"})
+"""What is printed before the first record: plans, and how many points a model begins with."""
 _MOST = 64
 """Settings that are kept until a record follows."""
 
@@ -38,7 +40,7 @@ class NextPlan:
             self._settings = []
         for event in events:
             at = float(event.offset)
-            if event.kind == "facts" and not NAMES.isdisjoint(event.data):
+            if event.kind == "facts" and not _OF_START.isdisjoint(event.data):
                 behind = int(np.searchsorted(records, at))
                 if behind or trained:
                     if behind == len(records):

@@ -27,20 +27,22 @@ _SIZES = tuple(
             rb"^\s*" + _COUNT + rb" +(?:(?P<trainable>Trainable)|Total) params\s*\Z",
             rb"\bsize: " + _COUNT + rb" total parameters\b",
             rb"\b(?:num_param(?:eter)?s|param count) ?[:=] ?" + _COUNT + rb"\s*\Z",
+            rb"\b[Nn]umber of (?P<points>points) at initiali[sz]ation ?: *" + _COUNT,  # of splats
         ),
     )
 )
-SIZE = rb"[Pp]aram(?:eter)?s|param count"
-NEEDLES = b"arameters|arams|aram count"
+SIZE = rb"[Pp]aram(?:eter)?s|param count|ber of points at"
+NEEDLES = b"arameters|arams|aram count|ber of points at"
 
 
 def size(line: bytes) -> dict[str, str]:
-    """Return the number of parameters, and of those that are trained, as far as a line has them."""
+    """Return the number of parameters, of those that are trained, and of points, as a line has them."""
     data: dict[str, str] = {}
     for pattern in _SIZES:
         for found in pattern.finditer(line):
             groups = found.groupdict()
             name = "trainable_parameters" if groups.get("trainable") else "parameters"
+            name = "points" if groups.get("points") else name
             text = decode(found["count"], 40).replace("_", "").replace(" ", "")
             data.setdefault(name, text + ("B" if groups.get("billions") else ""))
     return data

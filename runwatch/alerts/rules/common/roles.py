@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from runwatch.alerts.rules.baseline import take
-from runwatch.core.block import Samples
+from runwatch.core.block import Block, Samples
 from runwatch.core.metrics import DISCRIMINATOR_LOSSES, GENERATOR_LOSSES
 
 REWARD = "reward"
@@ -100,6 +100,13 @@ def of_episode(metric: str) -> bool:
 def over_episodes(metric: str) -> bool:
     """Return whether a series is over the episodes that ended: none in an interval where none did."""
     return metric.lower().rpartition("/")[2].replace(" ", "_").startswith(("episode_", "episodic_", "ep_"))
+
+
+def grows_by_design(block: Block) -> float:
+    """Return the offset from which a block shows how many points or splats a model has; infinite if none."""
+    sizes = [float(samples.offset[0]) for name, samples in block.samples.items() if role(name) == SIZE]
+    facts = (event for event in block.events if event.kind == "facts")
+    return min([*sizes, *(float(e.offset) for e in facts if SIZE in map(role, e.data))], default=np.inf)
 
 
 def cast(samples: Mapping[str, Samples], *roles: str) -> list[Part]:

@@ -14,9 +14,9 @@ later. What trains behind the end of a launcher is another launch. So is
 what first trains, or what fails as well, behind an exception that began in the program's own file, and
 ended it. A restart
 after it makes it certain, and over: it fires and resolves where training continued, or
-at the next launch's own error. A launch begins where the first words of the log come
-again, or something compiles or loads after the launcher's end. An exception that
-begins inside the program was caught there: a launch proves nothing, unless it is less than
+at the next launch's own error; a warning where no training preceded it: nothing was lost. A launch begins
+where the first words of the log come again, or something compiles or loads after the launcher's end. An
+exception that begins inside the program was caught there: a launch proves nothing, unless it is less than
 twenty lines behind it.
 Cause: of all errors since training last moved, what the kernel or the driver says wins,
 then what can begin a crash, then what only follows from another (a collective that
@@ -248,6 +248,7 @@ class Crash(RunRule):
     def _relaunched(self, death: Death, where: Place) -> list[Finding]:
         """Another launch has begun: the one before had ended, unless its error was one that it caught."""
         self._death = None
+        death.mild |= death.untrained
         certain = [] if death.firing or not death.sure else [self._finding(death, Verdict.FIRING)]
         return [*certain, self.clear(where)]
 

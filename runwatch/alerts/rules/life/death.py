@@ -66,7 +66,7 @@ class Death:
     """It came after the word that training is over."""
     firing: bool = False
     mild: bool = False
-    """Whether it is less than critical: training was nearly over, or only words say so."""
+    """Whether it is less than critical: training was nearly over or had not begun, or only words say so."""
     at: Moment = field(default_factory=Moment)
     """Where the newest event was said."""
 

@@ -25,8 +25,8 @@ from its first row is of a part that is switched off, or of an agent that only l
 yet; losses of
 preferences may truly be zero, with gradients that are finite and not zero; those of
 policies are zero where all answers of a group earn the same: a loss that has been
-negative, or -0.0 before it was anything else, or is printed with rewards, is masked NaN only with norms that
-are not finite.
+negative, or -0.0 before it was anything else, or is printed with rewards or with the loss of an adversary,
+which may win, is masked NaN only with norms that are not finite.
 
 Source: the documentation of Trainer's logging_nan_inf_filter.
 """
@@ -42,6 +42,7 @@ import numpy as np
 from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.common.chance import uniform
 from runwatch.alerts.rules.common.context import Recent
+from runwatch.alerts.rules.common.players import Players
 from runwatch.alerts.rules.common.rewards import Rewards
 from runwatch.alerts.rules.metric_rule import MetricRule
 from runwatch.core.block import Block, Samples, Status
@@ -110,6 +111,7 @@ class MaskedNan(MetricRule, RankRule):
     _grad: Recent = field(default_factory=Recent, init=False, repr=False)
     _evaluated: Recent = field(default_factory=Recent, init=False, repr=False)
     _rewards: Rewards = field(default_factory=Rewards, init=False, repr=False)
+    _players: Players = field(default_factory=Players, init=False, repr=False)
     _part: float = field(default=np.inf, init=False, repr=False)
     """Offset from which another loss was printed that was not zero."""
     _now: _Stretch = field(default_factory=_Stretch, init=False, repr=False)
@@ -127,6 +129,7 @@ class MaskedNan(MetricRule, RankRule):
         self._grad.push(block.samples.get(GRAD_NORM))
         self._evaluated.push(block.samples.get(VAL_LOSS))
         self._rewards.push(block)
+        self._players.push(block)
         for name, samples in block.samples.items():
             if "loss" in name.lower() and name not in (LOSS, LOSS_SCALE):
                 self._part = min(self._part, float(samples.offset[samples.value != 0].min(initial=np.inf)))
@@ -278,7 +281,10 @@ class MaskedNan(MetricRule, RankRule):
         while row < high:
             offset = float(rows.offset[row])
             may_be_zero = (
-                self._signed or self._is_signed(rows.value[: row + 1]) or self._rewards.known(offset)
+                self._signed
+                or self._is_signed(rows.value[: row + 1])
+                or self._rewards.known(offset)
+                or self._players.silent <= offset
             )
             norms = self._grad.until(offset, self.zeros).value
             if _bad(norms, may_be_zero).any() or (self._now.above and not (len(norms) or may_be_zero)):

@@ -3,7 +3,8 @@
 Reason: a detached graph, frozen parameters or steps that are all skipped leave
 gradients of zero; the loss then no longer falls, and the log looks calm.
 Formula: a norm of exactly 0 in `zeros` rows in a row, and in four times as many as ever
-before, after norms whose median is above 0.05: critical, from the first rows on. A norm
+before, after norms whose median is above 0.05: critical, from the first rows on; `rows` rows where rewards
+are printed. A norm
 below the rolling median by z robust deviations and by `factor` in `rows` rows in a row: a
 warning. Ends when it is above half of that median for as many rows, or, unless it is 0,
 after 512 rows, when the new level is the usual one.
@@ -15,7 +16,8 @@ parameters, or steps that are all skipped.
 
 Traps: norms that are 0 from the first row were never computed; small norms
 print as 0.000, so the median must be well above the last digit; where only each n-th row
-updates the weights, the others print 0; norms fall by themselves in the first rows
+updates the weights, the others print 0; a policy has no gradient where all answers of a group earn the
+same; norms fall by themselves in the first rows
 (`warmup`, or ten times as many steps).
 
 Source: issues in which frozen or detached parameters printed a norm of 0.
@@ -33,9 +35,10 @@ import numpy as np
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Baseline, Floats, grow, middle, take
+from runwatch.alerts.rules.common.rewards import Rewards
 from runwatch.alerts.rules.common.warmup import WarmUp
 from runwatch.alerts.rules.metric_rule import MetricRule
-from runwatch.core.block import Samples
+from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, label
 
@@ -100,7 +103,7 @@ class GradVanish(MetricRule, RankRule):
     z: float = threshold(8.0, "robust deviations below the rolling median")
     factor: float = threshold(20.0, "times below the rolling median")
     rows: int = threshold(10, "rows in a row below it that are a warning")
-    zeros: int = threshold(3, "rows in a row of exactly zero that are critical")
+    zeros: int = threshold(3, "rows in a row of exactly zero that are critical, where nothing is rewarded")
     settle: ClassVar[int] = 512
     """Rows after which a new level counts as usual."""
     warmup: int = threshold(100, "first rows of a run in which a low norm is not judged")
@@ -108,7 +111,13 @@ class GradVanish(MetricRule, RankRule):
     _baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.05), init=False, repr=False)
     _warm: WarmUp = field(default_factory=WarmUp, init=False, repr=False)
     _zeros: _Zeros = field(default_factory=_Zeros, init=False, repr=False)
+    _rewards: Rewards = field(default_factory=Rewards, init=False, repr=False)
     _low: _Low | None = field(default=None, init=False, repr=False)
+
+    def judge(self, block: Block) -> Sequence[Finding]:
+        """Judge a block, with the rewards it contains."""
+        self._rewards.push(block)
+        return super().judge(block)
 
     def restart(self, where: Place) -> Sequence[Finding]:
         """Begin again."""
@@ -148,7 +157,8 @@ class GradVanish(MetricRule, RankRule):
         for row in np.flatnonzero(rows.value == 0).tolist():
             self._zeros.pass_by(rows.value[begin:row])
             begin = row + 1
-            if self._zeros.take(rows, row, self.zeros) and self._zeros.where:
+            least = self.rows if self._rewards.known(float(rows.offset[row])) else self.zeros
+            if self._zeros.take(rows, row, least) and self._zeros.where:
                 found[row] = (self._zeros.where, log(middle(self._zeros.norms)))
         self._zeros.pass_by(rows.value[begin:])
         return found

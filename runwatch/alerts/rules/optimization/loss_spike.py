@@ -9,11 +9,13 @@ Recovered within `brief` rows: info; a warning when it is twice as high as a spi
 the usual (a thousand times, where it is a single row and there is a baseline), or `large` and the third and
 highest within 200 rows. A note, however long, when the loss stays below `low` of what it was untrained, the
 highest of its first 16 rows: losses near zero jump by ratios, unless it is above 2 and 100 times the usual.
-Not recovered: a warning, or a note as long as half of its rows, and of the newest `brief`, rose by less
-than half of `large`; critical after `long` rows, unless half of the rise is lost by then, or half of the
-rows rose by less than that. After 512 rows the new level is the usual one. While there is no baseline, a
-row spikes when it is 10 times the highest so far (of the newest 16 since the loss came down to a tenth of
-that, five at least), and 5 or more, or, if that was above 2, in the first five rows.
+Not recovered: a warning, or a note as long as half of its rows, and of the newest `brief`, rose by less than
+half of `large`, or it is on its way back: the newest three have lost half of the rise, or the newest `brief`
+fall by their order. Critical after `long` rows, unless half of the rise is lost by then, or half of the rows
+rose by less than that; a note where half is lost and the newest rose by less than that. After 512 rows the
+new level is the usual one. While there is no baseline, a row spikes when it is 10 times the highest so far
+(of the newest 16 since the loss came down to a tenth of that, five at least), and 5 or more, or, if that was
+above 2, in the first five rows.
 
 Example: 'loss rose 63% at step 1,605 and did not recover at once'; a single bad
 batch is a note, since the row after it shows that the weights are as they were.
@@ -32,7 +34,8 @@ that are reset, cycles of data) that were survived twice are notes from the thir
 the second if the first came after as many rows as lie between them,
 unless they are 1.5 times as high or stay; where no step is printed, a rise to where the loss
 began is another fold, and a note; so is, even if it stays, what is less than `waves`
-times as high as the loss has risen, and come back from, twice, or is followed by better
+times as high as the loss has risen, and come back from, twice, or, until it has lasted for `long` rows, 1.5
+times as high as two spikes that lasted for more than `brief` and came back, or is followed by better
 evaluations than all before: the data have become harder.
 
 Sources: the spikes that PaLM, OPT and BLOOM report; Megatron-LM's rerun machine, which
@@ -65,7 +68,8 @@ from runwatch.alerts.rules.common.context import Recent, lr_jump, surge
 from runwatch.alerts.rules.common.epoch_mean import EpochMean
 from runwatch.alerts.rules.common.evaluations import Evaluations
 from runwatch.alerts.rules.common.players import limited
-from runwatch.alerts.rules.common.roles import SIZE, role
+from runwatch.alerts.rules.common.roles import grows_by_design
+from runwatch.alerts.rules.common.trend import falls
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.common.wording import rose, rose_at
 from runwatch.alerts.rules.metric_rule import LossRule
@@ -79,6 +83,8 @@ _KNOWN, _LIKELIHOOD = 5, 2.0
 """Rows before which nothing is usual yet, unless the loss is as high as that of guessing."""
 _SMALL = 0.5
 """Loss below which it jumps by ratios while nothing is usual yet."""
+_RETURNS = 1.5
+"""Standard errors by which the newest rows of a spike fall that is on its way back."""
 _SCATTER = 3.4
 """Deviations of the first rows that a spike among them must be high."""
 
@@ -115,7 +121,7 @@ class _Spike:
     survived: float = 0.0
     """By how much ln(loss) had risen, and come back, twice before."""
     slight: bool = False
-    """Whether half of its rows are hardly higher than usual."""
+    """Whether half of its rows are hardly higher than usual, or it is on its way back."""
     old: bool = False
     """Whether it lasts for longer than `long`."""
 
@@ -127,6 +133,11 @@ class _Spike:
     def stays(self, newest: int = 0) -> float:
         """Height over the usual level of half of its rows, or of the `newest`, as a fraction."""
         return grow(middle(self.heights[-newest:]) - self.usual) - 1
+
+    def returns(self, newest: int) -> bool:
+        """Whether it is on its way back: half of the rise is lost, or the newest rows fall."""
+        lost = middle(self.heights[-3:]) < (self.usual + self.peak) / 2
+        return lost or falls(np.array(self.heights[-newest:]), _RETURNS)
 
 
 @dataclass
@@ -183,13 +194,15 @@ class LossSpike(LossRule, RankRule):
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
     _means: EpochMean = field(default_factory=EpochMean, init=False, repr=False)
     _evaluations: Evaluations = field(default_factory=Evaluations, init=False, repr=False)
-    _grows: bool = field(default=False, init=False, repr=False)
-    """Whether the size of a model of points or splats is printed."""
+    _grows: float = field(default=np.inf, init=False, repr=False)
+    """Offset from which the size of a model of points or splats is printed."""
     _levels: Windows = field(default_factory=lambda: Windows(32, 16), init=False, repr=False)
     _waves: Waves = field(default_factory=Waves, init=False, repr=False)
     _spike: _Spike | None = field(default=None, init=False, repr=False)
     _past: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=3), init=False, repr=False)
     """(row, peak) of the newest spikes."""
+    _lasted: list[float] = field(default_factory=lambda: [0.0, 0.0], init=False, repr=False)
+    """Heights of the two highest spikes that were not brief and came back, the lower one first."""
     _first: list[float] = field(default_factory=list, init=False, repr=False)
     """ln(loss) of the first rows."""
     _early: list[float] = field(default_factory=list, init=False, repr=False)
@@ -202,7 +215,7 @@ class LossSpike(LossRule, RankRule):
         self._rate.push(block.samples.get(LEARNING_RATE))
         self._means.push(block)
         self._evaluations.push(block)
-        self._grows = self._grows or any(role(name) == SIZE for name in block.samples)
+        self._grows = min(self._grows, grows_by_design(block))
         return super().judge(block)
 
     def restart(self, where: Place) -> Sequence[Finding]:
@@ -316,14 +329,18 @@ class LossSpike(LossRule, RankRule):
             if not spike.firing:
                 ending = f"and recovered after {_rows(lasted)}"
                 found.append(self._fire(spike, self._severity(spike), ending, offset))
+            if lasted > self.brief:
+                self._lasted = sorted((*self._lasted, spike.peak - spike.usual))[1:]
             found.append(self._end(spike, spike.back))
         elif spike.rows >= self.settle:
             found.append(self._end(spike, place(rows, row)))
         elif lasted > self.long and not spike.old:
             spike.old = True
             now = middle(spike.heights[-self.brief :]) - spike.usual
-            returns = now < (spike.peak - spike.usual) / 2 or spike.stays() < self.large / 2
+            lost = now < (spike.peak - spike.usual) / 2
+            returns = lost or spike.stays() < self.large / 2
             severity = Severity.WARNING if returns and not spike.early else Severity.CRITICAL
+            severity = Severity.INFO if lost and grow(now) - 1 < self.large / 2 else severity
             ending = f"and has not recovered in {self.long} logged steps"
             found.append(self._fire(spike, severity, ending, offset))
         elif lasted > self.brief and self._news(spike):
@@ -337,8 +354,11 @@ class LossSpike(LossRule, RankRule):
 
     def _news(self, spike: _Spike) -> bool:
         """Whether a spike that lasts is not reported yet, or was reported as slight and is no longer."""
-        slight, spike.slight = spike.slight, max(spike.stays(), spike.stays(self.brief)) < self.large / 2
-        return not spike.firing or (slight and not spike.slight)
+        if spike.firing and not spike.slight:
+            return False
+        low = max(spike.stays(), spike.stays(self.brief)) < self.large / 2
+        spike.slight = low or (not spike.early and spike.returns(self.brief))
+        return not spike.firing or not spike.slight
 
     def _severity(self, spike: _Spike) -> Severity:
         """Return how severe a spike is that did not last: it cost nothing, but higher ones may follow."""
@@ -369,9 +389,11 @@ class LossSpike(LossRule, RankRule):
         small = spike.peak < log(_LIKELIHOOD) or spike.peak - spike.usual < 2 * log(self.early)
         meant = small and spike.peak < max(self._first) + log(self.low)
         meant |= spike.peak - spike.usual < self.waves * spike.survived
+        known = self._lasted[1] + log(1.5) if self._lasted[0] else 0.0
+        meant |= not spike.old and spike.peak - spike.usual < known
         meant |= spike.early and spike.peak - spike.usual < _SCATTER * self._scatter(spike)
         meant |= self._evaluations.better(spike.evaluated, spike.offset, offset)
-        meant |= self._grows  # its opacities are reset now and then
+        meant |= self._grows < offset  # its opacities are reset now and then
         meant |= spike.where.step is None and abs(spike.peak - max(self._first)) < log(1 + self.rise)
         if meant or (severity is Severity.WARNING and self._regular(spike)):
             severity = Severity.INFO

@@ -8,10 +8,11 @@ first half, when there are `evals` evaluations of a score in [0, 1], or `rows` v
 training rows print; judged again whenever there are twice as many. The main score of a detector or
 translator (mAP, BLEU, F1) and a reward are judged only where every value is exactly 0, of training rows `few`
 such scores. A note; a warning from twice as many on, unless the training loss has fallen by `fall` since it
-began, or there is a discriminator; of such a main score from four times as many on at the latest, of a
-reward only then, and of an overlap (IoU, Dice) of all classes at any rate after `epochs`. An accuracy
-that was exactly 1/k, the same for a whole number k of 3 or more, in each of `evals` evaluations is judged
-as well: one class is predicted for all. So is one that is that of guessing:
+began, or there is a discriminator; of a main score of training rows only from four times `rows` on, since a
+bar prints the mean of an epoch that has just begun; of one of held-out data from four times as many on at the
+latest, of a reward only then, and of an overlap (IoU, Dice) of all classes at any rate after `epochs`. An
+accuracy that was exactly 1/k, the same for a whole number k of 3 or more, in each of `evals` evaluations is
+judged as well: one class is predicted for all. So is one that is that of guessing:
 both halves have means within `chance` of 1/k for 2, 10, 100 or 1000 classes.
 Ends when the mean of the newest 16 values is above twice `most`, or a fifth above 1/k.
 
@@ -186,17 +187,19 @@ class ScoreFloor(RankRule):
         return self._fire(name, watch, second, offset, here)
 
     def _fire(self, name: str, watch: _Watch, level: float, offset: float, here: Place) -> Finding | None:
-        times, main = watch.count / self._least(name), _MAIN.match(name.lower()) is not None
-        long = times >= 2 and offset < self._players and not self._learns(offset)
-        if _OF_AGENT.match(name.lower()):  # what is hard to reach is not reached for long
+        held_out, agent = of_held_out(name), _OF_AGENT.match(name.lower()) is not None
+        times, learns = watch.count / (self._least(name) if held_out else self.rows), self._learns(offset)
+        main = _MAIN.match(name.lower()) is not None
+        long = times >= (4 if main and not held_out else 2) and offset < self._players and not learns
+        if agent:  # what is hard to reach is not reached for long
             long = False
-        long |= times >= 4 and main
+        long |= times >= 4 and main and (held_out or agent)
         long |= bool(_OVERLAP.match(name.lower())) and self._epochs.passed(offset) >= self.epochs
         severity = Severity.WARNING if long else Severity.INFO
         if not severity.exceeds(watch.firing):
             return None
         watch.firing = severity
-        what = "evaluations" if of_held_out(name) else "logged steps"
+        what = "evaluations" if held_out else "logged steps"
         return self.say(
             Verdict.FIRING,
             severity,

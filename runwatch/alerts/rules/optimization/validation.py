@@ -21,10 +21,11 @@ last; `long` is `evals` evaluations and at least `part` of all so far, 24 at mos
   median of the newest `long` is `costly` above the lowest median, and the training loss is as for a rise.
 A warning where it jumped, lost what it had, wastes the run, or the median of the newest `long` is `costly`
 above the lowest median; else a note. A note alone while a learning rate rises that had fallen by half; while
-a score of held-out data still rises, by a hundredth in half of the evaluations since the best, and the loss
-has neither jumped nor doubled; and, unless it wastes the run, where fewer than 24 in a row are above a best
-that is that of guessing, ln(k), by the untrained model: batch norms may know their data later than
-weights do.
+a score of held-out data still rises, by a hundredth in half of the evaluations since the best (since the
+best, where no training loss is printed), and the loss has neither jumped nor doubled; where the rise is less
+than a thousandth of what was gained since the first three evaluations; and, unless it wastes the run, where
+fewer than 24 in a row are above a best that is that of guessing, ln(k), by the untrained model: batch norms
+may know their data later than weights do.
 Nothing is said while those since the best fall by their order: they are on their way back.
 Reported again when the rise has grown by half or becomes a warning; ends with an evaluation near the best,
 or a median of three where the rise is within the noise.
@@ -91,6 +92,8 @@ _LONGEST = 24
 """The most evaluations in a row that a rise must last."""
 _SURER = 2.0
 """Multiple of the best up to which surer answers explain a rise, while more of them are right."""
+_GAINED = 0.001
+"""Of what was gained since the first evaluations, below which a rise costs nothing."""
 _THREE = 3
 """Newest evaluations whose median is compared, and during which the training loss is."""
 
@@ -110,6 +113,10 @@ class _Watch:
     where: Place | None = None
     at: float = np.inf
     """Where it is, in the log."""
+    first: list[float] = field(default_factory=list)
+    """The first three evaluations."""
+    scored: dict[str, float] = field(default_factory=dict)
+    """The highest scores up to the best."""
     scores: tuple[dict[str, float], ...] = ({}, {})
     """The highest scores up to a quarter or more of the evaluations since, and up to half or more."""
     low: float = np.inf
@@ -218,12 +225,13 @@ class Validation(RankRule):
         )  # rows are no epochs
         margin, jumped = self._measure(watch, log(value))
         watch.behind += 1
+        watch.first = [*watch.first, value][:_THREE]
         if value <= watch.best:
             watch.best, watch.where, watch.above, watch.behind = value, where, 0, 0
             watch.untrained = watch.count == 1 and len(self._trained(watch, watch.begin)) <= 1
             watch.train = self._train(watch)
             highest = self._scores.best(watch.offset)
-            watch.at, watch.scores = watch.offset, (highest, highest)
+            watch.at, watch.scored, watch.scores = watch.offset, highest, (highest, highest)
             return self._end(metric, watch, where)
         if not watch.behind & (watch.behind - 1):  # 1, 2, 4, 8 and so on
             watch.scores = (watch.scores[1], self._scores.best(watch.offset))
@@ -275,12 +283,15 @@ class Validation(RankRule):
     def _is_grave(self, watch: _Watch, value: float, far: bool) -> bool:
         """Whether it costs the run: a rise is `far`, or has lasted, and no schedule has just begun again."""
         far = far and not watch.guesses
+        if value - watch.best < _GAINED * (middle(watch.first) - watch.best):
+            return False
         return (far or self._wastes(watch)) and not lr_returned(self._rate, watch.offset, 128)
 
     def _surer(self, watch: _Watch, value: float) -> str:
         """Return a score that still gets better: wrong answers cost more the surer they are; or ""."""
         high = value > _SURER * watch.best
-        return "" if high else self._scores.rising(watch.scores[0], watch.at, watch.offset)
+        before = watch.scores[0] if watch.train > 0 else watch.scored
+        return "" if high else self._scores.rising(before, watch.at, watch.offset)
 
     def _is_back(self, watch: _Watch, rise: float, margin: float) -> bool:
         """Whether a rise is over: within the noise, the median of three shows that."""
@@ -328,7 +339,7 @@ class Validation(RankRule):
             learns = watch.train > 0 and self._learns(watch)
             cause = "it overfits: the training loss did not rise" if learns else ""
             cause = "it has never been better than guessing" if watch.guesses else cause
-            if cause and (score := self._surer(watch, value)):
+            if (cause or not watch.train > 0) and (score := self._surer(watch, value)):
                 cause = f"more answers are right, but the wrong ones are surer: {label(score)} still rises"
         else:
             times = value / grow(watch.newest[-3])

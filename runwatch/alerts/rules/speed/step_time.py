@@ -25,7 +25,9 @@ when tokens per second did not fall, the new time becomes the usual one; a share
 machine's pace comes and goes; a progress bar prints a mean, which falls for long after a pause.
 Without step times, tokens or samples per second are judged, inverted; without those, the times that lines
 print, of 20 s each: they include what evaluations and checkpoints take, so that a warning takes `between`,
-and nothing is critical; of an agent, whose episodes last as long as it survives, all is a note.
+and nothing is critical; of an agent, whose episodes last as long as it survives, all is a note; so it is of
+a model of points or splats that says how many it began with: it grows, where their number is not printed
+later.
 
 Source: FALCON, which verifies a proposed change before it is reported.
 """
@@ -45,6 +47,7 @@ from runwatch.alerts.rules.baseline import Floats, Windows, grow, median, spread
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.levels import Levels
 from runwatch.alerts.rules.common.players import Players
+from runwatch.alerts.rules.common.roles import grows_by_design
 from runwatch.alerts.rules.common.speed import BETWEEN, TIMES, Speed
 from runwatch.alerts.rules.common.trend import fades
 from runwatch.alerts.rules.common.wording import longer
@@ -121,10 +124,13 @@ class StepTime(RankRule):
     _tracks: dict[str, _Track] = field(default_factory=dict, init=False, repr=False)
     _speed: Speed = field(default_factory=lambda: Speed(stamps=True), init=False, repr=False)
     _players: Players = field(default_factory=Players, init=False, repr=False)
+    _grows: float = field(default=np.inf, init=False, repr=False)
+    """Offset from which the size of a model of points or splats is printed, be it once."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the step times of a block."""
         self._players.push(block)
+        self._grows = min(self._grows, grows_by_design(block))
         found: list[tuple[float, Finding]] = []
         for metric, restarted, whole, rows, slowness in self._speed.pieces(block, self.skip):
             track = self._tracks.setdefault(metric, _Track())
@@ -231,6 +237,8 @@ class StepTime(RankRule):
 
     def _least(self, metric: str, offset: float) -> float:
         """Return the slowdown below which it is a note."""
+        if self._grows < offset:
+            return np.inf
         if metric != BETWEEN:
             return self.notable
         return np.inf if self._players.noted <= offset else max(self.notable, self.between)
