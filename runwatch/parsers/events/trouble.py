@@ -48,7 +48,7 @@ TROUBLE = Signatures(
         rb"(?:slurmstepd(?:-[\w.-]{1,64})?: |\A)error: .*(?:CANCELLED AT|STEPD TERMINATED ON)",
         rb"DUE TO (?:TIME LIMIT|PREEMPTION|NODE FAILURE)|srun: error: Node failure on ",
         rb"PBS: job killed|TERM_(?:RUNLIMIT|MEMLIMIT|PREEMPT|OWNER): ",
-        needles=b"slurmstepd|CANCELLED|DUE TO |PBS: |TERM_|Node failure",
+        needles=b"slurmstepd|STEPD TERM|CANCELLED|DUE TO |PBS: |TERM_|Node failure",
     ),
     signature(
         "segfault",
