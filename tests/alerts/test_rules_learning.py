@@ -440,42 +440,6 @@ def test_the_first_rows_of_a_mean_scatter():
     assert ("warning", 600) in fired(log.judge(LossSpike()))
 
 
-@pytest.mark.parametrize(("first", "second"), [(500, "info"), (400, "warning")])
-def test_spikes_at_equal_distances_are_notes_from_the_third_on_or_the_second_after_the_start(first, second):
-    rng = np.random.default_rng(0)
-    log = Log(train__loss=2.0 * np.exp(0.01 * rng.normal(size=3000)))
-    for row in (first, *range(first + 500, 3000, 500)):
-        log.columns[LOSS][row : row + 12] *= 2.0
-    found = fired(log.judge(LossSpike()))
-    assert [severity for severity, _ in found][:5] == ["warning", second, "info", "info", "info"]
-
-
-def test_a_spike_that_is_higher_than_those_at_equal_distances_is_a_warning():
-    rng = np.random.default_rng(0)
-    log = Log(train__loss=2.0 * np.exp(0.01 * rng.normal(size=3000)))
-    for row in range(500, 3000, 500):
-        log.columns[LOSS][row : row + 12] *= 2.0
-    log.columns[LOSS][2000:2012] *= 2.0
-    assert fired(log.judge(LossSpike()))[3] == ("warning", 2000)
-
-
-def test_a_step_of_rounding_is_no_spike():
-    values = np.full(600, 0.4375)
-    values[20:300:40] = 0.5
-    values[500:510] = 0.5
-    assert Log(train__loss=values).judge(LossSpike()) == []
-    values[500:510] = 0.5625
-    assert fired(Log(train__loss=values).judge(LossSpike())) == [("warning", 500)]
-
-
-def test_data_of_two_kinds_is_no_spike():
-    rng = np.random.default_rng(0)
-    log = Log(
-        train__loss=2.5 * np.exp(0.01 * rng.normal(size=3000)) * np.where(rng.random(3000) < 0.25, 1.3, 1)
-    )
-    assert fired(log.judge(LossSpike())) == []
-
-
 def test_a_loss_next_to_nothing_that_nothing_validates_is_a_note():
     steps = np.arange(1000)
     log = Log(train__loss=2.3 * np.exp(-steps / 200), train__epoch=steps / 10)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pytest
 
@@ -485,23 +483,3 @@ def test_the_end_of_a_log_changes_nothing_here():
 
 
 # -- the step and the value of one sentence ----------------------------------------------------------
-
-
-def test_a_spike_that_grows_names_the_step_of_its_peak():
-    log = healthy()
-    log.columns[LOSS][1500:1520] *= 1.5
-    log.columns[LOSS][1504] *= 2.0
-    titles = [f.title for f in log.judge(LossSpike()) if f.verdict is Verdict.FIRING]
-    assert titles
-    found = re.search(r"rose at step 1,500, by (\d+)% at step 1,504, and", titles[0])
-    assert found is not None, titles
-    assert 150 < int(found[1]) < 260
-    assert log.columns[LOSS][1504] > 2.5 * np.median(log.columns[LOSS][1400:1500])
-
-
-def test_a_spike_whose_first_row_is_its_peak_names_one_step():
-    log = healthy()
-    log.columns[LOSS][1500] *= 3.0
-    (title,) = [f.title for f in log.judge(LossSpike()) if f.verdict is Verdict.FIRING]
-    assert title.count("step 1,500") == 1
-    assert " at step 1,500 and recovered after 1 logged step" in title

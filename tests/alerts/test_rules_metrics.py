@@ -474,36 +474,3 @@ def test_lines_that_say_nan_between_finite_losses_are_of_another_loss(apart, sev
     ]
     found = log.judge(NonFinite(), range(0, 100, 7))
     assert [(f.verdict.value, f.severity.value) for f in found] == [("firing", severity)]
-
-
-def back(*heights):
-    """A healthy loss with rows that are so many times as high, from row 2000 on."""
-    log = healthy()
-    log.columns[LOSS][2000 : 2000 + len(heights)] *= heights
-    return log
-
-
-def test_a_spike_on_its_way_back_is_a_note_until_it_stays():
-    falling = back(5, 11, 8, 6.3, 4.5, 3.7, 3.5, 3.1, 2.5, 2.2, 1.4)
-    assert {s for v, s, _ in brief(falling.judge(LossSpike())) if v == "firing"} == {"info"}
-    lost = back(1.6, 2.6, 2.4, 1.2, 1.2, 1.3, 1.2, 1.2, 1.1)
-    assert {s for v, s, _ in brief(lost.judge(LossSpike())) if v == "firing"} == {"info"}
-    stays = back(5, 11, 8, 6.3, 4.5, 3.7, *[4] * 20)
-    assert [s for v, s, _ in brief(stays.judge(LossSpike())) if v == "firing"] == ["info", "warning"]
-
-
-def test_a_spike_is_a_note_where_two_as_high_lasted_and_came_back():
-    log = healthy()
-    log.columns[LOSS][1400:1412] *= 2
-    log.columns[LOSS][1750:1762] *= 2
-    log.columns[LOSS][2000:2012] *= 2.9
-    fired = [(s, step) for v, s, step in brief(log.judge(LossSpike())) if v == "firing"]
-    assert fired == [("warning", 1400), ("warning", 1750), ("info", 2000)]
-    log.columns[LOSS][2012:2060] *= 3
-    assert ("firing", "critical", 2000) in brief(log.judge(LossSpike()))
-
-
-def test_a_spike_of_which_nothing_is_left_after_long_is_a_note():
-    log = back(*[1.1] * 9, *[2] * 3, *[1.12] * 45)
-    log.columns[LOSS][2009:2012] *= 6
-    assert {s for v, s, _ in brief(log.judge(LossSpike())) if v == "firing"} == {"info"}
