@@ -31,7 +31,7 @@ FAULTS = range(48)
 
 def shown(value):
     """Show a value of the evidence; the last digits of floats differ between processors."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{float(f'{value:.9g}'):.3g}" if isinstance(value, float) else str(value)  # no ties by rounding
 
 
 def lines(name, found):
