@@ -92,8 +92,13 @@ def test_every_view_stays_whole(logs, columns, rows):
     ],
     ids=" ".join,
 )
-def test_no_command_prints_what_a_terminal_obeys_or_does_not_show(logs, words):
-    done = called(*words, *logs)
+def test_no_command_prints_what_a_terminal_obeys_or_does_not_show(logs, words, tmp_path):
+    crashed = tmp_path / "crashed.log"
+    steps = "".join(f"step {i}/400 | loss: {4 - i / 50:.4f}\n" for i in range(40))
+    crashed.write_text(
+        f"{steps}Traceback (most recent call last):\n  File x\nValueError: {hostile.EVERYTHING}\n"
+    )
+    done = called(*words, crashed, *logs)
     assert done.returncode in (0, 1), done.stderr
     assert "loss" in done.stdout
     assert not {char for char in done.stdout + done.stderr if char != "\n" and plain(f"a{char}b") == "ab"}
