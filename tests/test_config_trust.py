@@ -2,6 +2,7 @@
 
 import os
 import stat
+import struct
 from pathlib import Path
 
 import platformdirs
@@ -54,6 +55,29 @@ def test_who_can_write_it_decides(kind, owner, group, mode, said):
 def test_an_access_list_may_add_writers_to_a_private_group():
     assert objection(FilePlace("p", "file", ME, OWN_GROUP, 0o664, access_list=True), USER) is not None
     assert objection(FilePlace("p", "file", ME, OWN_GROUP, 0o644, access_list=True), USER) is None
+
+
+@pytest.mark.parametrize("target", ["runwatch.toml", "."])
+def test_one_that_an_access_list_lets_others_write_is_passed_over(place, target, monkeypatch):
+    user = User(os.geteuid(), place.stat().st_gid)
+    monkeypatch.setattr("runwatch.system.file_trust.current_user", lambda: user)
+    (place / target).chmod(0o775)
+    assert read_by(place) == (7.0, [])
+    with_another(place / target)
+    interval, said = read_by(place)
+    assert interval != 7.0
+    assert "its group can write" in said[0]
+
+
+def with_another(path: Path) -> None:
+    """Let another user write to it, by an access list of Linux: tag, rights and user of each entry."""
+    everyone = 2**32 - 1
+    rows = ((1, 7, everyone), (2, 7, NOBODY), (4, 5, everyone), (16, 7, everyone), (32, 5, everyone))
+    found = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *row) for row in rows)
+    try:
+        os.setxattr(path, "system.posix_acl_access", found)
+    except (AttributeError, OSError):
+        pytest.skip("no access lists here")
 
 
 def test_without_a_private_group_no_group_may_write():

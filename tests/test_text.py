@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import sys
 import unicodedata
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from runwatch.core.text import escaped, path, plain, shown
+from runwatch.core.text import escaped, path, plain, shell_word, shown
 
 VISIBLE = {0x600, 0x601, 0x602, 0x603, 0x604, 0x605, 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD}
 """Format characters that are drawn: number signs of Arabic and the like."""
@@ -75,6 +76,15 @@ def test_only_what_cannot_be_shown_marks_a_path():
     assert re.fullmatch(r"/x~[0-9a-f]{8}/a~[0-9a-f]{8}\.log", path("/x\u200b/a\u200b.log"))
     assert re.fullmatch(r"loss~[0-9a-f]{8}", shown("lo\u200bss"))
     assert shown("train/loss") == "train/loss"
+
+
+@given(PARTS)
+@example("--config=x y.log")
+@example("$(reboot)'`;")
+def test_a_file_name_is_one_word_of_a_command_and_no_option(name):
+    (word,) = shlex.split(shell_word(name))
+    assert not word.startswith("-")
+    assert word.removeprefix("./") == path(name).removeprefix("./")
 
 
 @given(PARTS, PARTS)

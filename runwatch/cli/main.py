@@ -15,7 +15,7 @@ import click
 from runwatch import __version__
 from runwatch.cli.overview import COMMANDS, GROUPS
 from runwatch.core.errors import ExitCode, RunwatchError, UsageError
-from runwatch.core.text import plain
+from runwatch.core.text import plain, shell_word
 
 ENVIRONMENT = dict(os.environ)
 """The environment at the start, for child commands; `main` adds variables for runwatch itself."""
@@ -58,7 +58,7 @@ class _Lazy(click.Group):
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
             if os.path.exists(name):
-                raise UsageError("no such command", name, f"did you mean runwatch tail {name}?")
+                raise UsageError("no such command", name, f"did you mean runwatch tail {shell_word(name)}?")
             raise UsageError("no such command", name, nearest(name, COMMANDS) or "see runwatch --help")
         return super().resolve_command(ctx, args)
 

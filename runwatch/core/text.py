@@ -82,8 +82,9 @@ def path(name: str) -> str:
 
 
 def shell_word(name: str) -> str:
-    """Return a file name as one safe word of a command line."""
-    return shlex.quote(path(name))
+    """Return a file name as one safe word of a command line, which is never an option."""
+    word = path(name)
+    return shlex.quote(f"./{word}" if word.startswith("-") else word)
 
 
 def _part(name: str) -> str:

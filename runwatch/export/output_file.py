@@ -26,7 +26,9 @@ def output_file(path: str) -> Iterator[IO[bytes]]:
         whole = os.path.realpath(path)
         part = f"{whole}.part"
         try:
-            with open(part, "wb") as file:
+            with suppress(FileNotFoundError):
+                os.unlink(part)
+            with open(part, "xb") as file:  # never what a link that somebody put there leads to
                 yield file
             os.replace(part, whole)
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from runwatch.core import metrics
@@ -61,13 +62,18 @@ def best(run: RunView) -> tuple[str, str] | None:
     ) + where
 
 
+def explanation(run: RunView) -> str:
+    """Return the command that shows what was understood of the log of a run."""
+    return f"runwatch formats {shlex.quote(run.log_source) if run.log_source else 'FILE'}"
+
+
 def next_step(run: RunView) -> str:
     """Return what to do next; "" where nothing is known to be."""
     advice = next((plain.advice(row) for row in states.firing(run) if row.advice), "")
     if advice or run.phase == "finished":
         return advice
     if states.phase_of(run) == states.NO_STEPS and run.log_source:
-        return f"no training step was recognized; to see why: runwatch formats {run.log_source}"
+        return f"no training step was recognized; to see why: {explanation(run)}"
     good = run.saving.last_good
     return "" if good is None else f"continue from the checkpoint of step {numbers.step(good)}"
 

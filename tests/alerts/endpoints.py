@@ -82,14 +82,15 @@ class SmtpServer:
     """Takes mail as SMTP says; `answers` replaces the answer to a command, such as {"RCPT": "550 no"}."""
 
     def __init__(self, **answers: str) -> None:
-        self.answers, self.mails, self.recipients = answers, [], []
+        self.answers, self.verbs, self.mails, self.recipients = answers, [], [], []
         endpoint = self
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 self.say("220 ready")
                 while line := self.rfile.readline():
-                    verb = line.decode().split()[0].upper().rstrip(":")
+                    verb = line.decode("utf-8", "replace").split()[0].upper().rstrip(":")
+                    endpoint.verbs.append(verb)
                     if verb == "RCPT":
                         endpoint.recipients.append(line.decode().partition(":")[2].strip(" <>\r\n"))
                     if verb == "QUIT":
@@ -115,6 +116,7 @@ class SmtpServer:
                 self.wfile.write(text.encode() + b"\r\n")
 
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.handle_error = lambda *_: None  # a client that expects TLS hangs up
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()

@@ -41,6 +41,8 @@ from .endpoints import HttpServer, SmtpServer
 from .test_slack import FIRING, INCIDENT, RESOLVED
 
 KEY = "R0UT1NGK3Y"
+LOGIN = "250-here\r\n250 AUTH PLAIN LOGIN"
+"""Answers EHLO: the server takes passwords."""
 
 
 @pytest.fixture(autouse=True)
@@ -383,7 +385,7 @@ class TestCommand:
 class TestEmail:
     def channel(self, port: int, **options) -> EmailChannel:
         options = {"sender": "runwatch@example.org", "to": ["a@example.org", "b@example.org"], **options}
-        return EmailChannel("mail", "127.0.0.1", port, security="none", timeout=2.0, **options)
+        return EmailChannel("mail", "127.0.0.1", port, timeout=2.0, **{"security": "none", **options})
 
     def test_mail_arrives_readable_and_in_one_thread(self):
         evil = msgspec.structs.replace(
@@ -420,21 +422,21 @@ class TestEmail:
     def test_a_closed_port_is_tried_again(self):
         assert isinstance(self.channel(closed_port()).send(FIRING), Retry)
 
-    def test_without_encryption_that_was_asked_for_nothing_is_sent(self):
-        with SmtpServer() as server:
-            channel = EmailChannel(
-                "mail",
-                "127.0.0.1",
-                server.port,
-                sender="r@example.org",
-                to=["a@example.org"],
-                user="u",
-                password="hushhush",
-            )
-            outcome = channel.send(FIRING)
+    @pytest.mark.parametrize("security", ["starttls", "tls"])
+    @pytest.mark.parametrize("login", [{}, {"user": "u", "password": "hushhush"}])
+    def test_without_encryption_that_was_asked_for_nothing_is_sent(self, login, security):
+        with SmtpServer(EHLO=LOGIN, AUTH="235 welcome") as server:
+            outcome = self.channel(server.port, security=security, **login).send(FIRING)
         assert not isinstance(outcome, Sent)
-        assert "hush" not in repr(outcome)
+        assert not {"AUTH", "MAIL", "DATA"} & set(server.verbs)
         assert server.mails == []
+
+    def test_a_password_that_the_server_repeats_is_not_quoted(self):
+        with SmtpServer(EHLO=LOGIN, AUTH="535 no hushhush, nor aHVzaGh1c2g=") as server:
+            outcome = self.channel(server.port, user="u", password="hushhush").send(FIRING)
+        assert isinstance(outcome, Rejected)
+        assert "535" in outcome.reason
+        assert not any(said in outcome.reason for said in ("hushhush", "aHVzaGh1c2g"))
 
 
 class TestWhatIsWrongIsSaid:

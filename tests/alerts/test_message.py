@@ -1,6 +1,7 @@
 """What people read: complete, bounded, on one line each, and nobody else's commands."""
 
 import json
+import os
 import re
 
 import msgspec
@@ -14,13 +15,20 @@ from runwatch.alerts.channels.pagerduty.channel import PagerDutyChannel
 from runwatch.alerts.channels.slack import webhook as slack
 from runwatch.alerts.channels.teams import channel as teams
 from runwatch.alerts.channels.telegram import channel as telegram
-from runwatch.alerts.channels.terminal.channel import tmux_text
+from runwatch.alerts.channels.terminal.channel import TerminalChannel
 from runwatch.alerts.delivery.message import clean, compose, document
+from runwatch.alerts.routing.notification import Sent
 from runwatch.core.redaction import redact
 
 from .slack_server import invalid
 from .test_slack import FIRING, INCIDENT, RESOLVED, texts
 
+TMUX = """#!/bin/sh
+[ "$1" = list-clients ] && exec echo /dev/null
+for last; do :; done
+printf %s "$last" > got
+"""
+"""Has one client, and keeps what it is shown."""
 CORPUS = {
     "slack channel": "<!channel> <!here> <!everyone> <@U123> <#C1> <!subteam^S1>",
     "slack link": "<https://evil.example|click here> & more",
@@ -33,6 +41,7 @@ CORPUS = {
     "bidi": "\u202egnp.exe\u2066 \u200b\ufeff",
     "long": "x" * 1_000_000,
     "long escapes": "&" * 1_000_000,
+    "tmux": "#(touch x) %H #[fg=red] %%",
     "nul": "\x00\x01\x02\x7f",
     "surrogate": "\udcff broken",
     "emoji": "👩‍👩‍👧‍👦" * 500,
@@ -125,8 +134,14 @@ class TestInjection:
                 assert len(run["text"]) <= 720
                 assert not re.search(r"[\x00-\x1f\x7f-\x9f\u202e\u2028]", run["text"])
 
-    def test_tmux_gets_a_line_without_formats(self, name):
-        line = tmux_text(compose(poisoned(CORPUS[name])).subject)
+    def test_tmux_gets_a_line_without_formats(self, name, tmp_path, monkeypatch):
+        (tmp_path / "tmux").write_text(TMUX)
+        (tmp_path / "tmux").chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+        monkeypatch.chdir(tmp_path)
+        assert TerminalChannel("here").send(poisoned(CORPUS[name])) == Sent()
+        line = (tmp_path / "got").read_text()
+        assert line
         assert "#" not in line.replace("##", "")
         assert "%" not in line.replace("%%", "")
         assert not re.search(r"[\x00-\x1f\x7f-\x9f]", line)

@@ -178,10 +178,10 @@ class TestSecrets:
             assert "hush1" not in str(caught.value)
 
     def test_from_a_file_that_nobody_else_can_read(self, tmp_path):
-        path = tmp_path / "key"
+        path = tmp_path / "a key"
         path.write_text("hush\n")
         path.chmod(0o644)
-        with pytest.raises(ConfigError, match="others can read"):
+        with pytest.raises(ConfigError, match=r"others can read.*: chmod 600 '.*/a key'"):
             self.reveal("file", str(path))
         path.chmod(0o600)
         assert self.reveal("file", str(path)) == "hush"

@@ -13,9 +13,11 @@ from wcwidth import wcwidth
 
 from runwatch.cli.headless import Printer, follow
 from runwatch.core.errors import EngineError
+from runwatch.core.text import plain
 from runwatch.watcher import protocol
 
 from . import hostile
+from .command import called
 from .live import WAIT
 from .test_screen import Terminal
 
@@ -74,6 +76,32 @@ def test_every_view_stays_whole(logs, columns, rows):
         terminal.keys("?")
         terminal.until(lambda p: "─ help ─" in p and whole(p, columns))
         assert hostile.got_out(terminal.seen) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check"],
+        ["check", "--json"],
+        ["report"],
+        ["report", "--html"],
+        ["report", "--json"],
+        ["compare"],
+        ["export"],
+        ["export", "--as", "jsonl"],
+    ],
+    ids=" ".join,
+)
+def test_no_command_prints_what_a_terminal_obeys_or_does_not_show(logs, words, tmp_path):
+    crashed = tmp_path / "crashed.log"
+    steps = "".join(f"step {i}/400 | loss: {4 - i / 50:.4f}\n" for i in range(40))
+    crashed.write_text(
+        f"{steps}Traceback (most recent call last):\n  File x\nValueError: {hostile.EVERYTHING}\n"
+    )
+    done = called(*words, crashed, *logs)
+    assert done.returncode in (0, 1), done.stderr
+    assert "loss" in done.stdout
+    assert not {char for char in done.stdout + done.stderr if char != "\n" and plain(f"a{char}b") == "ab"}
 
 
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="no tmux")

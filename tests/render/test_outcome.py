@@ -79,6 +79,11 @@ def test_a_log_without_a_step_says_where_to_look():
     assert "  next    no training step was recognized; to see why: runwatch formats /runs/notes.txt" in lines
 
 
+def test_a_path_cannot_slip_a_command_into_what_to_do_next():
+    notes = RunView("r1", "notes", "starting", Progress(), log_source="/x/$(reboot) y.log", age=700.0)
+    assert outcome.next_step(notes).endswith("runwatch formats '/x/$(reboot) y.log'")
+
+
 def test_several_runs_have_a_line_each_the_most_urgent_first():
     runs = [
         RunRow(f"r{i}", f"run-{i}", "training", Progress(i, 100, i / 100), critical=int(i == 7))

@@ -116,10 +116,21 @@ def test_what_logs_say_is_inert(tmp_path: Path) -> None:
 
 
 def test_a_file_that_was_read_is_never_replaced(log: Path, tmp_path: Path) -> None:
-    before = log.read_bytes()
-    done = called("report", log, "-o", log, cwd=tmp_path, env={})
-    assert done.returncode == 2
-    assert "would replace what was read" in done.stderr
+    before, link = log.read_bytes(), tmp_path / "link"
+    link.symlink_to(log)
+    for named in (log, link):
+        done = called("report", log, "-o", named, cwd=tmp_path, env={})
+        assert done.returncode == 2
+        assert "would replace what was read" in done.stderr
+        assert log.read_bytes() == before
+
+
+def test_no_link_in_the_place_of_a_half_written_report_is_followed(log: Path, tmp_path: Path) -> None:
+    before, half = log.read_bytes(), tmp_path / "out.md.part"
+    half.symlink_to(log)
+    _report(log, "-o", "out.md", cwd=tmp_path)
+    assert (tmp_path / "out.md").read_text().startswith("#")
+    assert not half.is_symlink()
     assert log.read_bytes() == before
 
 

@@ -42,6 +42,12 @@ async def test_a_directory_of_other_files_says_that_none_is_a_run(open_app):
         assert "waiting" not in s.text()
 
 
+async def test_a_path_cannot_slip_a_command_into_the_advice(open_app):
+    bare = {"metrics": (), "phase": "starting", "progress": Progress(), "format": None}
+    async with open_app((100, 30), **bare, log_source="/x/$(reboot) y.log") as s:
+        assert "runwatch formats '/x/$(reboot) y.log'" in s.text()
+
+
 async def test_a_run_of_which_only_checkpoints_are_watched_says_so(open_app):
     bare = {
         "metrics": (),

@@ -7,9 +7,11 @@ import signal
 import msgspec
 import pytest
 
+from runwatch.alerts.incidents.incidents import Change
 from runwatch.core.batch import Batch
 from runwatch.core.machine import Machine
 from runwatch.core.sample import Blind, Gpu, GpuProcesses, Gpus, Job, MachineEvent, Process, Processes, Sample
+from runwatch.core.snapshot import IncidentRow
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.stream import StreamParser
 from runwatch.render import machine as rendered
@@ -19,6 +21,7 @@ from runwatch.watcher.engine.attention import goes_on
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.sight import status_of
 from runwatch.watcher.engine.views import views
+from runwatch.watcher.engine.views.surroundings import processes
 from runwatch.watcher.ingest.record_times import newest
 from runwatch.watcher.service.sampling import LIBRARY, Samplers, has_driver
 from runwatch.watcher.sources.member import Member
@@ -35,6 +38,17 @@ def engine_with(data: bytes, *processes: Process) -> Engine:
     engine.fold("run", LogParser().feed(data), live=True, arrival=NOW, written=NOW)
     engine.sample("run", Processes(NOW, processes))
     return engine
+
+
+def test_of_the_processes_of_a_run_those_that_train_get_a_signal():
+    others = (
+        msgspec.structs.replace(MAIN, pid=pid, role=role)
+        for pid, role in enumerate(("launcher", "filter", "shell", "worker"), 1)
+    )
+    engine = engine_with(half(), MAIN, *others)
+    ((_, watched),) = engine.runs()
+    change = Change("firing", IncidentRow("i", "r", "hang", "warning", "firing", ""), watched.run.id, True, 0)
+    assert processes(engine, change) == [(MAIN.pid, MAIN.started)]
 
 
 def half(steps: int = 400) -> bytes:

@@ -398,6 +398,7 @@ class TestRuns:
 
 class TestActions:
     CONFIG = "[[actions]]\nname = 'save'\nmatch = ['rule=hang']\ncommand = ['/bin/touch', '{done}']\ndry_run = false\n"
+    UNSAID = CONFIG.replace("dry_run = false\n", "")
 
     def test_people_are_informed_in_time_to_stop_it(self, notifier, slack, tmp_path):
         one = notifier(hook(slack, (self.CONFIG + "confirm = 600").format(done=tmp_path / "done")))
@@ -419,15 +420,18 @@ class TestActions:
         one.close()
         assert (one.waiting(), slack.posts, (tmp_path / "done").exists()) == ([], [], False)
 
-    def test_nobody_stopping_it_it_is_done(self, notifier, tmp_path):
+    @pytest.mark.parametrize(
+        ("config", "result"), [(CONFIG, "touch ended with 0"), (UNSAID, "dry run: nothing was done")]
+    )
+    def test_nobody_stopping_it_it_is_done_if_so_configured(self, notifier, tmp_path, config, result):
         notices, done = [], tmp_path / "done"
-        one = notifier((self.CONFIG + "confirm = 0.1").format(done=done), notices)
+        one = notifier((config + "confirm = 0.1").format(done=done), notices)
         one.submit(change("a"))
         end = time.monotonic() + 60
         while len(notices) < 2 and time.monotonic() < end:
             time.sleep(0.01)
-        assert notices[1] == "action save: touch ended with 0"
-        assert done.exists()
+        assert notices[1] == f"action save: {result}"
+        assert done.exists() == (config == self.CONFIG)
 
 
 def test_nothing_that_is_kept_or_reported_holds_a_secret_that_a_server_repeats(notifier, tmp_path):

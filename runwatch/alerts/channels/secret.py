@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from runwatch.core.errors import ConfigError
+from runwatch.core.text import shell_word
 
 _USUAL = {
     "env": re.compile(r"[A-Z]+(?:_[A-Z0-9]+)*"),
@@ -81,7 +82,8 @@ def _read(name: str) -> str:
     path, shown = Path(name).expanduser(), _shown("file", name)
     try:
         if path.stat().st_mode & 0o077:
-            raise ConfigError("others can read the file of a secret", shown, f"chmod 600 {shown}")
+            advice = f"chmod 600 {shell_word(str(path))}"
+            raise ConfigError("others can read the file of a secret", shown, advice)
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = getattr(error, "strerror", None) or "not UTF-8 text"

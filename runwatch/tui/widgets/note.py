@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runwatch.render import cells, checkpoints, states
+from runwatch.render import cells, checkpoints, outcome, states
 from runwatch.render.panel import Content
 from runwatch.tui import actions, choose
 from runwatch.tui.widgets.rows import Panel, centered
@@ -42,8 +42,7 @@ class Note(Panel):
             wanted = scene.filters.get(actions.METRICS, "")
             return [f"no metric fits {wanted!r}; {scene.key('back')} shows all"]
         if run is not None and run.history is None and (none := states.without_steps(scene.runs)):
-            why = f"runwatch formats {run.log_source}" if run.log_source else "runwatch formats FILE"
-            return [none, _LOOKED_FOR[0], "to see why one of them is no run:", why]
+            return [none, _LOOKED_FOR[0], "to see why one of them is no run:", outcome.explanation(run)]
         lines = [scene.waiting_for()]
         if run is None:
             return lines + [*map(scene.worded, _LOOKED_FOR)] * (scene.link == "live")
@@ -58,5 +57,5 @@ class Note(Panel):
             lines += scene.notices or ("it is empty: is the run started, and does it write here?",)
         elif run.log_source and (run.log or states.ended(run.phase)):
             lines.append("no training step was recognized in its lines; to see why:")
-            lines.append(f"runwatch formats {run.log_source}")
+            lines.append(outcome.explanation(run))
         return lines
