@@ -169,6 +169,13 @@ class TestFailures:
         assert got == Rejected("Slack rejected: invalid_auth: check the token")
         assert "xoxb" not in repr(bot(slack)) + bot(slack).identity
 
+    def test_a_token_that_the_answer_repeats_is_not_quoted(self, slack):
+        token = TOKEN.replace("-", "_")  # as a word of Slack's would be
+        slack.script.append(f"error {token}")
+        outcome = bot(slack, token=token).send(FIRING)
+        assert isinstance(outcome, Rejected)
+        assert token not in repr(outcome)
+
     def test_a_closed_port_is_tried_again(self):
         channel = SlackBotChannel(TOKEN, "#x", api="http://127.0.0.1:9/api/", timeout=1.0)
         assert isinstance(channel.send(FIRING), Retry)

@@ -177,7 +177,8 @@ def test_what_is_wrong_with_a_server_is_one_line(status, body, says, tmp_path, m
 def test_hostile_labels_reach_no_terminal(tmp_path):
     evil = "\x9b31m\u202eevil\x1b]0;x\x07\nforged"
     found = [
-        {"metric": each.metric, "value": each.value} for each in node(f"h{evil}", f"r{evil}", job=f"7{evil}")
+        {"metric": {**each.metric, "instance": f"i{evil}"}, "value": each.value}
+        for each in node(f"h{evil}", f"r{evil}", job=f"7{evil}")
     ]
     server = Server(200, json.dumps({"status": "success", "data": {"result": found}}).encode())
     try:
@@ -190,7 +191,9 @@ def test_hostile_labels_reach_no_terminal(tmp_path):
     for each in done:
         assert each.returncode == 0
         assert "evil" in each.stdout
-        assert all(line.isprintable() for line in each.stdout.splitlines())
+        said = each.stdout + each.stderr
+        assert "no answer from the daemon on i" in said
+        assert all(line.isprintable() for line in said.splitlines())
     assert not [line for line in done[0].stdout.splitlines() if line.startswith("forged")]
 
 
