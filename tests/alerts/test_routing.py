@@ -244,13 +244,14 @@ class TestLimits:
         assert r.due() == pytest.approx(12.0, abs=0.1)
         assert reported(r, 12.1) == [("firing", ["next"])]
 
-    def test_in_the_moment_of_the_last_message_no_other_is_allowed(self):
+    @pytest.mark.parametrize("begin", [0.0, 1e6])
+    def test_in_the_moment_of_the_last_message_no_other_is_allowed(self, begin):
         r = router(receivers=(Receiver("slack", per_minute=1),))
-        r.take(alert("a"), 0.0)
-        assert reported(r, 0.0) == [("firing", ["a"])]
-        r.take(alert("b"), 0.0)
-        assert (reported(r, 0.0), r.due()) == ([], pytest.approx(60.06))
-        assert reported(r, 60.06) == [("firing", ["b"])]
+        r.take(alert("a"), begin)
+        assert reported(r, begin) == [("firing", ["a"])]
+        r.take(alert("b"), begin)
+        assert (reported(r, begin), r.due()) == ([], pytest.approx(begin + 60.06))
+        assert reported(r, begin + 60.07) == [("firing", ["b"])]
 
     def test_an_end_reported_in_a_summary_does_not_overtake_its_beginning(self):
         r = router(receivers=(Receiver("slack", per_minute=2),))
