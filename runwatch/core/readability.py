@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shlex
 
 import msgspec
 
@@ -57,7 +56,7 @@ def unread(path: str, why: str, since: float, *, brief: bool = False, always: bo
     """Return that the file at `path` cannot be read, for a reason in the system's words."""
     name, gone = text.path(path), why == GONE
     if gone:
-        word = shlex.quote(name)
+        word = text.quoted_path(name)
         advice = f"if it was moved, watch its new place; if its run is over: runwatch drop {word}"
         return Lost(f"{name} is gone", advice, since, gone=True, brief=brief, always=always)
     says = f"cannot read {name}: {text.plain(why, 200)}"
@@ -67,7 +66,7 @@ def unread(path: str, why: str, since: float, *, brief: bool = False, always: bo
 def unheard(path: str, why: str, since: float) -> Lost:
     """Return that the process that reads `path` does not work, and `why`."""
     name = text.path(path)
-    advice = f"see whether its file system answers: timeout 5 stat {shlex.quote(name)}"
+    advice = f"see whether its file system answers: timeout 5 stat {text.quoted_path(name)}"
     return Lost(f"cannot read {name}: its reader {text.plain(why, 200)}", advice, since)
 
 
@@ -75,12 +74,13 @@ def misread(path: str, line: int, since: float) -> Lost:
     """Return that the log at `path` grows, but is no longer understood since `line`."""
     name = text.path(path)
     says = f"{name} grows, but its lines are no longer understood since line {line}"
-    advice = f"see what is read: runwatch formats {shlex.quote(name)}; describe new lines in runwatch.toml"
+    word = text.quoted_path(name)
+    advice = f"see what is read: runwatch formats {word}; describe new lines in runwatch.toml"
     return Lost(says, advice, since, grows=True, always=True)
 
 
 def _advice(name: str, why: str) -> str:
-    word = shlex.quote(name)
+    word = text.quoted_path(name)
     if why in (os.strerror(errno.EACCES), os.strerror(errno.EPERM)):
         return f"let this user read it and enter the directories above it: namei -l {word}"
     if why in (os.strerror(errno.EMFILE), os.strerror(errno.ENFILE)):

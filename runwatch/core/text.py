@@ -83,8 +83,12 @@ def path(name: str) -> str:
 
 def shell_word(name: str) -> str:
     """Return a file name as one safe word of a command line, which is never an option."""
-    word = path(name)
-    return shlex.quote(f"./{word}" if word.startswith("-") else word)
+    return quoted_path(path(name))
+
+
+def quoted_path(safe: str) -> str:
+    """Return what `path` returned as one word of a command line, which is never an option."""
+    return shlex.quote(f"./{safe}" if safe.startswith("-") else safe)
 
 
 def _part(name: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from runwatch.core import metrics
 from runwatch.core.plural import counted
 from runwatch.core.snapshot import RunRow, RunView
+from runwatch.core.text import quoted_path
 from runwatch.render import cells, evidence, incident, numbers, plain, run_table, states, summary
 from runwatch.render.glyphs import UNICODE, Glyphs
 
@@ -64,7 +64,7 @@ def best(run: RunView) -> tuple[str, str] | None:
 
 def explanation(run: RunView) -> str:
     """Return the command that shows what was understood of the log of a run."""
-    return f"runwatch formats {shlex.quote(run.log_source) if run.log_source else 'FILE'}"
+    return f"runwatch formats {quoted_path(run.log_source) if run.log_source else 'FILE'}"
 
 
 def next_step(run: RunView) -> str:

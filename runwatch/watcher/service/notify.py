@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import socket
 import threading
 import time
@@ -19,6 +18,7 @@ from runwatch.alerts.routing.silences import MOST, InMemory, Silence, Silences, 
 from runwatch.alerts.settings import Mode, actions, maintenance
 from runwatch.config.loader import Config
 from runwatch.core.errors import ConfigError
+from runwatch.core.text import quoted_path
 from runwatch.watcher.engine.views.surroundings import Surroundings, around, looks, processes, threads
 from runwatch.watcher.service.sockets import STATE_VARIABLE, state_directory
 
@@ -360,7 +360,7 @@ class Notifier:
         seen = Surroundings()
         if self._engine is not None and change.kind != "resolved":
             seen = around(self._engine, change)
-        look = f"runwatch tail {shlex.quote(seen.path)}" if seen.path else ""
+        look = f"runwatch tail {quoted_path(seen.path)}" if seen.path else ""
         answer = ""
         if self._lasting:  # a daemon watches: others can come and look
             look, answer = self._look, f"runwatch ack {change.row.id}"

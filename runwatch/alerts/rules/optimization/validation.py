@@ -220,9 +220,8 @@ class Validation(RankRule):
             return []
         watch.step = step
         watch.ends.append(watch.offset)
-        watch.untrained &= (
-            watch.count != 1 or len(self._trained(watch, watch.begin)) > 2
-        )  # rows are no epochs
+        rows_are_epochs = watch.count == 1 and len(self._trained(watch, watch.begin)) <= 2
+        watch.untrained &= not rows_are_epochs
         margin, jumped = self._measure(watch, log(value))
         watch.behind += 1
         watch.first = [*watch.first, value][:_THREE]
