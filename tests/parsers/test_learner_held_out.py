@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from .logs import parse
@@ -42,3 +44,13 @@ def test_the_loss_of_values_is_an_agents():
 def test_a_dict_of_whole_epochs_shows_its_place():
     rows = [f"{{'epoch': {i}, 'loss': {x}}}" for i, x in zip(STEPS, LOSSES, strict=True)]
     assert parse("\n".join([*rows, ""]).encode()).column("step").tolist() == STEPS
+
+
+@pytest.mark.parametrize(
+    ("train", "held_out"), [("cost", "Loss (val)"), ("recon loss", "dev loss"), ("epoch_loss", "vloss")]
+)
+def test_a_loss_of_some_kind_in_a_json_line(train, held_out):
+    rows = [json.dumps({"epoch": i, train: x, held_out: x + 1}) for i, x in zip(STEPS, LOSSES, strict=True)]
+    parsed = parse("\n".join([*rows, ""]).encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == [x + 1 for x in LOSSES]

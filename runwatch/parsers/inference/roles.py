@@ -80,9 +80,7 @@ TELLING = (
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(map(re.escape, TELLING)))
-is_count = re.compile(
-    rb"\W*(?:\d+ ?/|(?i:e|ep|it|no)[.: ]{0,2}(?:\d+ ?/)?) ?\d+\W*$|" + BARE.pattern
-).match
+is_count = re.compile(rb"\W*(?:\d+ ?/|(?i:e|ep|it|no)[.: ]{0,2}(?:\d+ ?/)?) ?\d+\W*$|" + BARE.pattern).match
 """Whether a line holds a counter, in short or with its total, as the heading of a block does, or values,
 and nothing else."""
 _TURN = re.compile(rb"(?i)(?:/ ?\d+)? (begin|start|end|done|finish|complete)(?:s|e?d|ing)?\b")

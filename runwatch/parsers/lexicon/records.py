@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from runwatch.core.metrics import LOSS, VAL_LOSS
-from runwatch.parsers.lexicon.kinds import ANY, ERRORS, HELD_OUT, METRICS, SMOOTHED
+from runwatch.parsers.lexicon.kinds import ANY, ERRORS, EXTREMES, HELD_OUT, METRICS, SMOOTHED
 from runwatch.parsers.lexicon.names import MEASURE, SUM, canonical, meaning, own, tokens_of
 from runwatch.parsers.lexicon.words import is_quality, of_episodes, without_split, words
 
@@ -20,6 +20,7 @@ _OF_TEST = re.compile(
 )
 _LETTER = re.compile(r"^t(?=_)|(?<=_)t$")
 """Is in short for training, where a `v` is in the same place of another name."""
+_OF_V = re.compile(r"(?i)v[_ -]")
 _LONE = re.compile(r"(?i)v[_ -]?loss")
 """Is that of validation next to the loss of training."""
 _AGENT = frozenset(
@@ -60,7 +61,12 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
         rivals = [name for name in rivals if (whole := _QUARTILE.sub("", name)) == name or whole not in named]
         said = "train" if target == LOSS else "val"
         rivals = [name for name in rivals if losses[name].split == said] or rivals
-        if len(rivals) != 1 or losses[rivals[0]].unless != target or named[rivals[0]] in METRICS:
+        if len(rivals) != 1 or named[rivals[0]] in METRICS:
+            continue
+        beside = target == LOSS and VAL_LOSS in named.values() and not _OF_V.match(rivals[0])
+        if losses[rivals[0]].unless != target and not (
+            beside and EXTREMES.isdisjoint(tokens_of(rivals[0])[0])
+        ):
             continue
         if target == VAL_LOSS and LOSS in named.values() and losses[rivals[0]].rule == MEASURE:
             continue  # `val_rmse` next to a loss of another kind
