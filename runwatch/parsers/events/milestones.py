@@ -43,7 +43,7 @@ MILESTONES = Signatures(
     ),
     signature("budget", rb"\bstopping_early: ", needles=b"arly"),
     signature(saves.FAILED, *saves.NOT_SAVED, needles=saves.NOT_SAVED_NEEDLES),
-    signature("last_save", saves.LAST + _NOT_OF, needles=saves.NEEDLES),
+    signature("last_save", saves.LAST + _NOT_OF, saves.CLOSES, needles=saves.NEEDLES),
     signature(saves.CHECKPOINT, *saves.PATTERNS, needles=saves.NEEDLES),
     signature(
         "finished",
