@@ -230,6 +230,8 @@ def test_a_validation_loss_that_is_nan_alone_is_critical_only_when_repeated(bad,
     log = Log(train__loss=np.ones(100)).set("val/loss", values)
     assert fired(log.judge(NonFinite())) == found
     assert log.judge(NonFinite(), range(100)) == log.judge(NonFinite())
+    known = {finding.evidence["last_finite_step"] for finding in log.judge(NonFinite()) if finding.evidence}
+    assert known == {49}, "from before it began, however severe it has become"
     both = Log(train__loss=values).set("val/loss", values)
     assert fired(both.judge(NonFinite()))[0] == ("critical", bad[0])
     assert fired(Log(val__loss=values).judge(NonFinite()))[0] == ("critical", bad[0])
