@@ -269,6 +269,16 @@ def test_slow_rows_at_multiples_of_a_number_of_steps_may_be_single_steps_that_ev
     assert (found.severity.value, found.title.partition(" takes ")[0]) == (severity, "one logged step in 25")
 
 
+def test_one_planned_stall_that_is_not_seen_changes_nothing():
+    times = 0.56 * noise(300)
+    times[24::25] = 36.0
+    times[149] = 0.56
+    log = Log(np.arange(10.0, 3001, 10), perf__step_time=times)
+    assert {severity for severity, _ in fired(log.judge(Stalls()))} == {"info"}
+    log.steps = log.steps + 30  # at no multiples of their distance
+    assert "warning" in {severity for severity, _ in fired(log.judge(Stalls()))}
+
+
 def test_stalls_that_cost_little_or_came_once_are_not_reported():
     times = 0.4 * noise(700)
     times[99::100] = 6.0
