@@ -59,6 +59,22 @@ def test_minus_zero_is_the_loss_of_a_policy_whose_answers_all_earn_the_same():
     assert fired(dead.judge(MaskedNan())) == [("critical", 3)]
 
 
+def test_a_loss_of_0_is_judged_by_the_answers_where_no_gradient_norm_is_printed():
+    log = Log(train__loss=np.r_[0.69, np.zeros(8)]).set("rewards/chosen", np.full(9, np.nan))
+    log.set("train/reward", np.zeros(9))
+    assert log.judge(MaskedNan()) == []
+    log.set("logps/chosen", np.r_[-80.0, np.full(8, np.nan)])
+    assert fired(log.judge(MaskedNan())) == [("critical", 1)]
+    assert log.judge(MaskedNan(), range(9)) == log.judge(MaskedNan())
+
+
+def test_a_loss_that_is_always_0_while_gradients_are_not_is_not_recorded():
+    log = Log(train__loss=np.zeros(150)).set("head_grad_l2_norm", np.zeros(150))
+    assert fired(log.judge(MaskedNan())) == [("warning", 0)]
+    log.columns["head_grad_l2_norm"][3:] = 0.2
+    assert log.judge(MaskedNan()) == log.judge(MaskedNan(), range(150)) == []
+
+
 def test_zeros_next_to_a_validation_loss_that_falls_are_no_masked_nan():
     loss = np.array([0.46, *np.zeros(30)])
     val = 0.4 * np.exp(-np.arange(31) / 5)
