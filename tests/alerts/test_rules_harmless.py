@@ -239,6 +239,20 @@ def test_a_program_that_saves_its_best_model_again_says_that_it_gets_better():
     assert log.judge(Divergence()) == log.judge(Divergence(), range(0, 1200, 7))
 
 
+def test_a_loss_whose_parts_are_weighted_more_rises_by_a_note():
+    rows = np.arange(1600)
+    ce, kl = 0.06 * noise(1600), np.interp(rows, [0, 1600], [6.0, 1.0])
+    loss = ce + np.interp(rows, [0, 600, 1600], [0.002, 0.002, 0.1]) * kl
+    log = Log(train__loss=loss).set("ce", ce).set("kl", kl)
+    assert {severity for severity, _ in fired(log.judge(Divergence()))} == {"info"}
+    assert log.judge(Divergence()) == log.judge(Divergence(), range(0, 1600, 7))
+    for name, values in (("ce", 1.5 * loss), ("kl", 0.01 * kl)):  # it rose; a part is not printed
+        other = Log(train__loss=loss).set("ce", ce).set("kl", kl).set(name, values)
+        assert "critical" in [severity for severity, _ in fired(other.judge(Divergence()))]
+    alone = Log(train__loss=loss).set("kl", kl)
+    assert "critical" in [severity for severity, _ in fired(alone.judge(Divergence()))]
+
+
 def test_the_loss_of_what_is_learned_by_heart_rises_by_a_note():
     rows = np.arange(1600)
     loss = np.interp(rows, [0, 300, 600, 610, 1600], [0.4, -3, -13, -5.5, -5.5])
