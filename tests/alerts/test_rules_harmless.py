@@ -351,6 +351,24 @@ def test_rows_of_one_step_are_one_evaluation(rule):
     assert later.judge(rule()) == later.judge(rule(), range(0, 60, 7)) == []
 
 
+def test_a_score_of_0_next_to_an_error_of_0_is_not_computed():
+    log = Log(val__acc_top1=np.zeros(40)).set("val/loss", np.linspace(3, 2, 40))
+    assert fired(log.judge(ScoreFloor()))[-1] == ("warning", 15)
+    log.set("val/mape", np.zeros(40))
+    assert log.judge(ScoreFloor()) == []
+    log.columns["val/mape"][20:] = 0.3
+    assert fired(log.judge(ScoreFloor())) == [("warning", 20)]
+    assert log.judge(ScoreFloor(), range(1, 40)) == log.judge(ScoreFloor())
+
+
+@pytest.mark.parametrize(("loss", "severities"), [(0.02, ["info"]), (2.3, ["info", "warning"])])
+def test_an_accuracy_of_0_next_to_a_loss_that_no_classes_have_is_a_note(loss, severities):
+    log = Log(val__accuracy=np.zeros(40)).set("val/loss", loss * noise(40))
+    assert [severity for severity, _ in fired(log.judge(ScoreFloor()))] == severities
+    overlap = Log(val__iou=np.zeros(40)).set("val/loss", loss * noise(40))
+    assert [severity for severity, _ in fired(overlap.judge(ScoreFloor()))] == ["info", "warning"]
+
+
 def test_what_is_untrained_are_the_first_rows():
     loss = np.r_[4.0, 900.0, 3.9, 4.2, np.linspace(4, 3, 196)]
     log = Log(train__loss=loss).set("train/epoch", np.arange(200.0))
