@@ -273,6 +273,8 @@ def test_rows_that_each_have_an_evaluation_are_epochs(count, name, found):
         loss = 0.694 + 0.001 * np.random.default_rng(44).normal(size=count)
     log = Log(train__loss=loss).set(name, np.full(count, 0.5))
     assert fired(log.judge(NeverLearns())) == ([] if found is None else [("warning", found)])
+    log.steps = np.full(count, np.nan)  # perhaps of many short runs
+    assert log.judge(NeverLearns()) == []
     assert log.judge(NeverLearns(), range(1, count)) == log.judge(NeverLearns())
 
 

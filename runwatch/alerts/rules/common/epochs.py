@@ -68,7 +68,8 @@ class Epochs:
         self._evaluated = self._evaluated or _first(block)
         for count, metric in ((self._losses, LOSS), (self._evaluations, self._evaluated)):
             samples = block.samples.get(metric)
-            count.push(np.empty(0) if samples is None else samples.offset)
+            known = np.empty(0) if samples is None else samples.offset[np.isfinite(samples.step)]
+            count.push(known)  # rows without a step may be of many short runs
 
     def are_steps(self, offset: float) -> bool:
         """Whether the newest step up to `offset` is an epoch."""
