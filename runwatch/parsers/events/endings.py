@@ -27,10 +27,19 @@ _NOW = (
     rb"|[Bb]reaking|[Qq]uitting|[Aa]borting|[Gg]iving up)(?: (?:the )?(?:training|early|run|loop|now))*"
 )
 _AT = rb"(?:at|in|on) (?:the )?(?:[Ee]poch|[Ss]tep|[Ii]ter(?:ation)?|[Rr]ound|[Uu]pdate)\b"
+_AT_OTHERS = (
+    (
+        "(?:en(?: la)?|em|na|no|bei|nach|in der|(?:à|a) l['’]|nell['’]|all['’]|на|в|w) ?"
+        "(?:(?:É|é|[Ee])po[cqk]\\S{0,3}|эпох(?:е|и)|шаге) ?[:#]? ?\\d"
+    )
+    .replace("['’]", "(?:'|’)")
+    .encode()
+)
+"""The same in other languages, which keep the English words for the stop."""
 EARLY = (
     _STOP + rb"(?::? ?(?:is |was |has been |criteri(?:on|a) |condition )*"
     rb"(?:triggered|activated|reached|met)\b(?! (?:if|when)\b)| (?:at|after|conditioned) |:? " + _AT
-    + rb"|\.* ?@ ?\d)",
+    + rb"|\.* ?@ ?\d|,? " + _AT_OTHERS + rb")",
     rb"\d: early stopping|[Tt]raining stopped early|Exiting from training early|Signaling Trainer to stop",
     rb"Stopping training early|[Ee]arly stopping, best iteration is",
     # alone, or with its reason, or with what was best
