@@ -23,10 +23,14 @@ _BEGINS = rb"(?:\A|[^\w\s]\s*|\d\s)"
 _COUNTS = rb"(?!.*?(?<!\d)(?P<%s>\d+) ?(?:/|out of) ?(?!(?P=%s)\b)\d)"
 """Not a count that has not come to its end."""
 _NOW = (
-    rb"(?:[Ss]top(?:ping|ped)?|[Tt]erminat(?:e|ing|ed)|[Ee]xit(?:ing|ed)?|[Ee]nd(?:ing|ed)?|[Hh]alt(?:ing|ed)?"
+    rb"(?:[Tt]raining (?:stops|stopped|ends|ended|terminates|terminated)"
+    rb"|[Ss]top(?:ping|ped)?|[Tt]erminat(?:e|ing|ed)|[Ee]xit(?:ing|ed)?|[Ee]nd(?:ing|ed)?|[Hh]alt(?:ing|ed)?"
     rb"|[Bb]reaking|[Qq]uitting|[Aa]borting|[Gg]iving up)(?: (?:the )?(?:training|early|run|loop|now))*"
 )
-_AT = rb"(?:at|in|on) (?:the )?(?:[Ee]poch|[Ss]tep|[Ii]ter(?:ation)?|[Rr]ound|[Uu]pdate)\b"
+_AT = (
+    r"(?:(?:at|in|on) (?:the )?(?:[Ee]poch|[Ss]tep|[Ii]ter(?:ation)?|[Rr]ound|[Uu]pdate)\b"
+    r"|(?:in|na|no|em|en|bei|nach|po|à|на|после) (?:la |l'|der )?(?:[Ee]po[ck]|(?:É|é)po[qc]|эпох))"
+).encode()
 EARLY = (
     _STOP + rb"(?::? ?(?:is |was |has been |criteri(?:on|a) |condition )*"
     rb"(?:triggered|activated|reached|met)\b(?! (?:if|when)\b)| (?:at|after|conditioned) |:? " + _AT
