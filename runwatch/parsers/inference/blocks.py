@@ -19,7 +19,6 @@ from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.records import columns as columns_of
 from runwatch.parsers.lexicon.words import (
-    CHANGED,
     REPEATED,
     SAVES,
     VAL,
@@ -28,14 +27,13 @@ from runwatch.parsers.lexicon.words import (
     is_meaningful,
     is_quality,
     is_val,
+    repeats,
     words,
 )
 
 _NO_HEADING = SAVES | VAL | {b"early", b"stop", b"stopping", b"stopped"}
 """Words of lines that say what was done then, not that a record begins."""
 
-_CHANGED = CHANGED - {b"best"}
-"""Words of sentences about a value that another line shows; a best one may be all that a block shows."""
 _RIGHT_BELOW = 3
 """Lines within which the first loss is below the only heading seen yet."""
 _NEXT = 2
@@ -72,7 +70,7 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
         and len(lines) <= len(steps) + 1
         and (interleaved(lines, steps) or len(steps) == 1)
         and any(is_meaningful(f.name) or is_bare_score(lines[0].line, f) for f in lines[0].found)
-        and _CHANGED.isdisjoint(words(lines[0].head))
+        and not repeats(lines[0].head)
     ]
     finer = [lines for lines in values if not lines[0].ranked and _is_of_training(lines[0])]
     if epoch is not None and finer:  # what shows an epoch is a summary of the batches

@@ -98,6 +98,9 @@ class LearnedMatcher(Matcher):
         self._validated = validated
         self._main = next(plan for plan in plans.values() if plan.main)
         self._has_loss = any(self._means_loss(name) for name in self._main.quality)
+        names = {name for plan in plans.values() for name in (*plan.names, *plan.aliases)}
+        self._sums_up = not any(map(is_loss, names))
+        """Whether the only losses are those of lines that sum up an epoch."""
         self._stages: dict[bytes, Plan] = {}
         self._tests = {split_of(head) for head in plans} >= {"val", "test"}
         """Whether lines of tests are next to those of a validation."""
@@ -302,9 +305,16 @@ class LearnedMatcher(Matcher):
         return self._match("evaluation", EVAL, columns) if columns else None
 
     def _summary(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Match | None:
-        """Return the match of a line that sums up an epoch below the batches of it."""
+        """Return the match of a line that sums up an epoch below the batches of it.
+
+        Where these show no loss, it counts within the run too: `[Step 900] cos 0.9`, `Ep 3: Loss 0.5`.
+        """
         closing = self._closing(found, ranked)
         taken = {index for _, index in ranked}
+        if self._sums_up and [r for r, _ in ranked] == [EPOCH_RANK] and not closing:
+            epoch = found[ranked[0][1]]
+            losses = any(is_loss(f.name) for f in found)
+            closing = [(EPOCH, epoch.name, Unit(), (epoch.start, epoch.end))] * losses
         metrics = self._nearby(self._metrics(found, taken, {}, False)) if closing else []
         return self._match("summary", EVAL, [*closing, *metrics]) if metrics else None
 
