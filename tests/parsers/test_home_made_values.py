@@ -499,3 +499,11 @@ def test_what_was_saved_is_no_score_of_its_own():
     parsed = parse(_lines(block + "Best model saved with validation accuracy: 50.0%\n"))
     assert parsed.column("val/loss", EVAL).tolist() == VALS
     assert not any("saved" in name for table in parsed.tables for name in table[2])
+
+
+def test_what_counts_within_a_record_and_is_followed_by_no_score_is_no_step():
+    clients = "".join(f"  training client {n}/10...\n" for n in range(1, 11))
+    parsed = parse(_lines("[Round {step}/30] training...\n" + clients + "Averaged Train Loss: {loss}\n"))
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column("total").tolist() == [30.0] * N
+    assert parsed.column("train/loss").tolist() == LOSSES
