@@ -36,6 +36,7 @@ from runwatch.parsers.lexicon.words import (
     is_loss,
     is_quality,
     is_rate,
+    is_retrieval,
     is_split,
     is_val,
     split_of,
@@ -269,7 +270,7 @@ class LearnedMatcher(Matcher):
         """Return the match of a line that is about validation: it says so, or a line above it does."""
         counts = {f.start for f in found if line[f.start : f.end].replace(b",", b"").isdigit()}
         splits = (f for f in found if f.name.lower() in VAL and f.start not in counts)
-        scores = [*(f for f in found if is_quality(f.name)), *splits]
+        scores = [*(f for f in found if is_quality(f.name) or is_retrieval(f.name)), *splits]
         if not scores:
             return None
         said = words(_OF_BEST.sub(b"", line[: scores[0].start]))

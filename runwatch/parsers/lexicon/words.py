@@ -165,7 +165,7 @@ def is_quality(name: bytes) -> bool:
     if is_setting(name):
         return False
     known = is_loss(name) or not _QUALITY.isdisjoint(parts) or [*parts] == [b"top"]  # top1, top-5
-    known = known or _F_SCORE.search(name) is not None or _AT_RANK.fullmatch(name) is not None
+    known = known or _F_SCORE.search(name) is not None
     return known and (_NOT_QUALITY.isdisjoint(parts) or not _COEFFICIENTS.isdisjoint(parts))
 
 
@@ -194,7 +194,7 @@ def is_loss(name: bytes) -> bool:
 @lru_cache(_NAMES)
 def is_meaningful(name: bytes) -> bool:
     """Whether a name is one that only training prints."""
-    return is_quality(name) or not _SOFT.isdisjoint(words(name))
+    return is_quality(name) or not _SOFT.isdisjoint(words(name)) or is_retrieval(name)
 
 
 @lru_cache(_NAMES)
@@ -206,6 +206,11 @@ def is_rate(name: bytes) -> bool:
         and (parts[-1] == b"lr" or parts[-2:] == [b"learning", b"rate"])
         and _NOW.issuperset(parts)
     )
+
+
+def is_retrieval(name: bytes) -> bool:
+    """Whether a name is that of a score of retrieval, `Rank-5`, which nothing but an evaluation shows."""
+    return _AT_RANK.fullmatch(name) is not None
 
 
 def is_val(text: bytes) -> bool:
