@@ -456,3 +456,54 @@ def test_losses_below_an_epoch_go_before_a_number_that_nothing_names():
     parsed = parse(text.encode())
     assert parsed.column("step").tolist() == [n // 20 for n in range(160)]
     assert len(parsed.column("train/loss")) == 160
+
+
+@pytest.mark.parametrize(
+    ("line", "printed"),
+    [
+        ("Epoch {step}/41 D Loss: {loss} G Loss: {val}\n", {"D Loss": LOSSES, "train/loss": VALS}),
+        ("Epoch {step} G loss {loss} D loss {val} M loss 0.25\n", {"train/loss": LOSSES, "D loss": VALS}),
+        ("Epoch {step} loss {loss} Top 1 Acc: 0.5, Top 5 Acc: {val}\n", {"Top 5 Acc": VALS}),
+        ("Epoch {step} loss {loss} Recall at 5: {val}\n", {"Recall at 5": VALS}),
+        ("Epoch {step} loss {loss} IoU: {{0.9: 0.5, 0.75: {val}}}\n", {"IoU 0.75": VALS}),
+        ("Epoch {step} loss {loss} the acc is: {val}\n", {"acc": VALS}),
+        ("Epoch {step} loss {loss} best loss: 0.5 @ epoch 3\n", {"best epoch": [3.0] * N}),
+        ("Epoch {step} loss --> {loss} recall --> {val}\n", {"recall": VALS}),
+    ],
+)
+def test_names_end_where_the_next_begins(line, printed):
+    parsed = parse(_lines(line))
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    for name, values in printed.items():
+        assert parsed.column(name).tolist() == values
+    assert not {"train/epoch", "Top", "IoU"} & {name for table in parsed.tables for name in table[2]}
+
+
+def test_ranks_of_retrieval_are_scores_of_the_validation():
+    block = "Epoch[{step}] Loss: {loss}\nValidation Results - Epoch: {step}\nmAP: 50.0%\n"
+    parsed = parse(_lines(block + "CMC curve, Rank-1  :{acc}.0%\nCMC curve, Rank-5  :90.0%\n"))
+    assert parsed.column("val/Rank-1", EVAL).tolist() == [(i + 10) / 100 for i in range(N)]
+
+
+def test_lines_that_sum_up_an_epoch_have_the_loss_that_its_steps_do_not_show():
+    steps = "".join(
+        "[Step {}] CosSim: 0.5 | RelErr: 0.00{}\n".format("{i}" + digit, digit) for digit in "0123456789"
+    )
+    parsed = parse(_lines(steps + ">>> Ep {step}: Loss {loss} | ACC {acc}.5%\n"))
+    assert parsed.column("step").tolist() == list(range(10 * N))
+    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+
+
+def test_what_was_saved_is_no_score_of_its_own():
+    block = "Epoch {step}/41\nTrain Loss: {loss}, Train Acc: 0.5\nVal Loss: {val}, Val Acc: 0.5\n"
+    parsed = parse(_lines(block + "Best model saved with validation accuracy: 50.0%\n"))
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+    assert not any("saved" in name for table in parsed.tables for name in table[2])
+
+
+def test_what_counts_within_a_record_and_is_followed_by_no_score_is_no_step():
+    clients = "".join(f"  training client {n}/10...\n" for n in range(1, 11))
+    parsed = parse(_lines("[Round {step}/30] training...\n" + clients + "Averaged Train Loss: {loss}\n"))
+    assert parsed.column("step").tolist() == list(range(1, N + 1))
+    assert parsed.column("total").tolist() == [30.0] * N
+    assert parsed.column("train/loss").tolist() == LOSSES

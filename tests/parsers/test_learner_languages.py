@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from runwatch.parsers.inference.fields import fields
 from runwatch.parsers.lexicon.languages import spelled, with_ascii_colon
+from runwatch.parsers.lexicon.names import canonical
 
 from .logs import parse
 
@@ -54,6 +55,17 @@ def test_logs_in_other_scripts(name, encoding):
 def test_names_are_shown_as_the_log_spells_them():
     assert spelled("准确率".encode("gb18030")) == spelled("准确率".encode()) == "准确率"
     assert spelled(b"caf\xe9") == "caf\ufffd"
+
+
+def test_a_score_of_validation_is_one_in_any_language():
+    for printed in ("当前模型在验证集上的准确率为", "валидационная точность", "Vaildation accuracy"):
+        assert canonical(printed) == "val/accuracy"
+    for printed in (
+        "验证集上的准确率 5",
+        "验证F1",
+        "测试集上的准确率",
+    ):  # of five guesses, another, of a test
+        assert canonical(printed) == printed
 
 
 def test_a_wide_colon_is_one():

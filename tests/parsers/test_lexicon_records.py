@@ -192,3 +192,9 @@ def test_the_plain_loss_of_a_table_goes_before_a_part_of_it_and_a_step_may_be_of
 )
 def test_the_loss_among_names_that_may_mean_it(printed, meant):
     assert columns(printed) == meant
+
+
+def test_games_that_were_lost_are_no_loss():
+    assert columns(["WINS", "LOSSES", "TIES", "loss"]) == ["WINS", "LOSSES", "TIES", LOSS]
+    assert columns(["Win", "Loss", "Draw"]) == ["Win", "Loss", "Draw"]
+    assert columns(["Win rate", "Loss"]) == ["Win rate", LOSS]

@@ -98,3 +98,43 @@ def test_a_bar_of_test_data_next_to_those_of_validation_is_another():
     assert parsed.column("val/loss", "eval").tolist() == [508.5]
     assert parsed.column("test_loss", "eval").tolist() == [608.5]
     assert parsed.column("train/loss").tolist() == [i + 0.5 for i in range(1, 41)]
+
+
+def test_what_is_measured_may_be_in_the_description_as_a_share():
+    train, test = "Train Epoch: [{e}/20], Loss: {e}.5:", "Test Epoch: [{e}/20] Acc@1:{e}1.25% Acc@5:{e}2.50%:"
+    lines = (
+        f"{text.format(e=e)} 100%|####| 9/9 [00:02<00:00,  4.50it/s]\n"
+        for e in range(1, 21)
+        for text in (train, test)
+    )
+    parsed = parse("".join(lines).encode())
+    assert parsed.column("train/loss").tolist() == [e + 0.5 for e in range(1, 21)]
+    assert parsed.column("val/Acc@1", "eval").tolist() == pytest.approx(
+        [e / 10 + 0.0125 for e in range(1, 21)]
+    )
+    assert parsed.column("step", "eval").tolist() == [9 * e for e in range(1, 21)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2030-01-02 03:04:05,678 - INFO - Validating Epoch: {e}, accuracy: 0.{a}, Pk: 0.5",
+        "Val epoch {e} - loss: 0.5, acc: 0.5, accuracy: 0.{a}",
+        "[Valid] Epoch {e}/20 | accuracy: 0.{a}",
+        "\nEpoch {e} val_accuracy=0.{a} metrics={{'dice': 0.5}}",
+    ],
+)
+@pytest.mark.parametrize("between", ["", "\n"])
+def test_a_line_about_validation_may_be_right_behind_a_bar(line, between):
+    log = (
+        f"Training: 100%|####| 9/9 [00:02<00:00,  4.50it/s, loss={e}.5]\n"
+        f"Validating: 100%|####| 4/4 [00:02<00:00,  2.00it/s]{between}{line.format(e=e, a=e + 10)}\n"
+        for e in range(1, 31)
+    )
+    parsed = parse("".join(log).encode())
+    assert parsed.column("val/accuracy", "eval").tolist() == [(e + 10) / 100 for e in range(1, 31)]
+    assert parsed.column("step", "eval").tolist() == [9 * e for e in range(1, 31)]
+    assert not {name for table in parsed.tables for name in table[2] if "poch" in name} - {
+        "train/epoch",
+        "epoch_steps",
+    }

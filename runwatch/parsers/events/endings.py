@@ -23,7 +23,8 @@ _BEGINS = rb"(?:\A|[^\w\s]\s*|\d\s)"
 _COUNTS = rb"(?!.*?(?<!\d)(?P<%s>\d+) ?(?:/|out of) ?(?!(?P=%s)\b)\d)"
 """Not a count that has not come to its end."""
 _NOW = (
-    rb"(?:[Ss]top(?:ping|ped)?|[Tt]erminat(?:e|ing|ed)|[Ee]xit(?:ing|ed)?|[Ee]nd(?:ing|ed)?|[Hh]alt(?:ing|ed)?"
+    rb"(?:[Tt]raining (?:stops|stopped|ends|ended|terminates|terminated)"
+    rb"|[Ss]top(?:ping|ped)?|[Tt]erminat(?:e|ing|ed)|[Ee]xit(?:ing|ed)?|[Ee]nd(?:ing|ed)?|[Hh]alt(?:ing|ed)?"
     rb"|[Bb]reaking|[Qq]uitting|[Aa]borting|[Gg]iving up)(?: (?:the )?(?:training|early|run|loop|now))*"
 )
 _AT = rb"(?:at|in|on) (?:the )?(?:[Ee]poch|[Ss]tep|[Ii]ter(?:ation)?|[Rr]ound|[Uu]pdate)\b"

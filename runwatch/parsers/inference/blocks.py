@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -11,7 +12,15 @@ from runwatch.parsers.inference.evidence import FEW
 from runwatch.parsers.inference.losses import SCORE, aliases, tests_of
 from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, grows, ratio, steps_of
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import EPOCH_RANK, OF_RUN_RANK, is_bare_score, is_boxed, is_pace, place
+from runwatch.parsers.inference.roles import (
+    EPOCH_RANK,
+    OF_RUN_RANK,
+    STEP_RANK,
+    is_bare_score,
+    is_boxed,
+    is_pace,
+    place,
+)
 from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED, interleaved, usual_of
 from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.inference.turns import takes_turns
@@ -19,7 +28,6 @@ from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.records import columns as columns_of
 from runwatch.parsers.lexicon.words import (
-    CHANGED,
     REPEATED,
     SAVES,
     VAL,
@@ -28,14 +36,13 @@ from runwatch.parsers.lexicon.words import (
     is_meaningful,
     is_quality,
     is_val,
+    repeats,
     words,
 )
 
 _NO_HEADING = SAVES | VAL | {b"early", b"stop", b"stopping", b"stopped"}
 """Words of lines that say what was done then, not that a record begins."""
 
-_CHANGED = CHANGED - {b"best"}
-"""Words of sentences about a value that another line shows; a best one may be all that a block shows."""
 _RIGHT_BELOW = 3
 """Lines within which the first loss is below the only heading seen yet."""
 _NEXT = 2
@@ -63,6 +70,13 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
     ]
     if not alone:
         return None
+    scores = sorted(kept.offset for lines in families.values() for kept in lines if _is_of_training(kept))
+    shares = [_share_scored(lines, scores) for _, _, lines in alone]
+    alone = [
+        item
+        for item, share in zip(alone, shares, strict=True)
+        if item[0][0] <= STEP_RANK or item[0][0] == EPOCH_RANK or 4 * share >= max(shares)
+    ]  # what no word calls a step, as `client 3/10`, is none if others head the records
     counted, epoch, steps = min(alone, key=lambda item: (-len(item[2]) // 2, item[0]))
     values = [
         lines
@@ -72,7 +86,7 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
         and len(lines) <= len(steps) + 1
         and (interleaved(lines, steps) or len(steps) == 1)
         and any(is_meaningful(f.name) or is_bare_score(lines[0].line, f) for f in lines[0].found)
-        and _CHANGED.isdisjoint(words(lines[0].head))
+        and not repeats(lines[0].head)
     ]
     finer = [lines for lines in values if not lines[0].ranked and _is_of_training(lines[0])]
     if epoch is not None and finer:  # what shows an epoch is a summary of the batches
@@ -99,6 +113,13 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
         for lines in group:
             plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=meant, main=False))
     return plans
+
+
+def _share_scored(lines: list[Kept], scores: list[int]) -> float:
+    """Return the share of lines that a score of training follows before the next of them."""
+    offsets = [kept.offset for kept in lines]
+    before = [bisect(scores, offset) for offset in [*offsets, scores[-1] if scores else 0]]
+    return sum(b > a for a, b in pairwise(before)) / len(lines)
 
 
 def _meant(group: list[list[Kept]]) -> dict[bytes, str]:

@@ -10,7 +10,7 @@ import re
 
 from runwatch.parsers.inference.naming import ahead, field_of, grouped, next_to
 from runwatch.parsers.inference.tokens import BARE, MAX_NAME, TOKEN, VALUE_OF_PLACE, Field
-from runwatch.parsers.lexicon.units import RATES
+from runwatch.parsers.lexicon.units import RATES, SCALES
 from runwatch.parsers.lexicon.words import is_quality, split_of
 
 MAX_FIELDS = 256
@@ -45,6 +45,10 @@ _NAMES_AHEAD = re.compile(
 """Names in brackets, and their values behind them."""
 _PART = re.compile(rb"(?i)(?<!\w)[\[({<]?(?:val\w*|dev|eval\w*|test)[\])}>]?(?: ?[-:|>])? *\Z")
 """Right before a name: what it is of."""
+_BY_NUMBER = re.compile(rb"\{(\d[\d.]*: ?-?\d[^{}]{0,400})\}")
+"""Values by a number, which is no value: `IoU: {0.5: 0.8, 0.75: 0.6}`."""
+_MAY_NAME = frozenset((*RATES, *SCALES))
+"""Units that may begin the name of the next number instead."""
 _COPULAS = frozenset((b"", b"is", b"was"))
 
 
@@ -56,6 +60,8 @@ def fields(line: bytes) -> list[Field]:
         line = _BEHIND_NAME.sub(lambda gap: gap[0][:-1] + b":", line)
     bare = BARE.match(line)
     found = _fields(line if bare is None else line.replace(b",", b" "))
+    for keyed in _BY_NUMBER.finditer(line) if b"{" in line else ():
+        found = _by_key(line, found, *keyed.span(1))
     if found and bare:
         return [f._replace(name=VALUE_OF_PLACE) if f.start == bare.start("value") else f for f in found]
     lists = _NAMES_AHEAD.search(line) if b"]: [" in line else None
@@ -83,6 +89,19 @@ def _by_part(line: bytes, found: list[Field]) -> list[Field]:
         out.append(field._replace(name=b"%b %b" % (part.encode(), field.name)) if again else field)
         named.add(field.name)
         end = field.end
+    return out
+
+
+def _by_key(line: bytes, found: list[Field], start: int, end: int) -> list[Field]:
+    """Return fields without the keys between two places, which end the names of the values behind them."""
+    out, of, key = [], b"", b""
+    for field in found:
+        of = of or field.name * (field.start == start)
+        if of and start <= field.start < end and line[field.end : field.end + 1] == b":":
+            key = line[field.start : field.end]
+            continue
+        out.append(field._replace(name=of + b" " + key) if key and field.start < end else field)
+        key = b""
     return out
 
 
@@ -121,6 +140,6 @@ def _fields(line: bytes) -> list[Field]:
                 found.append(grouped(field, groups))
                 if len(found) >= MAX_FIELDS:
                     break
-        named_next = token["unit"] in RATES and found and found[-1].suffix != token["unit"]
+        named_next = token["unit"] in _MAY_NAME and found and found[-1].suffix != token["unit"]
         before = token.end("value") if named_next else token.end()
     return found

@@ -14,7 +14,7 @@ from runwatch.parsers.lexicon.kinds import WHOLE
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical, meaning
 from runwatch.parsers.lexicon.parts import PLAYERS, foremost
-from runwatch.parsers.lexicon.records import measured, objective, of_test
+from runwatch.parsers.lexicon.records import lost, measured, objective, of_test
 from runwatch.parsers.lexicon.words import (
     is_epoch,
     is_loss,
@@ -87,7 +87,9 @@ def losses_of(lines: list[Kept], names: Collection[bytes]) -> list[bytes]:
     """Return the losses of training among some names, in the order of print."""
     printed = dict.fromkeys(f.name for kept in lines for f in kept.found if f.name in names) or names
     shares = {f.name for kept in lines for f in kept.found if f.suffix == b"%"}
+    games = lost(map(spelled, printed))
     scores = [n for n in printed if (is_loss(n) and is_quality(n)) or n.lower() in _SUM]
+    scores = [n for n in scores if spelled(n) not in games]
     losses = [n for n in scores if not is_val(n) and _BEST.isdisjoint(words(n)) and n not in shares]
     return losses or _errors(printed)
 

@@ -13,10 +13,13 @@ from runwatch.parsers.inference.tokens import MAX_NAME, TIMES, VALUE_OF_PLACE, F
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.counters import RANKS
 from runwatch.parsers.lexicon.names import SPEED
-from runwatch.parsers.lexicon.units import DURATION, RATES
+from runwatch.parsers.lexicon.units import DURATION, RATES, SCALES
 from runwatch.parsers.lexicon.words import is_loss, is_quality, words
 
 _SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
+_SCALES = frozenset(SCALES)
+_BYTES = _SCALES - {b"k", b"K", b"M"}
+"""Units of no place, and of no score."""
 _SPELLED = {b"sec": b"s", b"secs": b"s", b"f0": b"", b"wps": b"words/s", b"K wps": b"K words/s"}
 """Units as they are kept; `f0` ends a number of single precision as Julia shows it."""
 _NAME = re.compile(
@@ -24,7 +27,7 @@ _NAME = re.compile(
     rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w /]{0,20}\))?)"
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
     rb"(?P<mark>(?::? ?['\"],?)?\s*"
-    rb"(?:(?:[:=]>?|==|->|\.{3,}:?|-{3,}>?|(?:(?<=oss)|(?<=cc)|(?<=acy)) -(?= ))"
+    rb"(?:(?:[:=]>?|==|-+>|\.{3,}:?|-{3,}|(?:(?<=oss)|(?<=cc)|(?<=acy)) -(?= ))"
     rb"\s*(?:[A-Za-z][\w.]{0,20}[(\[])?)?)['\"\[({<]*\s*$"
 )
 _FOLLOWS = re.compile(
@@ -72,14 +75,21 @@ _PLACES = re.compile(rb"(?i)\b(epoch|episode|round) (?:and|&) ((?:mini-?)?batch|
 _SPLIT = re.compile(rb"(?i)train(?:ing)?|val(?:id(?:ation)?)?|test|dev")
 _OF_SPLIT = re.compile(rb"(?i)(.*\S[ _-])(?:" + _SPLIT.pattern[4:] + rb")\Z")
 """Names a value and a part of the data; the next number may name but its own: `LOSS train 0.5 valid 0.6`."""
-_COPULA = re.compile(rb"(?i)\A(?:and|with) (?=.)|(?<=.) (?:is|was)\Z")
-"""Begins or ends a name, and is none of it: `Epoch is [1/600], batch_loss is 1.12 and acc 0.5`."""
+_COPULA = re.compile(rb"(?i)(?<=.) (?:is|was)\Z")
+"""Ends a name, and is none of it: `Epoch is [1/600], batch_loss is 1.12`."""
+_ARTICLES = re.compile(rb"\A(?:(?:and|the|with) )+(?=\S)")
 _IN_BRACKETS = re.compile(rb"\[([A-Za-z][\w/.-]{0,30})\](?::| ?=)? {0,4}\Z")
 """A name in brackets: `[Epoch] 001 [Loss] 0.5`, `[acc/top1] = 80.5`; it is one if its word has a meaning, as
 a level has none."""
 _BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"-->", b"=>", b"==>"))
 """What is between a place and the number printed there, if it has a point: `Epoch 3 2.57`."""
 _SCORED_ON = re.compile(rb"(?:\A|(?<=[^\w ] ))((?:[A-Za-z][\w@.-]* ){1,8}(?:on|for|over) (?:the )?)\Z")
+_RANKED = re.compile(rb"(?i)(?:.* )?(?:top|(?:precision|recall|hits?|ndcg|mrr) at)")
+"""Names a score with the number behind it: how many of the first guesses count."""
+_OF_BEST = re.compile(
+    rb"(?i) {1,3}(?:\(|@ ?|(?:at|in|from) )(?:the )?(?:step|iter(?:ation)?|epoch|batch|episode)[ :=#]*"
+)
+"""Between a best value and where it was reached: `best loss: 0.5 @ epoch 80`."""
 _OF_SIZE = re.compile(
     rb"(?i)(?:test|val(?:id(?:ation)?)?|dev|eval(?:uation)?|train(?:ing)?)"
     rb" (?:images|samples|examples|sentences|points|data)"
@@ -103,7 +113,7 @@ _CALLER = re.compile(rb"(?:[\w.<>]+:[\w.<>]+|\.py\[line):\Z")
 def _by_kind(line: bytes, found: list[Field], field: Field) -> Field:
     """Return a nameless number as what it is to the last of `found`, which may become a part of it."""
     last = found[-1]
-    if _is_indexed(line, last, field):
+    if _is_indexed(line, last, field) or _ranked(line, last, field):
         found.pop()
         return field._replace(name=line[last.start - len(last.name) - 1 : last.end])
     if _is_share(line, last, field):
@@ -120,11 +130,13 @@ def next_to(line: bytes, found: list[Field], field: Field) -> Field:
         found[-1], field = _by_pair(line, found[-1], field)
         return _by_kind(line, found, field)
     name = field.name
-    if scored := _scored(line, found[-1], field):
+    if whole := _scored(line, found[-1], field) or _ranked(line, found[-1], field):
         found.pop()
-        name = scored
-    elif _SPLIT.fullmatch(name) and (whole := _OF_SPLIT.match(found[-1].name)):
-        name = whole[1] + name
+        name = whole
+    elif _PLACE.fullmatch(name) and _OF_BEST.fullmatch(line, found[-1].end, field.start):
+        name = b"best " * (b"best" in words(found[-1].name)) + name
+    elif _SPLIT.fullmatch(name) and (of := _OF_SPLIT.match(found[-1].name)):
+        name = of[1] + name
     return field._replace(name=name)
 
 
@@ -203,6 +215,18 @@ def _scored(line: bytes, count: Field, score: Field) -> bytes | None:
     return of[1] + score.name if of else None
 
 
+def _ranked(line: bytes, rank: Field, score: Field) -> bytes | None:
+    """Return the name of a score that a number is a part of: `Top 1 Acc: 0.5`, `Recall at 20: 0.5`."""
+    whole = not rank.total and not rank.suffix and line[rank.start : rank.end].isdigit()
+    if not whole or not _RANKED.fullmatch(rank.name):
+        return None
+    of = rb" (?=%b)" % re.escape(score.name) if score.name else rb" ?[:=] ?\Z"
+    if not re.match(of, line[rank.end : score.start]):
+        return None
+    end = line.find(score.name, rank.end) + len(score.name) if score.name else rank.end
+    return line[rank.start - len(rank.name) - 1 : end]
+
+
 def _is_share(line: bytes, count: Field, share: Field) -> bool:
     """Return whether a number says in per cent what a score counts: `Accuracy: 227/256 (89%)`."""
     between = count.total is not None and line[count.total[1] : share.start].strip() == b"("
@@ -232,7 +256,7 @@ def field_of(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     named = (languages.accented(gap) if foreign else None) or _NAME.search(gap)
     named = named or (languages.named(gap) if foreign else None)
     name = _COPULA.sub(b"", _SENTENCE.split(named["name"])[-1].rstrip(b"'>-.")) if named else b""
-    name = _owned(gap, name)
+    name = _owned(gap, _ARTICLES.sub(b"", name))
     boxed = None if named else _IN_BRACKETS.search(gap)
     if boxed and (_PLACE.fullmatch(boxed[1]) or is_quality(boxed[1])):
         name = boxed[1]
@@ -263,6 +287,13 @@ def _owned(gap: bytes, name: bytes) -> bytes:
     return b" ".join((of[1], name)) if of and not is_loss(name) else name
 
 
+def _foreign(name: bytes) -> frozenset[bytes]:
+    """Return the units that no number of such a name has."""
+    if is_loss(name):
+        return _SCALES
+    return _BYTES if is_quality(name) or _PLACE.search(name) else frozenset()
+
+
 def _value(
     line: bytes, token: re.Match[bytes], gap: bytes, name: bytes, named: re.Match[bytes] | None
 ) -> Field | None:
@@ -274,6 +305,8 @@ def _value(
     suffix = _SPELLED.get(suffix, suffix)
     if suffix in RATES and name.lower() not in _SPEEDS and _NUMBER_NEXT.match(line, token.end()):
         suffix = b""  # it names the next number: `loss 2.5 it/s 4.0`
+    if token["gap"] and suffix in _foreign(name) and line[token.end() :][:2].strip().isalpha():
+        suffix = b""  # it begins the next name: `D loss: 1.4 G loss: 0.7`
     if (
         name in (b"", b"tensor")
         and gap.endswith((b"tensor(", b"tensor(["))

@@ -54,8 +54,11 @@ _CLASSES = (
     )
 )
 """Words of names whose numbers count no time: runs, classes, amounts and rates."""
-_NO_COUNT = frozenset(b"patience improve improved improvement stopping stop early wait waiting max".split())
-"""Words of names whose numbers count for how long nothing is better, `no improve 3/10`, or are planned."""
+_NO_COUNT = frozenset(
+    b"patience improve improved improvement stopping stop early wait waiting max best".split()
+)
+"""Words of names whose numbers count for how long nothing is better, `no improve 3/10`, are planned, or
+repeat what others printed."""
 _EPOCHS = frozenset(name.encode() for name in counted.EPOCHS)
 _PLANNED = frozenset((b"num", b"n", b"nb", b"total"))
 """Before the word for epochs, they say how many are planned: `num_epoch: 20`."""
@@ -68,7 +71,7 @@ TELLING = (
     *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou dice score elbo "
     b"fid round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick "
     b"train episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ val: val= total= "
-    b"f1: f1= %) testing fitness gen: gen= ep: ep=".split(),
+    b"rank- f1: f1= %) testing fitness gen: gen= ep: ep=".split(),
     b"gen ",
     b"ep ",
     b"map ",

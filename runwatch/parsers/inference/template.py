@@ -36,6 +36,7 @@ from runwatch.parsers.lexicon.words import (
     is_loss,
     is_quality,
     is_rate,
+    is_retrieval,
     is_split,
     is_val,
     split_of,
@@ -100,6 +101,9 @@ class LearnedMatcher(Matcher):
         self._validated = validated
         self._main = next(plan for plan in plans.values() if plan.main)
         self._has_loss = any(self._means_loss(name) for name in self._main.quality)
+        names = {name for plan in plans.values() for name in (*plan.names, *plan.aliases)}
+        self._sums_up = not any(map(is_loss, names))
+        """Whether the only losses are those of lines that sum up an epoch."""
         self._stages: dict[bytes, Plan] = {}
         self._tests = {split_of(head) for head in plans} >= {"val", "test"}
         """Whether lines of tests are next to those of a validation."""
@@ -268,7 +272,7 @@ class LearnedMatcher(Matcher):
         """Return the match of a line that is about validation: it says so, or a line above it does."""
         counts = {f.start for f in found if line[f.start : f.end].replace(b",", b"").isdigit()}
         splits = (f for f in found if f.name.lower() in VAL and f.start not in counts)
-        scores = [*(f for f in found if is_quality(f.name)), *splits]
+        scores = [*(f for f in found if is_quality(f.name) or is_retrieval(f.name)), *splits]
         if not scores:
             return None
         said = words(_OF_BEST.sub(b"", line[: scores[0].start]))
@@ -304,9 +308,16 @@ class LearnedMatcher(Matcher):
         return self._match("evaluation", EVAL, columns) if columns else None
 
     def _summary(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Match | None:
-        """Return the match of a line that sums up an epoch below the batches of it."""
+        """Return the match of a line that sums up an epoch below the batches of it.
+
+        Where these show no loss, it counts within the run too: `[Step 900] cos 0.9`, `Ep 3: Loss 0.5`.
+        """
         closing = self._closing(found, ranked)
         taken = {index for _, index in ranked}
+        if self._sums_up and [r for r, _ in ranked] == [EPOCH_RANK] and not closing:
+            epoch = found[ranked[0][1]]
+            losses = any(is_loss(f.name) for f in found)
+            closing = [(EPOCH, epoch.name, Unit(), (epoch.start, epoch.end))] * losses
         metrics = self._nearby(self._metrics(found, taken, {}, False)) if closing else []
         return self._match("summary", EVAL, [*closing, *metrics]) if metrics else None
 

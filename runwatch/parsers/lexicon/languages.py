@@ -36,13 +36,14 @@ _LATIN = {
     "train": "trainings treino treinamento entrenamiento entrainement apprentissage addestramento egitim "
     "treningowa treningowy uczenia latih pelatihan",
     "val": "validierungs validierung validacion validacao validazione "
-    "walidacyjna walidacyjny walidacji dogrulama validasi",
+    "walidacyjna walidacyjny walidacji dogrulama validasi "
+    "vaildation vaild validtion valdation",
     "mean": "moyenne moyen promedio durchschnitt mittlere ortalama srednia",
     "epoch": "epoche epoca epok epoka epoque",
     "iteration": "iteracion iteracao iterazione iteracja iterasi",
     "step": "schritt paso passo krok etape langkah",
 }
-"""The same for words of letters that ASCII has; these are whole."""
+"""The same for words of letters that ASCII has, and for those that are often misspelled; these are whole."""
 LATIN = {word.encode(): english.encode() for english, words in _LATIN.items() for word in words.split()}
 COMPOUND = re.compile(rb"(trainings|validierungs|test)(verlust|fehler|genauigkeit)")
 """Two such words written as one."""
@@ -110,6 +111,12 @@ def ordinal(gap: bytes, line: bytes, end: int) -> bytes:
 def translated(name: bytes) -> bytes:
     """Return a name with the words that are known in English."""
     return _KNOWN.sub(lambda found: _WORDS[found[0]], name)
+
+
+def is_foreign(name: str) -> bool:
+    """Whether a word of a name is of another language than English, or misspelled."""
+    known = any(word.encode() in LATIN for word in re.findall(r"[a-z]+", name.lower()))
+    return known or not name.isascii()
 
 
 def knows(line: bytes) -> bool:

@@ -37,7 +37,7 @@ from runwatch.parsers.lexicon.kinds import (
     Kind,
     word_set,
 )
-from runwatch.parsers.lexicon.languages import spelled, translated
+from runwatch.parsers.lexicon.languages import is_foreign, spelled, translated
 from runwatch.parsers.lexicon.words import (
     SHORT_LOSS,
     apart,
@@ -64,7 +64,7 @@ _OPTIMIZER = re.compile(
     r"muon|sophia|shampoo)[a-z]{0,10}(?![a-z])"
 )
 _BEGINS = re.compile(
-    r"(?:(?P<test>[Tt]est|TEST)|(?i:(?:(?:avg\.?|averaged?|mean|overall) ){0,2}"
+    r"(?:(?P<test>(?:[Ff]inal )?[Tt]est(?:ing)?|TEST(?:ING)?)|(?i:(?:(?:avg\.?|averaged?|mean|overall) ){0,2}"
     r"(?:val|valid|validation|vali|eval|evaluation|dev|h[eo]ld[_ -]?out)))"
     r"(?:(?P<sep>'s |[_/ .-])|$|(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z]{2}))"
 )
@@ -177,11 +177,16 @@ def own(printed: str) -> str | None:
 def of_validation(printed: str) -> str | None:
     """Return a name that begins with a word for held-out data as one of validation: `eval_ppl` -> val/ppl.
 
-    So is a score that ends with one, or is glued to it: `acc_val`, `valacc` -> val/acc. One that begins so
-    before a slash or a number, or speaks of a test, stays as it is printed; None for others.
+    So is a score that ends with one, or is glued to it: `acc_val`, `valacc` -> val/acc, and one in another
+    language. One that begins so before a slash or a number, or speaks of a test, stays as it is printed;
+    None for others.
     """
     found = _BEGINS.match(printed)
     if found is None:
+        tokens, numbers = tokens_of(printed)
+        split, words = without_split(tokens)
+        if split == "val" and is_foreign(printed) and not numbers and len(words) == 1:
+            return f"val/{words[0]}" if is_quality(words[0].encode()) else None
         ends = _ENDS.fullmatch(printed)
         score = b"" if ends is None else ends[1].encode(errors="replace")
         if printed.isascii() and (glued := apart(printed.lower()))[:-1] == ["val"]:

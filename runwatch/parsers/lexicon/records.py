@@ -34,6 +34,11 @@ _QUARTILE = re.compile(r"_q\d(?=_|$)")
 """Ends the name of what is measured at a part of the noise, as diffusion models log it next to the whole."""
 _SET = re.compile(r"(?:validation_\d-|val_\d_(?=[a-z]))")
 """Numbers a set of held-out data of XGBoost, or of TabNet."""
+_WON, _DREW = (
+    re.compile(r"(?i)(?:\w+ )?(?:wins?|won)"),
+    re.compile(r"(?i)(?:\w+ )?(?:draws?|drawn|ties?|tied)"),
+)
+"""Names of games that were won, next to which losses are those that were not, and of the others."""
 _MANY_PAIRS = 3
 """Names with and without a `v_` in one record that are enough for these to be of validation."""
 
@@ -50,7 +55,7 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
     The loss of a certain kind, as `ce_loss`, is the loss if there is no other. Test data that is looked
     at again and again while the loss falls are those of the validation, if there are no others.
     """
-    found = _by_letter(named) | measured(named) | _lasted(named) | _metered(named)
+    found = _by_letter(named) | measured(named) | _lasted(named) | _metered(named) | lost(named)
     losses = {name: reported for name in named if (reported := meaning(name)).role == "loss"}
     for target in (LOSS, VAL_LOSS):
         if target in (*named.values(), *found.values()):
@@ -89,6 +94,15 @@ def _lasted(named: Mapping[str, str]) -> dict[str, str]:
     lasted = [name for name in named if _LASTED.fullmatch(name)]
     names = (name.encode(errors="replace") for name in named)
     return {name: name for name in lasted} if lasted and of_episodes(names) else {}
+
+
+def lost(printed: Iterable[str]) -> dict[str, str]:
+    """Return the games that were lost as they are printed, next to those won: `Wins: 9 Losses: 3`."""
+    names = {name: name.lower() for name in printed}
+    if not any(map(_WON.fullmatch, names)):
+        return {}
+    one = "losses" if "losses" in names.values() or not any(map(_DREW.fullmatch, names)) else "loss"
+    return {name: name for name, said in names.items() if said == one}
 
 
 def _tested(named: Mapping[str, str]) -> dict[str, str]:

@@ -41,11 +41,14 @@ _QUALITY = frozenset(
     b"loss losses nll trl ce bce mse mae rmse logloss mlogloss merror perplexity ppl bpb bpc bpt acc "
     b"error err accuracy auc reward rewards rew return returns bleu rouge wer cer miou iou dice elbo fid "
     b"xent crossentropy ctc infonce score fitness psnr ssim lpips map ap ndcg prec precision recall mrr mcc "
-    b"kappa hitrate auroc auprc jaccard dsc sensitivity specificity meteor cider chrf pesq stoi mpjpe".split()
+    b"kappa hitrate auroc auprc jaccard dsc sensitivity specificity meteor cider chrf pesq stoi mpjpe "
+    b"mape".split()
 )
 """Words of names that say how well training goes."""
 _F_SCORE = re.compile(rb"(?i)(?<![a-z\d])(?:micro|macro|weighted)?f[12](?![a-z\d.])")
 """Scores whose name is a letter and a digit."""
+_AT_RANK = re.compile(rb"(?i)(?:.* )?rank-\d{1,2}")
+"""A score of retrieval by how many of the first guesses count, as that of a process is not spelled."""
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
 _COEFFICIENTS = frozenset(b"dice jaccard kappa".split())
 """Scores that are coefficients."""
@@ -79,8 +82,9 @@ REPEATED = frozenset(
     b"best final finished end average avg mean overall last early stop stopping summary".split()
 )
 """Words of lines and names that show again what others reported."""
-CHANGED = frozenset(b"best decrease decreased increase increased improve improved reduced".split())
+CHANGED = frozenset(b"best decrease decreased increase increased improve improved reduced stopping".split())
 """Words of lines that show a value again as it has changed: `Validation loss decreased (0.5 -->`."""
+_SAVED = frozenset(b"save saved saves saving".split())
 SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loaded loading".split())
 """Words of lines that show what was done then, not that a record begins."""
 OTHER_WORK = _PASSES | frozenset(
@@ -192,7 +196,7 @@ def is_loss(name: bytes) -> bool:
 @lru_cache(_NAMES)
 def is_meaningful(name: bytes) -> bool:
     """Whether a name is one that only training prints."""
-    return is_quality(name) or not _SOFT.isdisjoint(words(name))
+    return is_quality(name) or not _SOFT.isdisjoint(words(name)) or is_retrieval(name)
 
 
 @lru_cache(_NAMES)
@@ -206,9 +210,24 @@ def is_rate(name: bytes) -> bool:
     )
 
 
+def is_retrieval(name: bytes) -> bool:
+    """Whether a name is that of a score of retrieval, `Rank-5`, which nothing but an evaluation shows."""
+    return _AT_RANK.fullmatch(name) is not None
+
+
 def is_val(text: bytes) -> bool:
     """Whether a name or a head speaks of validation."""
     return not VAL.isdisjoint(words(text))
+
+
+def repeats(text: bytes) -> bool:
+    """Whether a sentence is about a value that others show; a best one may be all that a block shows.
+
+    `Validation loss decreased`, `Best model saved with accuracy`
+    """
+    said = words(text)
+    saved = b"best" in said and not _SAVED.isdisjoint(said)
+    return saved or not (CHANGED - {b"best"}).isdisjoint(said)
 
 
 def is_setting(name: bytes) -> bool:

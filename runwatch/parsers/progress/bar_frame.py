@@ -270,7 +270,7 @@ class BarFrames(Matcher):
         key = (
             *(len(epochs), clocked, bar.rate_unit, tuple(items), rank is not None, bar.total is None),
             *(not epochs and _is_outer(text, bar), spans_run(text), trains(text), bar.scales, bar.redrawn),
-            *(held_out, line.count(UP)),
+            *(held_out, line.count(UP), tuple(line[end : end + 1] == b"%" for _, end in items.values())),
         )
         layout = self._layouts[key]
         if layout is None:
@@ -296,6 +296,7 @@ class BarFrames(Matcher):
         redrawn: bool,
         held_out: str,
         position: int,
+        shares: tuple[bool, ...],
     ) -> BarLayout | None:
         values = tuple(name.decode("ascii") for name in printed)
         shown = is_loss if not held_out else is_score
@@ -307,6 +308,7 @@ class BarFrames(Matcher):
         of |= dict.fromkeys(_CLOCK[len(_CLOCK) - clocked :], 1.0) | ({"rate": scales[2]} if rate else {})
         names = (*of, *values, *("rank",) * ranked)
         units = [Unit(multiply=scale) if scale != 1.0 else Unit() for scale in of.values()]
+        units += [Unit(divide=100.0) if share else Unit() for share in shares]
         return BarLayout(
             "frame",
             self._pattern,

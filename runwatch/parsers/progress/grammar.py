@@ -20,7 +20,7 @@ Named = list[tuple[bytes, _Span]]
 BAR = rb"\|[^|\r\n]{0,400}\|"
 """The bar itself: `|█▏  |`."""
 _TQDM = re.compile(
-    rb"(?P<desc>[^%\"\r\n]{0,200}?)\s*\d{1,3}%"  # torchtune begins with `1|20|`
+    rb"(?P<desc>(?:[^%\"\r\n]|%(?=[:,) ])){0,200}?)\s*\d{1,3}%"  # torchtune begins with `1|20|`
     rb"(?:" + BAR + rb"\s*| )"  # a narrow terminal has no place for the bar itself
     rb"(?P<n>\d+(?:\.\d+)?)(?P<by>[kMGT]?)/(?P<total>\d+(?:\.\d+)?)(?P<of>[kMGT]?) "
     rb"\[(?P<elapsed>[\d:]+)<[\d:?]+(?:,\s*(?:(?P<rate>"

@@ -17,11 +17,14 @@ _SCORE = "loss|acc|elbo|error|dice|f1|auc|m?iou|psnr|ppl|perplexity"
 _HELD_OUT_SCORE = re.compile(
     rf"(?i:\b(?:{_HELD_OUT})"
     rf"(?:(?:[ _/-]\w{{1,20}})?[ _/-]|(?P<all>: (?:L1 [\d.e-]{{1,24}} )?"
-    rf"|\. Epoch: \d{{1,9}}/\d{{1,9}}\. (?:[a-z]{{1,20}} )?))(?:{_SCORE}))".encode()
+    rf"|\]?(?: -|\.)? epoch ?:? ?\[?\d{{1,9}}(?:/\d{{1,9}})?[\].,:|-]{{0,2}} (?:[|-] )?(?:[a-z]{{1,20}} )?))"
+    rf"(?:{_SCORE}))".encode()
 )
-"""A score, or a heading on the line of the scores: `Evaluating test: L1 0.5 PSNR 20.5`."""
-_REPEATED = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)|%\||\{['\"]")
+"""A score, or a heading on the line of the scores: `Evaluating test: L1 0.5`, `Val epoch 3: acc 0.5`."""
+_REPEATED = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)|%\|")
 """What is in lines that print a value again, or that others read."""
+_IN_DICT = re.compile(rb"\{['\"]")
+"""Begins what others read."""
 _LOSS = re.compile(r"(?i:loss)(?!.*epoch)|^Tot$")
 _BEST = re.compile(r"(?i:best|lowest|min(?:imum)?)[_/ -]")
 _REWARDS = frozenset(b"reward rewards return returns".split())
@@ -101,8 +104,8 @@ def held_out(name: str) -> str:
 
 def has_held_out(line: bytes) -> bool:
     """Return whether a line next to a bar prints a score of held-out data for the first time."""
-    found = len(line) < 400 and _HELD_OUT_SCORE.search(line)
-    return bool(found) and not _REPEATED.search(line)
+    found = _HELD_OUT_SCORE.search(line) if len(line) < 400 else None
+    return found is not None and not (_REPEATED.search(line) or _IN_DICT.search(line, 0, found.end()))
 
 
 def all_held_out(line: bytes) -> int:

@@ -13,11 +13,18 @@ from runwatch.parsers.api import Layout, Match, Row
 from runwatch.parsers.body.matchers import FIELDS, number, values
 from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
-from runwatch.parsers.lexicon.words import is_quality
+from runwatch.parsers.lexicon.words import is_epoch, is_quality
 from runwatch.parsers.progress.bar_frame import BarFrames, BarLayout
 from runwatch.parsers.progress.epochs import begun, epoch_of, outer_of
 from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, emptied, holds, is_drawn, named
-from runwatch.parsers.progress.names import all_held_out, counts_other, has_held_out, held_out, is_validation
+from runwatch.parsers.progress.names import (
+    all_held_out,
+    counts_other,
+    has_held_out,
+    held_out,
+    is_validation,
+    part_of,
+)
 from runwatch.parsers.progress.stacked import apart, apart_until, newest, seen
 from runwatch.parsers.progress.tracker import BarReader
 from runwatch.parsers.progress.validation import Frame, ValidationBars, has_total
@@ -58,7 +65,8 @@ class _TqdmFrames(BarFrames):
         begin, end = bar.desc
         text = line[begin:end]
         loss = _DESC_LOSS.search(text)
-        if loss is None or counts_other(text[: loss.start()]):  # what is held out may be printed after it
+        held_out = loss is None and part_of(text)
+        if not held_out and (loss is None or counts_other(text[: loss.start()])):  # held out may be behind it
             return None
         # `Epoch 3 loss: 2.5:  12%|`: the values are in the description
         reported = named(line, begin, begin + len(text.rstrip(b": ")))
@@ -259,7 +267,7 @@ class TqdmReader(BarReader):
         for field in FIELDS.finditer(line):
             printed, said = field[1].decode("ascii"), items or field.start() >= behind
             name = held_out(printed) or (f"val {printed}" if said and is_quality(field[1]) else None)
-            if name:
+            if name and not is_epoch(field[1]):
                 items.append((name, number(field[3])))
         if not items:
             return None
