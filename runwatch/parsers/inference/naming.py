@@ -32,7 +32,7 @@ _NAME = re.compile(
 )
 _FOLLOWS = re.compile(
     rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b"
-    rb"(?=\s*(?:[,;|]|$)| (?:at|after|in) ))"
+    rb"(?=\s*(?:[,;|]|\.?\s*$)| (?:at|after|in) ))"
 )
 """A score that is named behind its number: `0.95 C.E. Loss, 98.1% Accuracy`, `0.5 loss at step 9`."""
 _GRADIENT = re.compile(rb"\]?, (?:device='\w+:?\d*', )?grad_fn=")
