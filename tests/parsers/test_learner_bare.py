@@ -167,3 +167,34 @@ def test_a_number_behind_a_place_that_hardly_ever_moves_is_no_loss(moves, read):
     values = [2.0 - 2.0 * (k * moves // 40) / moves for k in range(40)]
     text = "".join(f"{k:4d}   {value:.4f}     {k / 7 - 19.5:.6f}\n" for k, value in enumerate(values))
     assert (parse(text.encode()).format is not None) == read
+
+
+_NOISY = [round(loss + 0.04 * (i * 7 % 5), 4) for i, loss in enumerate(LOSSES)]
+
+
+@pytest.mark.parametrize(
+    "row", ["{loss},{share}", "{loss}\t{share}\t0.5", "[{loss}, {share}]", "{loss:.12e} {share:.6e} 1.5e+00"]
+)
+@pytest.mark.parametrize("losses", [LOSSES, _NOISY], ids=["smooth", "noisy"])
+def test_rows_of_a_loss_and_scores_that_nothing_names(row, losses):
+    rows = (row.format(loss=loss, share=30.5 + i) for i, loss in enumerate(losses))
+    assert parse("\n".join(rows).encode()).column("train/loss").tolist() == losses
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "{even:.1f},{share}",  # a spectrum: places as far from each other as the next
+        "{loss:.4f} {falls:.4f}",  # what falls as the places do
+        "{grid:.1f},{share}",  # a map: each place many times
+        "{noisy:.4f},{share},{share},{share},{share},{share},{share},{share},{share}.5",
+    ],
+)
+def test_rows_of_other_tables_that_nothing_names(row):
+    rows = (
+        row.format(
+            loss=loss, noisy=_NOISY[i], even=400.5 - 10 * i, falls=50.5 - i, grid=9.5 - i // 5, share=30.5 + i
+        )
+        for i, loss in enumerate(LOSSES)
+    )
+    assert parse("\n".join(rows).encode()).format is None

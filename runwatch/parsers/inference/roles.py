@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from runwatch.parsers.envelope.header import before as header_before
-from runwatch.parsers.inference.tokens import BARE, TIMES, Field, masked
+from runwatch.parsers.inference.tokens import BARE, TIMES, VALUE_OF_PLACE, Field, masked
 from runwatch.parsers.lexicon import counters as counted
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.names import meaning
@@ -140,7 +140,7 @@ def barred(line: bytes) -> bytes:
 def is_bare_score(line: bytes, number: Field) -> bool:
     """Whether a number that is no count is named only by a part of the data, or not: `Validation: 0.97`."""
     real = b"." in line[number.start : number.end]
-    return real and (is_split(number.name) or line.strip() == line[number.start : number.end])
+    return real and (is_split(number.name) or number.name == VALUE_OF_PLACE)
 
 
 def relevant(line: bytes) -> bool:

@@ -31,7 +31,7 @@ from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, LEADING, STEP_RANK, is_time
 from runwatch.parsers.inference.tokens import VALUE_OF_PLACE
 from runwatch.parsers.inference.turns import takes_turns, turning
-from runwatch.parsers.inference.unnamed import is_curve, mean_losses, unnamed_losses
+from runwatch.parsers.inference.unnamed import falls, is_curve, mean_losses, unnamed_losses
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical
 from runwatch.parsers.lexicon.parts import LETTERS
@@ -179,7 +179,7 @@ def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bo
     """
     if names == [VALUE_OF_PLACE]:
         enough = last or len(lines) >= 2 * _DENSE  # what is kept is bounded, and the first would be lost
-        return enough and is_curve([kept.value(0) for kept in lines]) and _is_all(lines)
+        return enough and _is_all(lines) and is_curve([kept.value(0) for kept in lines])
     of_episode = len(names) == 1 and is_return(names[0])
     if not of_episode and (len(names) != 1 or not is_loss(names[0]) or not _is_plain(names[0])):
         return False
@@ -195,10 +195,28 @@ def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bo
 
 
 def _is_all(lines: list[Kept]) -> bool:
-    """Whether lines are right below each other, or headings, many, and nothing but a number each."""
+    """Whether lines are right below each other, or headings, many, and nothing but a number each.
+
+    Or a row each of a table whose first column may be a loss.
+    """
     between = lines[-1].seen - lines[0].seen + 1 - len(lines)
     dense = _A_HEADING * between <= len(lines)
-    return dense and len(lines) >= ENOUGH and all(len(k.found) == 1 for k in lines)
+    columns = {(kept.found[0].name, len(kept.found)) for kept in lines}
+    if not dense or len(lines) < ENOUGH or len(columns) > 1:
+        return False
+    table = columns == {(VALUE_OF_PLACE, len(lines[0].found))} and len(lines) >= 2 * ENOUGH
+    return len(lines[0].found) == 1 or (table and not _is_sampled(lines))
+
+
+def _is_sampled(lines: list[Kept]) -> bool:
+    """Whether rows are a function's values at places in order, and not the loss of each step and a score."""
+    places, values = ([kept.value(i) for kept in lines] for i in (0, 1))
+    if any(b > a for a, b in pairwise(places)):
+        return 4 * len(set(places)) <= 3 * len(places)
+    middle = places[len(places) // 2]
+    slows = places[0] - middle > 2 * (middle - places[-1])
+    scored = min(values) >= 0.0 and max(values) <= 100.0 and falls(values[::-1])
+    return not (slows and scored)
 
 
 def _is_plain(name: bytes) -> bool:
