@@ -198,3 +198,25 @@ def test_rows_of_other_tables_that_nothing_names(row):
         for i, loss in enumerate(LOSSES)
     )
     assert parse("\n".join(rows).encode()).format is None
+
+
+@pytest.mark.parametrize(
+    "head", ["loss,accuracy", "acc,loss", "loss,wer", "reward,loss", "loss,lr", "accuracy,train_loss"]
+)
+def test_two_columns_of_scores_one_of_which_is_the_loss(head):
+    row = "0.5,{loss}" if head.endswith("loss") else "{loss},0.5"
+    rows = "\n".join(row.format(loss=loss) for loss in LOSSES)
+    assert parse(f"{head}\n{rows}\n".encode()).column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize("head", ["val_loss,val_acc", "loss,profit", "accuracy,f1"])
+def test_two_columns_of_other_things(head):
+    rows = "\n".join(f"{loss},0.5" for loss in LOSSES)
+    assert parse(f"{head}\n{rows}\n".encode()).format is None
+
+
+def test_columns_of_scores_in_the_order_of_the_alphabet():
+    rows = "\n".join(f"0.75,{loss},0.5,2.5" for loss in LOSSES)
+    parsed = parse(f"accuracy,loss,val_accuracy,val_loss\n{rows}\n".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == [2.5] * len(LOSSES)
