@@ -220,3 +220,35 @@ def test_columns_of_scores_in_the_order_of_the_alphabet():
     parsed = parse(f"accuracy,loss,val_accuracy,val_loss\n{rows}\n".encode())
     assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("val/loss").tolist() == [2.5] * len(LOSSES)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Loss",
+        "RMS loss",
+        "Reconstruction loss",
+        "policy loss",
+        "generator_loss",
+        "contrastive loss",
+        "kl_loss",
+    ],
+)
+@pytest.mark.parametrize("digits", [1, 4])
+def test_parts_of_a_loss_and_rounded_ones_without_a_step(name, digits):
+    losses = [round(loss + (i % 3) / 5, digits) for i, loss in enumerate(LOSSES)]
+    parsed = parse("".join(f"{name}: {loss}\n" for loss in losses).encode(), formats=())
+    assert parsed.column("train/loss").tolist() == losses
+
+
+def test_a_loss_without_a_step_that_no_longer_moves_or_is_nan():
+    losses = [*LOSSES, *[0.25] * 100]
+    text = "".join(f"Loss: {loss}\n" for loss in losses) + "Loss: nan\n" * 20
+    assert parse(text.encode(), formats=()).column("train/loss")[:140].tolist() == losses
+
+
+@pytest.mark.parametrize(
+    "line", ['    "loss": {loss},', "Loss: 0.5", "packet loss: {loss}", "stop loss: {loss}"]
+)
+def test_losses_of_results_and_of_other_things_without_a_step(line):
+    assert parse("\n".join(line.format(loss=loss) for loss in LOSSES).encode()).format is None

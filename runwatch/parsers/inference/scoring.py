@@ -13,7 +13,7 @@ from itertools import pairwise
 from runwatch.core.batch import BY_EPOCH
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.inference.evidence import FEW
-from runwatch.parsers.inference.losses import LOSS_WORDS, PLAIN, aliases, losses_of, whole_of
+from runwatch.parsers.inference.losses import LOSS_WORDS, PART_WORDS, PLAIN, aliases, losses_of, whole_of
 from runwatch.parsers.inference.places import (
     ENOUGH,
     Kept,
@@ -34,7 +34,7 @@ from runwatch.parsers.inference.turns import takes_turns, turning
 from runwatch.parsers.inference.unnamed import falls, is_curve, mean_losses, unnamed_losses
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical
-from runwatch.parsers.lexicon.parts import LETTERS
+from runwatch.parsers.lexicon.parts import LETTERS, PLAYERS
 from runwatch.parsers.lexicon.words import (
     OTHER_WORK,
     distinguishes_runs,
@@ -49,7 +49,9 @@ from runwatch.parsers.lexicon.words import (
     words,
 )
 
-_BARE = LOSS_WORDS | frozenset(b"mse mae ce bce nll l cross entropy model step epoch iter the info".split())
+_BARE = frozenset(
+    b"mae cross entropy model step epoch iter the info rms contrastive triplet style content".split()
+).union(LOSS_WORDS, PART_WORDS, PLAYERS)
 """Words of the name of a loss that is believed to be one of training if its lines show nothing else."""
 _DENSE = 512
 """So many of these lines right below each other are enough."""
@@ -171,7 +173,7 @@ def _meant(plan: Plan) -> set[str]:
 
 
 def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bool:
-    """Whether lines show the loss of training, nearly always another, and only a time or a share next to it.
+    """Whether lines show a loss of training that moves, and only a time or a share next to it.
 
     Or the return of an episode each, which is a count that may come again.
 
@@ -183,15 +185,17 @@ def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bo
     of_episode = len(names) == 1 and is_return(names[0])
     if not of_episode and (len(names) != 1 or not is_loss(names[0]) or not _is_plain(names[0])):
         return False
-    values = [k.text(f) for k in lines for f in k.found if f.name == names[0]]
+    if lines[0].line.lstrip().startswith(b'"'):  # an item of a document, which is written once
+        return False
+    shown = [(k, i) for k in lines for i, f in enumerate(k.found) if f.name == names[0]]
+    values = [k.text(k.found[i]) for k, i in shown]
     dense = 2 * (lines[-1].seen - lines[0].seen) < 3 * len(lines) < 3 * _DENSE
     alone = all(f.name == names[0] or is_time(f) or f.suffix == b"%" for k in lines for f in k.found)
-    return (
-        alone
-        and (last or not dense or of_episode)
-        and (of_episode or all(b"." in value for value in values))
-        and (4 * len(set(values)) > 3 * len(values) or (of_episode and len(set(values)) > FEW))
-    )
+    if not alone or len(set(values)) <= FEW or not (last or not dense or of_episode):
+        return False
+    moves = sum(a != b for a, b in pairwise(values))
+    real = all(b"." in value or value[-1:].isalpha() for value in values)  # nan, inf
+    return of_episode or (real and (2 * moves > len(values) or falls([k.value(i) for k, i in shown])))
 
 
 def _is_all(lines: list[Kept]) -> bool:
