@@ -140,7 +140,12 @@ def barred(line: bytes) -> bytes:
 def is_bare_score(line: bytes, number: Field) -> bool:
     """Whether a number that is no count is named only by a part of the data, or not: `Validation: 0.97`."""
     real = b"." in line[number.start : number.end]
-    return real and (is_split(number.name) or number.name == VALUE_OF_PLACE)
+    return real and (is_split(number.name) or line.strip() == line[number.start : number.end])
+
+
+def is_row(found: list[Field]) -> bool:
+    """Whether the numbers of a line are all that it shows, the first of them a value."""
+    return bool(found) and found[0].name == VALUE_OF_PLACE
 
 
 def relevant(line: bytes) -> bool:
@@ -259,7 +264,7 @@ def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> byte
     scored = (index for index, number in enumerate(found) if is_meaningful(number.name))
     splits = (index for index, number in enumerate(found) if is_bare_score(line, number))
     index = ranked[0][1] if ranked else next(scored, next(splits, None))
-    if index is None and found and is_boxed(line):
+    if index is None and found and (is_boxed(line) or is_row(found)):
         index = 0  # a line of a box says one thing
     if index is None:
         return None

@@ -28,7 +28,7 @@ from runwatch.parsers.inference.places import (
     two_ratios,
 )
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import EPOCH_RANK, LEADING, STEP_RANK, is_time
+from runwatch.parsers.inference.roles import EPOCH_RANK, LEADING, STEP_RANK, is_row, is_time
 from runwatch.parsers.inference.tokens import VALUE_OF_PLACE
 from runwatch.parsers.inference.turns import takes_turns, turning
 from runwatch.parsers.inference.unnamed import falls, is_curve, mean_losses, unnamed_losses
@@ -150,7 +150,8 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
     whole = any(LOSS_WORDS.issuperset(words(name)) for name in plan.losses)
     certainty = _certainty(plan, apart=not whole_of(lines, shown) and len(losses_of(lines, shown)) > 1)
-    return Judgement(plan, score if whole else 0.9 * score, certainty, waits, guessed, bare)
+    score *= 1 if whole else 0.5 if bare else 0.9  # what has a line of its own may be a part
+    return Judgement(plan, score, certainty, waits, guessed, bare)
 
 
 def _certainty(plan: Plan, *, apart: bool) -> float:
@@ -208,7 +209,7 @@ def _is_all(lines: list[Kept]) -> bool:
     columns = {(kept.found[0].name, len(kept.found)) for kept in lines}
     if not dense or len(lines) < ENOUGH or len(columns) > 1:
         return False
-    table = columns == {(VALUE_OF_PLACE, len(lines[0].found))} and len(lines) >= 2 * ENOUGH
+    table = is_row(lines[0].found) and len(lines) >= 2 * ENOUGH
     return len(lines[0].found) == 1 or (table and not _is_sampled(lines))
 
 
