@@ -241,6 +241,13 @@ def test_parts_of_a_loss_and_rounded_ones_without_a_step(name, digits):
     assert parsed.column("train/loss").tolist() == losses
 
 
+@pytest.mark.parametrize("name", ["MSE", "RMSE", "nll", "Loss", "cost"])
+def test_what_falls_like_a_loss_without_a_step(name):
+    losses = [*range(4000, 0, -100)] if name in ("Loss", "cost") else LOSSES
+    parsed = parse("".join(f"{name} = {loss}\n" for loss in losses).encode(), formats=())
+    assert parsed.column("train/loss").tolist() == losses
+
+
 def test_a_loss_without_a_step_that_no_longer_moves_or_is_nan():
     losses = [*LOSSES, *[0.25] * 100]
     text = "".join(f"Loss: {loss}\n" for loss in losses) + "Loss: nan\n" * 20
@@ -248,7 +255,16 @@ def test_a_loss_without_a_step_that_no_longer_moves_or_is_nan():
 
 
 @pytest.mark.parametrize(
-    "line", ['    "loss": {loss},', "Loss: 0.5", "packet loss: {loss}", "stop loss: {loss}"]
+    "line",
+    [
+        '    "loss": {loss},',
+        "Loss: 0.5",
+        "packet loss: {loss}",
+        "stop loss: {loss}",
+        "MSE: {n}.5",
+        "test MSE: {loss}",
+    ],
 )
 def test_losses_of_results_and_of_other_things_without_a_step(line):
-    assert parse("\n".join(line.format(loss=loss) for loss in LOSSES).encode()).format is None
+    text = "\n".join(line.format(loss=loss, n=i * 7 % 10) for i, loss in enumerate(LOSSES))
+    assert parse(text.encode()).format is None

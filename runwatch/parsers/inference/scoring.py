@@ -35,6 +35,7 @@ from runwatch.parsers.inference.unnamed import falls, is_curve, mean_losses, unn
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical
 from runwatch.parsers.lexicon.parts import LETTERS, PLAYERS
+from runwatch.parsers.lexicon.records import objective
 from runwatch.parsers.lexicon.words import (
     OTHER_WORK,
     distinguishes_runs,
@@ -150,8 +151,8 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
     whole = any(LOSS_WORDS.issuperset(words(name)) for name in plan.losses)
     certainty = _certainty(plan, apart=not whole_of(lines, shown) and len(losses_of(lines, shown)) > 1)
-    score *= 1 if whole else 0.5 if bare else 0.9  # what has a line of its own may be a part
-    return Judgement(plan, score, certainty, waits, guessed, bare)
+    part = 1.0 if whole else 0.5 if bare else 0.9  # what has a line of its own may be a part
+    return Judgement(plan, part * score, certainty, waits, guessed, bare)
 
 
 def _certainty(plan: Plan, *, apart: bool) -> float:
@@ -183,20 +184,24 @@ def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bo
     if names == [VALUE_OF_PLACE]:
         enough = last or len(lines) >= 2 * _DENSE  # what is kept is bounded, and the first would be lost
         return enough and _is_all(lines) and is_curve([kept.value(0) for kept in lines])
-    of_episode = len(names) == 1 and is_return(names[0])
-    if not of_episode and (len(names) != 1 or not is_loss(names[0]) or not _is_plain(names[0])):
+    name = names[0] if len(names) == 1 else b""
+    of_episode, of_training = is_return(name), is_loss(name) and _is_plain(name)
+    if not (of_episode or of_training or objective((spelled(name),))) or is_val(name):
         return False
     if lines[0].line.lstrip().startswith(b'"'):  # an item of a document, which is written once
         return False
-    shown = [(k, i) for k in lines for i, f in enumerate(k.found) if f.name == names[0]]
-    values = [k.text(k.found[i]) for k, i in shown]
+    shown = [(k, i) for k in lines for i, f in enumerate(k.found) if f.name == name]
+    texts = [k.text(k.found[i]) for k, i in shown]
+    values = [k.value(i) for k, i in shown]
     dense = 2 * (lines[-1].seen - lines[0].seen) < 3 * len(lines) < 3 * _DENSE
-    alone = all(f.name == names[0] or is_time(f) or f.suffix == b"%" for k in lines for f in k.found)
-    if not alone or len(set(values)) <= FEW or not (last or not dense or of_episode):
+    alone = all(f.name == name or is_time(f) or f.suffix == b"%" for k in lines for f in k.found)
+    if not alone or len(set(texts)) <= FEW or not (last or not dense or of_episode):
         return False
-    moves = sum(a != b for a, b in pairwise(values))
-    real = all(b"." in value or value[-1:].isalpha() for value in values)  # nan, inf
-    return of_episode or (real and (2 * moves > len(values) or falls([k.value(i) for k, i in shown])))
+    if not of_training:
+        return of_episode or is_curve(values)
+    moves = sum(a != b for a, b in pairwise(texts))
+    real = all(b"." in text or text[-1:].isalpha() for text in texts)  # nan, inf
+    return falls(values) or (real and 2 * moves > len(texts))
 
 
 def _is_all(lines: list[Kept]) -> bool:
