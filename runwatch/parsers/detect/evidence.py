@@ -109,19 +109,23 @@ class Evidence:
         if due is None:
             return
         fmt, rows = due
-        if not have_loss(rows) and self._prefer_learned(piece):
+        placed = any("step" in row.layout.names for row in rows)
+        if not have_loss(rows) and self._prefer_learned(piece, placed=placed):
             return
         self.detector.settle(fmt)
         for row in rows:
             piece.add(*row)
 
-    def _prefer_learned(self, piece: Piece) -> bool:
-        """Settle on a learned format that reads a loss, where the weak one that is due shows none."""
+    def _prefer_learned(self, piece: Piece, *, placed: bool) -> bool:
+        """Settle on a learned format that reads a loss, where the weak one that is due shows none.
+
+        Or on any, where that one shows no step either: it is not `placed`.
+        """
         learner = self.learner
-        if learner is None or not learner.saw_loss:
+        if learner is None or (placed and not learner.saw_loss):
             return False
         learned = learner.finish()
-        if learned is None or not learner.reads_loss:
+        if learned is None or (placed and not learner.reads_loss):
             return False
         self._replay(learned, learner, piece)
         return True

@@ -75,7 +75,7 @@ _PLACES = re.compile(rb"(?i)\b(epoch|episode|round) (?:and|&) ((?:mini-?)?batch|
 _SPLIT = re.compile(rb"(?i)train(?:ing)?|val(?:id(?:ation)?)?|test|dev")
 _OF_SPLIT = re.compile(rb"(?i)(.*\S[ _-])(?:" + _SPLIT.pattern[4:] + rb")\Z")
 """Names a value and a part of the data; the next number may name but its own: `LOSS train 0.5 valid 0.6`."""
-_COPULA = re.compile(rb"(?i)(?<=.) (?:is|was)\Z")
+_COPULA = re.compile(rb"(?i)(?<=.)['\"]? (?:is|was|reached)\Z")
 """Ends a name, and is none of it: `Epoch is [1/600], batch_loss is 1.12`."""
 _ARTICLES = re.compile(rb"\A(?:(?:and|the|with) )+(?=\S)")
 _IN_BRACKETS = re.compile(rb"\[([A-Za-z][\w/.-]{0,30})\](?::| ?=)? {0,4}\Z")
