@@ -41,7 +41,7 @@ from benchmarks.detection.logs.kinds import BAD, CLAIMS, ENDS, FATAL, RULES, SIG
 from benchmarks.detection.logs.labels import locate
 from benchmarks.detection.logs.observe import observe_apart
 from benchmarks.detection.logs.report import share
-from runwatch.parsers.explain.explain import WORDS
+from runwatch.reports.explain.explain import WORDS
 
 INDEX = Path(__file__).with_suffix(".jsonl")
 WEEK = 7 * 86_400.0

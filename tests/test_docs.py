@@ -14,8 +14,8 @@ import pytest
 
 from runwatch.alerts.channels.secret import Secret
 from runwatch.config.loader import read
-from runwatch.parsers.explain.explain import explain
 from runwatch.parsers.formats import builtin
+from runwatch.reports.explain.explain import explain
 from tests import shell_lines
 
 ROOT = Path(__file__).parents[1]

@@ -50,7 +50,9 @@ class LogParser:
         learned again. `learn` says whether an unknown format is learned.
         """
         self._pipeline = Pipeline(formats, bulk=bulk, start=start, first_line=first_line, learn=learn)
-        self._evidence, self._framing = self._pipeline.evidence, self._pipeline.framing
+        self._evidence = self._pipeline.evidence
+        self.framing = self._pipeline.framing
+        """What is held of the unfinished line, and of the newest whole ones."""
         self._detector, self._blocks = self._evidence.detector, self._pipeline.blocks
         for fmt in (one for one in self._detector.formats if one.name == settled):
             self._detector.settle(fmt)
@@ -61,21 +63,7 @@ class LogParser:
     @property
     def held(self) -> int:
         """Bytes of an unfinished line that a successor has to be fed again."""
-        return len(self._framing.unfinished)
-
-    @property
-    def unfinished(self) -> bytes:
-        """The unfinished line."""
-        return self._framing.unfinished
-
-    @property
-    def recent(self) -> bytes:
-        """The newest whole lines, as far as they are kept: they show whether the unfinished one was cut."""
-        return self._framing.recent
-
-    def remember(self, recent: bytes) -> None:
-        """Take these for the newest whole lines."""
-        self._framing.recent = recent
+        return len(self.framing.unfinished)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LogParser:
         """Copy what reading changes; most of a parser are matchers that remember nothing."""
@@ -92,7 +80,7 @@ class LogParser:
     @property
     def place(self) -> tuple[int, int]:
         """Stream offset and line number at which the next record begins."""
-        return self._framing.done, self._blocks.line
+        return self.framing.done, self._blocks.line
 
     @property
     def format(self) -> str | None:
@@ -106,7 +94,7 @@ class LogParser:
 
     def prime(self, head: bytes) -> None:
         """Show how the stream begins, where it is read from its middle: tables have their header there."""
-        self._pipeline.opening.learn(head, self._framing.offset)
+        self._pipeline.opening.learn(head, self.framing.offset)
         lines = [Line(bare(unwrapped(line) or line), 0, 0, 0).body for line in head.splitlines()]
         for matcher in (matcher for fmt in self._detector.formats for matcher in fmt.matchers):
             matcher.prime(lines)
@@ -120,20 +108,20 @@ class LogParser:
         learned from are known again. `recent` ends at the start, `head` is how the file
         begins; `whole` says that `recent` does, too.
         """
-        start, line = self._framing.offset, self._blocks.line
+        start, line = self.framing.offset, self._blocks.line
         if not whole:
             ends = [at for at in (recent.find(b"\n"), recent.find(b"\r")) if at >= 0]
             if not ends:
-                self._framing.skipping = len(recent) >= MAX_LINE
-                if self._framing.skipping:
+                self.framing.skipping = len(recent) >= MAX_LINE
+                if self.framing.skipping:
                     self._blocks.begin_inside()
                 return
             recent = recent[min(ends) + 1 :]
             if self._detector.format is None:
                 self.feed(head[: head.rfind(b"\n") + 1])
-        self._framing.offset, self._blocks.line = start - len(recent), line - recent.count(b"\n")
+        self.framing.offset, self._blocks.line = start - len(recent), line - recent.count(b"\n")
         self.feed(recent)
-        self._framing.unfinished, self._framing.offset, self._blocks.line = b"", start, line
+        self.framing.unfinished, self.framing.offset, self._blocks.line = b"", start, line
 
     @property
     def resume_state(self) -> ResumeState:
@@ -213,4 +201,4 @@ class LogParser:
 
     def _batch(self, piece: Piece, tail: tuple[tuple[int, str], ...] = ()) -> Batch:
         tables = self._pipeline.columns(piece, self._repeated(piece))
-        return piece.batch(self._framing.done, self.format, tail, tables)
+        return piece.batch(self.framing.done, self.format, tail, tables)

@@ -127,7 +127,7 @@ class StreamParser:
         """The unfinished line of a log, which a successor has to be fed if it is in no file any more."""
         if self._text is not None or self._kind not in (_Is.LOG, _Is.UNSURE):
             return b""
-        return self._log.unfinished + self._held
+        return self._log.framing.unfinished + self._held
 
     @property
     def resume_state(self) -> ResumeState:
@@ -178,12 +178,12 @@ class StreamParser:
 
     @property
     def recent(self) -> bytes:
-        """The newest whole lines of a log; see LogParser.recent."""
-        return self._log.recent
+        """The newest whole lines of a log that are kept: they show whether the unfinished one was cut."""
+        return self._log.framing.recent
 
     def remember(self, recent: bytes) -> None:
         """Take these for the newest whole lines."""
-        self._log.remember(recent)
+        self._log.framing.recent = recent
 
     def flush(self) -> Batch:
         """Take what is unfinished as all there will be of it: the stream ends or breaks here."""

@@ -14,8 +14,8 @@ from runwatch.core.errors import SourceError
 from runwatch.core.metrics import goal, is_bookkeeping
 from runwatch.core.text import decode
 from runwatch.parsers.envelope.header import message
-from runwatch.parsers.structured.run_facts import Facts, from_object, from_yaml
 from runwatch.reports.printed_objects import Printed, read
+from runwatch.watcher.layouts.run_facts import Facts, from_object, from_yaml
 from runwatch.watcher.sources.compressed import blocks
 
 HEAD = 256 << 10

@@ -128,6 +128,15 @@ def test_evaluations_that_never_come_near_the_first_again_are_worse(values, foun
     assert all(f.cause == "" for f in judged), "the training loss rose, too"
 
 
+def test_evaluations_on_their_way_back_from_a_hill_are_not_reported():
+    hill = np.r_[0.02, 0.1, 0.3, 0.6, 0.8, 0.9, 0.9 * 0.93 ** np.arange(1, 12)]
+    train = np.r_[0.2, 0.3, 0.5, 0.6, 0.6, 0.5, 0.5 * 0.9 ** np.arange(1, 12)]
+    log = Log(train__loss=train).set("val/loss", hill)
+    assert log.judge(Validation()) == []
+    stays = np.r_[hill[:9], 0.7 + 0.02 * np.cos(np.arange(8))]
+    assert fired(log.set("val/loss", stays).judge(Validation())) != []
+
+
 def test_a_rise_among_evaluations_that_scatter_ends_with_the_median_of_three():
     high = 0.11 * np.exp(0.2 * (-1.0) ** np.arange(24) + np.arange(24) / 20)
     values = np.r_[high, 0.097, high[-3:], 0.097, 0.097, 0.097]

@@ -59,6 +59,22 @@ def test_minus_zero_is_the_loss_of_a_policy_whose_answers_all_earn_the_same():
     assert fired(dead.judge(MaskedNan())) == [("critical", 3)]
 
 
+def test_a_loss_of_0_is_judged_by_the_answers_where_no_gradient_norm_is_printed():
+    log = Log(train__loss=np.r_[0.69, np.zeros(8)]).set("rewards/chosen", np.full(9, np.nan))
+    log.set("train/reward", np.zeros(9))
+    assert log.judge(MaskedNan()) == []
+    log.set("logps/chosen", np.r_[-80.0, np.full(8, np.nan)])
+    assert fired(log.judge(MaskedNan())) == [("critical", 1)]
+    assert log.judge(MaskedNan(), range(9)) == log.judge(MaskedNan())
+
+
+def test_a_loss_that_is_always_0_while_gradients_are_not_is_not_recorded():
+    log = Log(train__loss=np.zeros(150)).set("head_grad_l2_norm", np.zeros(150))
+    assert fired(log.judge(MaskedNan())) == [("warning", 0)]
+    log.columns["head_grad_l2_norm"][3:] = 0.2
+    assert log.judge(MaskedNan()) == log.judge(MaskedNan(), range(150)) == []
+
+
 def test_zeros_next_to_a_validation_loss_that_falls_are_no_masked_nan():
     loss = np.array([0.46, *np.zeros(30)])
     val = 0.4 * np.exp(-np.arange(31) / 5)
@@ -223,6 +239,20 @@ def test_a_program_that_saves_its_best_model_again_says_that_it_gets_better():
     assert log.judge(Divergence()) == log.judge(Divergence(), range(0, 1200, 7))
 
 
+def test_a_loss_whose_parts_are_weighted_more_rises_by_a_note():
+    rows = np.arange(1600)
+    ce, kl = 0.06 * noise(1600), np.interp(rows, [0, 1600], [6.0, 1.0])
+    loss = ce + np.interp(rows, [0, 600, 1600], [0.002, 0.002, 0.1]) * kl
+    log = Log(train__loss=loss).set("ce", ce).set("kl", kl)
+    assert {severity for severity, _ in fired(log.judge(Divergence()))} == {"info"}
+    assert log.judge(Divergence()) == log.judge(Divergence(), range(0, 1600, 7))
+    for name, values in (("ce", 1.5 * loss), ("kl", 0.01 * kl)):  # it rose; a part is not printed
+        other = Log(train__loss=loss).set("ce", ce).set("kl", kl).set(name, values)
+        assert "critical" in [severity for severity, _ in fired(other.judge(Divergence()))]
+    alone = Log(train__loss=loss).set("kl", kl)
+    assert "critical" in [severity for severity, _ in fired(alone.judge(Divergence()))]
+
+
 def test_the_loss_of_what_is_learned_by_heart_rises_by_a_note():
     rows = np.arange(1600)
     loss = np.interp(rows, [0, 300, 600, 610, 1600], [0.4, -3, -13, -5.5, -5.5])
@@ -319,6 +349,24 @@ def test_rows_of_one_step_are_one_evaluation(rule):
     assert Log(val__dice=np.linspace(0.02, 0.01, 60)).judge(rule()) != []
     later = Log(np.repeat(np.arange(6.0), 10), val__dice=np.linspace(0.02, 0.01, 60))
     assert later.judge(rule()) == later.judge(rule(), range(0, 60, 7)) == []
+
+
+def test_a_score_of_0_next_to_an_error_of_0_is_not_computed():
+    log = Log(val__acc_top1=np.zeros(40)).set("val/loss", np.linspace(3, 2, 40))
+    assert fired(log.judge(ScoreFloor()))[-1] == ("warning", 15)
+    log.set("val/mape", np.zeros(40))
+    assert log.judge(ScoreFloor()) == []
+    log.columns["val/mape"][20:] = 0.3
+    assert fired(log.judge(ScoreFloor())) == [("warning", 20)]
+    assert log.judge(ScoreFloor(), range(1, 40)) == log.judge(ScoreFloor())
+
+
+@pytest.mark.parametrize(("loss", "severities"), [(0.02, ["info"]), (2.3, ["info", "warning"])])
+def test_an_accuracy_of_0_next_to_a_loss_that_no_classes_have_is_a_note(loss, severities):
+    log = Log(val__accuracy=np.zeros(40)).set("val/loss", loss * noise(40))
+    assert [severity for severity, _ in fired(log.judge(ScoreFloor()))] == severities
+    overlap = Log(val__iou=np.zeros(40)).set("val/loss", loss * noise(40))
+    assert [severity for severity, _ in fired(overlap.judge(ScoreFloor()))] == ["info", "warning"]
 
 
 def test_what_is_untrained_are_the_first_rows():

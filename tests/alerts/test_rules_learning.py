@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from runwatch.alerts.rules.baseline import take
 from runwatch.alerts.rules.nonfinite.loss_scale import LossScale
 from runwatch.alerts.rules.nonfinite.masked_nan import MaskedNan
 from runwatch.alerts.rules.optimization.grad_vanish import GradVanish
@@ -273,6 +274,12 @@ def test_rows_that_each_have_an_evaluation_are_epochs(count, name, found):
         loss = 0.694 + 0.001 * np.random.default_rng(44).normal(size=count)
     log = Log(train__loss=loss).set(name, np.full(count, 0.5))
     assert fired(log.judge(NeverLearns())) == ([] if found is None else [("warning", found)])
+    log.steps = np.full(count, np.nan)
+    assert len(fired(log.judge(NeverLearns()))) == (found is not None)
+    more = Log(np.full(2 * count, np.nan), train__loss=np.repeat(loss, 2)).set(name, np.full(2 * count, 0.5))
+    block = more.block(0, 2 * count)  # short runs of another kind, which are evaluated too, are between them
+    block.samples[LOSS] = take(block.samples[LOSS], slice(None, None, 2))
+    assert NeverLearns().observe(block) == []
     assert log.judge(NeverLearns(), range(1, count)) == log.judge(NeverLearns())
 
 

@@ -230,6 +230,8 @@ def test_a_validation_loss_that_is_nan_alone_is_critical_only_when_repeated(bad,
     log = Log(train__loss=np.ones(100)).set("val/loss", values)
     assert fired(log.judge(NonFinite())) == found
     assert log.judge(NonFinite(), range(100)) == log.judge(NonFinite())
+    known = {finding.evidence["last_finite_step"] for finding in log.judge(NonFinite()) if finding.evidence}
+    assert known == {49}, "from before it began, however severe it has become"
     both = Log(train__loss=values).set("val/loss", values)
     assert fired(both.judge(NonFinite()))[0] == ("critical", bad[0])
     assert fired(Log(val__loss=values).judge(NonFinite()))[0] == ("critical", bad[0])
@@ -265,6 +267,16 @@ def test_slow_rows_at_multiples_of_a_number_of_steps_may_be_single_steps_that_ev
     log.steps = 10.0 * np.arange(1, 301)
     (found,) = log.judge(Stalls())
     assert (found.severity.value, found.title.partition(" takes ")[0]) == (severity, "one logged step in 25")
+
+
+def test_one_planned_stall_that_is_not_seen_changes_nothing():
+    times = 0.56 * noise(300)
+    times[24::25] = 36.0
+    times[149] = 0.56
+    log = Log(np.arange(10.0, 3001, 10), perf__step_time=times)
+    assert {severity for severity, _ in fired(log.judge(Stalls()))} == {"info"}
+    log.steps = log.steps + 30  # at no multiples of their distance
+    assert "warning" in {severity for severity, _ in fired(log.judge(Stalls()))}
 
 
 def test_stalls_that_cost_little_or_came_once_are_not_reported():

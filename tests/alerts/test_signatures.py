@@ -117,6 +117,13 @@ from runwatch.core.batch import CRASH_KINDS, Event
             "not_finite",
             Role.ROOT,
         ),
+        ("traceback", "OSError: model.safetensors: invalid header", "checkpoint", Role.ROOT),
+        (
+            "traceback",
+            "ValueError: we now require torch 9. This does not apply when loading files with safetensors.",
+            "exception",
+            Role.ROOT,
+        ),
         ("traceback", "FloatingPointError: Minimum loss scale reached (0.1).", "not_finite", Role.ROOT),
         ("elastic", "Process finished with exit code -1073741819 (0xC0000005)", "segfault", Role.LATE_ROOT),
         ("elastic", "Process finished with exit code -1073741510 (0xC000013A)", "user", Role.ROOT),

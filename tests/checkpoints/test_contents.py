@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runwatch.parsers.checkpoints.contents import check, checkable, shards
-from runwatch.parsers.checkpoints.signatures import Whole
 from runwatch.watcher.checkpoints.contents import Inside, inspect
+from runwatch.watcher.layouts.contents import check, checkable, shards
+from runwatch.watcher.layouts.signatures import Whole
 from runwatch.watcher.sources import files
 from tests.checkpoints import made
 

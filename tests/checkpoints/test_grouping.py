@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runwatch.parsers.checkpoints.grouping import grouped, is_checkpoint
+from runwatch.watcher.layouts.grouping import grouped, is_checkpoint
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from runwatch.core.fold.planned import of_checkpoint
 from runwatch.core.fold.run import Run
-from runwatch.parsers.checkpoints import notes
-from runwatch.parsers.structured import run_facts
 from runwatch.watcher.checkpoints.directory import CheckpointSource
+from runwatch.watcher.layouts import notes, run_facts
 from runwatch.watcher.sources.sidecar_facts import SidecarFacts
 from runwatch.watcher.sources.sidecars import SidecarSource
 from tests.checkpoints.made import archive, put, tensors

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runwatch.core.checkpoint import State
-from runwatch.parsers.checkpoints.layout import Size
 from runwatch.watcher.checkpoints.contents import Inside, inspect
 from runwatch.watcher.checkpoints.directory import CheckpointSource
+from runwatch.watcher.layouts.layout import Size
 from tests.checkpoints.made import LEGACY, archive, family, metadata, put, shard, tensors
 
 from .watched import NOW, OLD, Watched, hf, only

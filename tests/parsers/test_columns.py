@@ -56,6 +56,13 @@ def test_sparse_rows_of_lightning():
     assert parsed.column("train_loss_epoch").tolist() == [6.5]
 
 
+def test_steps_of_an_epoch_next_to_those_of_the_run():
+    rows = b"".join(b"%d,%d,%d,0.%d\n" % (n // 10 + 1, n % 10 * 5, n * 5, 90 - n) for n in range(30))
+    parsed = read(b"epoch,step,global_step,loss\n" + rows)
+    assert parsed.column("step").tolist() == [5 * n for n in range(30)]
+    assert parsed.column("train/loss").tolist() == [(90 - n) / 100 for n in range(30)]
+
+
 @pytest.mark.parametrize(
     "header", [b",time_per_epoch,train_loss,val_acc", b"Unnamed: 0,seconds time,train,valid"]
 )

@@ -122,10 +122,16 @@ def test_timm_shows_its_end():
         ("连续 7 轮没有提升，触发早停".encode(), "early_stop"),
         ("Parada antecipada na época 31".encode(), "early_stop"),
         (b"Stopped early at step 310", "early_stop"),
-        ("EARLY STOPPING на эпохе 31".encode(), "early_stop"),
-        (b"Early stopping na epoka 31 (best: 24)", "early_stop"),
-        ("Early stopping à l'époque 31".encode(), "early_stop"),
         (b"Validation score didn't improve for 7 epochs. Training stops.", "early_stop"),
+        ("Early stopping en la época 31".encode(), "early_stop"),
+        ("EARLY STOPPING на эпохе 5".encode(), "early_stop"),
+        (b"[INFO] Early stopping na epoch 12 (melhor: epoch 7)", "early_stop"),
+        ("Early stopping à l'époque 12".encode(), "early_stop"),
+        (b"Early stopping nach Epoche 7", "early_stop"),
+        (b"=== Pre-training complete. Model saved to a.pt ===", "over"),
+        (b"Training finished! Best model saved in run/a.pt", "over"),
+        (b"Epoch 3: training finished. Model saved to a.pt", "checkpoint"),
+        (b"Client 3 training complete, model saved to a.pt", "checkpoint"),
         (b"EarlyStopping: stop training.", "early_stop"),
         (b"Loss has converged, stopping.", "early_stop"),
         (b"Target F1 of 0.8 reached; terminating the run", "early_stop"),
@@ -173,6 +179,7 @@ def test_sentences_that_show_an_end(line, kind):
         b"Finished training dataset 0. Progress: 1/1",
         "早停耐心值: 10".encode(),
         b"Parada temprana: 10",
+        "Early stopping: paciencia en épocas 10".encode(),
         b"Training over the whole set",
         b"train finished, now testing",
         b"Epoch 3: Train done.",
@@ -184,6 +191,35 @@ def test_sentences_that_show_an_end(line, kind):
 )
 def test_sentences_that_show_none(line):
     assert [event.kind for event in parse(line + b"\n").events if event.kind != "facts"] == []
+
+
+def test_the_signal_below_the_head_of_a_summary_is_the_event():
+    text = (
+        b"C++ Traceback (most recent call last):\n-----\n0   acme::Run()\n\n----------\nError Message Summary:\n"
+        b"----------\nFatalError: `Termination signal` is detected by the operating system.\n"
+    )
+    for size in (1, 20, 4096):
+        parser = StreamParser(catalogue())
+        pieces = [text[at : at + size] for at in range(0, len(text), size)]
+        events = [e for b in (*map(parser.feed, pieces), parser.flush()) for e in b.events]
+        assert [(event.kind, event.line) for event in events if event.kind != "traceback"] == [("signal", 8)]
+
+
+@pytest.mark.parametrize(
+    ("raised", "kinds"),
+    [
+        (b"SystemExit: 0", []),
+        (b"SystemExit", []),
+        (b"tensorflow.errors_impl.UnknownError: SystemExit: 0", []),
+        (b"SystemExit: 2", ["traceback"]),
+        (b"SystemExit: no data", ["traceback"]),
+    ],
+)
+def test_a_program_that_ends_itself_without_an_error_has_not_crashed(raised, kinds):
+    text = (
+        b'Traceback (most recent call last):\n  File "t.py", line 3, in <module>\n    go()\n' + raised + b"\n"
+    )
+    assert [event.kind for event in parse(text).events] == kinds
 
 
 def test_a_limit_that_is_reached_is_a_fact():

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runwatch.core.errors import SourceError
-from runwatch.parsers.explain.explain import explain
 from runwatch.parsers.formats import builtin
 from runwatch.parsers.lexicon.names import meaning
+from runwatch.reports.explain.explain import explain
 from runwatch.watcher.engine.check import check
 from runwatch.watcher.engine.views.document import document
 

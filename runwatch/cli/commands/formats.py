@@ -16,7 +16,7 @@ from runwatch.core.text import plain
 
 if TYPE_CHECKING:
     from runwatch.parsers.api import Format
-    from runwatch.parsers.explain.explain import Explanation, Records
+    from runwatch.reports.explain.explain import Explanation, Records
 
 SAMPLE = 8 << 20
 """Bytes of a log to read."""
@@ -75,7 +75,7 @@ def _origin(fmt: Format) -> str:
 
 
 def _explain(path: str, formats: Sequence[Format], as_json: bool) -> int:
-    from runwatch.parsers.explain.explain import explain
+    from runwatch.reports.explain.explain import explain
     from runwatch.watcher.sources import discover
     from runwatch.watcher.sources.member import DIRECTORY
 

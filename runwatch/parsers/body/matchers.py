@@ -24,7 +24,7 @@ from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import OF_RUN, TOTALS, WITHIN_EPOCH
 from runwatch.parsers.lexicon.names import meaning, unit_of
 from runwatch.parsers.lexicon.records import columns
-from runwatch.parsers.lexicon.words import is_loss, is_setting, split_of
+from runwatch.parsers.lexicon.words import is_loss, is_setting, is_val, split_of
 
 NUMBER = (
     rb"[-+]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
@@ -64,6 +64,8 @@ _COUNTERS = tuple(name.encode() for name in (*OF_RUN, "iteration"))
 """Names of the run's step in dicts."""
 _PLACED = frozenset((b"epoch", b"step", *_COUNTERS))
 _TOTALS = tuple(name.encode() for name in TOTALS)
+_TRAINER = frozenset((b"learning_rate", b"grad_norm"))
+"""What the Trainer shows next to a loss, and to a share of an epoch."""
 _BATCHES = tuple(name.encode() for name in WITHIN_EPOCH)
 _BEHIND = re.compile(rb"(?:\(\?<!(?:[^()\\]|\\.)*\))*")
 """What a head may say of the text before it."""
@@ -322,8 +324,8 @@ class DictPattern(Matcher):
         if b"step" not in names:
             batch = next((name for name in _BATCHES if name in names), b"") if b"epoch" in names else b""
             counter = b"" if batch else next((name for name in _COUNTERS if name in names), b"")
-            if split and not (batch or counter):  # train: {'epoch': 0, 'loss': 0.5}
-                counter = b"epoch"
+            if not (batch or counter) and (split or (kind == TRAIN and _TRAINER.isdisjoint(names))):
+                counter = b"epoch"  # train: {'epoch': 0, 'loss': 0.5}
             names = [b"step" if name == counter else _WITHIN if name == batch else name for name in names]
         total = next((name for name in _TOTALS if name in names), b"") if b"step" in names else b""
         names = [b"total" if name == total else name for name in names]
@@ -340,7 +342,7 @@ class DictPattern(Matcher):
         if b"train_runtime" in names or any(n.startswith(b"eval_") and not is_setting(n) for n in names):
             return EVAL
         shown = {meaning(decode(name, _NAME)).metric for name in names}
-        trains = LOSS in shown or any(is_loss(n) and split_of(n) == "train" for n in names)
+        trains = LOSS in shown or any(is_loss(n) and not is_val(n) for n in names)
         validates = VAL_LOSS in shown and not trains  # a record with both is the learner's
         return EVAL if validates and not _PLACED.isdisjoint(names) else None
 

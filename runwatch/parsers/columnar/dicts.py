@@ -1,14 +1,14 @@
 """The bulk path of Python dicts of numbers (`{'loss': 1.2, 'epoch': 0.1}`): read as JSON, many at once.
 
 The dicts of a run share a few shapes: the same names in the same order, and all
-values bare or all in quotes. Without their digits such dicts are the same bytes;
-without their names they are one long list of numbers. A dict that differs in
-anything, as by a nan, is left to the matcher, so both give the same bits.
+values bare or all in quotes. Without their numbers such dicts are the same bytes.
+A dict that differs in anything, as by a nan, is left to the matcher, so both give the same bits.
 """
 
 from __future__ import annotations
 
-from array import array
+import operator
+import re
 from typing import NamedTuple
 
 import msgspec
@@ -26,11 +26,12 @@ from runwatch.parsers.framing.lines import PAD, Bytes, Ints, Lines
 from runwatch.parsers.structured.json_bulk import GroupDecoder, decoded, left_over
 from runwatch.parsers.words import ALIKE
 
-_NUMBERS = b"+-.0123456789"
-"""What numbers are made of, except an exponent's e: without these, dicts of one shape are the same."""
-_COMMAS = bytes.maketrans(b":}", b" ,")
-_NAMES = bytes(byte for byte in range(256) if byte not in _NUMBERS + b"eE:},")
-"""Without these bytes, and with those commas, dicts are a list of numbers; names leave their e's there."""
+_NUMBERS = b"+-.0123456789eE"
+"""What numbers are made of: without these, dicts of one shape are the same."""
+_AS_JSON = bytes.maketrans(b"'\n", b'",')
+"""Makes lines of dicts the objects of a JSON list."""
+_MINUS_ZERO = re.compile(rb"-0['},]")
+"""JSON's has no sign."""
 _FIRST = 8  # lines that are looked at one by one to learn a first shape
 _LEAST = 64  # fewer are left to be halved further
 _MAX_HEAD = 120
@@ -50,17 +51,18 @@ class _Shape:
         first = ITEMS.search(text, head)
         assert first is not None
         self.opening = text[head : min(head + 8, first.start(2))]
-        self._exponent = text[first.end(1) + 1 : first.start(2)] + b"e"
-        """What is left of a number with an exponent, and what precedes it."""
-        self._frame = self._without_exponents((text[head:] + b"\n").translate(None, _NUMBERS))
+        self._frame = (text[head:] + b"\n").translate(None, _NUMBERS)
         self._names = [found[1] for found in ITEMS.finditer(text, head)]
-        self._digits = any(name != name.translate(None, _NUMBERS + b":") for name in self._names)
+        self._alike = len({name.translate(None, _NUMBERS) for name in self._names}) < len(self._names)
         """Whether names have to be distinguished by more than the frame."""
         self._quoted = text.count(b"'", head) == 4 * len(self._names)
-        left = {name.translate(_COMMAS, _NAMES) + b" " for name in self._names}
-        self._left = [(b"," + text, b"," + b" " * len(text)) for text in left if text.strip()]
-        """What names leave among the numbers, and as many spaces."""
-        self._decode = msgspec.json.Decoder(list[float]).decode
+        keys = [f"k{index}" for index in range(len(self._names))]
+        rename = {key: name.decode() for key, name in zip(keys, self._names, strict=True)}
+        row = msgspec.defstruct(
+            "Row", [(key, float) for key in keys], rename=rename, forbid_unknown_fields=True, gc=False
+        )
+        self._decode = msgspec.json.Decoder(list[row], strict=False).decode  # type: ignore[valid-type]
+        self._get = [operator.attrgetter(key) for key in keys]
 
     def table(self, texts: list[bytes]) -> Floats | None:
         """Return the values as printed (n, columns), or None if any of the texts has another shape."""
@@ -73,45 +75,20 @@ class _Shape:
 
     def rows(self, dicts: bytes, heads: Bytes) -> Floats | None:
         """Return the values of dicts, a line each, behind `heads` (n, length), or None as above."""
-        numbers = self._numbers(dicts, len(heads))
-        table = None if numbers is None else self._floats(numbers, len(heads))
-        if table is None or not self._stamp:
-            return table
-        digits = heads - np.uint8(48)
-        return np.asarray(np.vstack([table.T, *(fold(digits, part) for part in self._stamp)]).T)
-
-    def _numbers(self, dicts: bytes, count: int) -> bytes | None:
-        """Return the numbers of `count` dicts, a comma before and behind each; None as above."""
-        bare, frame, names = dicts.translate(None, _NUMBERS), self._frame * count, _NAMES
-        if bare == frame:
-            names, left = _NAMES + b"eE", []  # no number has an exponent
-        elif self._without_exponents(bare) == frame:
-            left = self._left
-        else:
+        count = len(heads)
+        if dicts.translate(None, _NUMBERS) != self._frame * count:
             return None
-        if self._digits and dicts.split(b"'")[1 :: 4 if self._quoted else 2] != self._names * count:
-            return None
-        numbers = b"," + dicts.translate(_COMMAS, names)
-        for text, spaces in left:
-            numbers = numbers.replace(text, spaces)
-        return numbers
-
-    def _floats(self, numbers: bytes, count: int) -> Floats | None:
-        """Return them as an array (count, columns), or None if they are not that many or odd."""
-        if not _values(numbers):
+        if self._alike and dicts.split(b"'")[1 :: 4 if self._quoted else 2] != self._names * count:
             return None
         try:
-            values = self._decode(b"[" + numbers[1:-1] + b"]")
+            rows = self._decode(b"[" + dicts[:-1].translate(_AS_JSON) + b"]")
         except (ValueError, RecursionError):
             return None
-        if len(values) != count * len(self._names):
+        columns = [np.fromiter(map(get, rows), np.float64, count) for get in self._get]
+        if not all(column.all() for column in columns) and _MINUS_ZERO.search(dicts):
             return None
-        table = np.frombuffer(array("d", values)).reshape(count, -1)
-        return None if not table.all() and b"-0," in numbers else table  # JSON's -0 has no sign
-
-    def _without_exponents(self, bare: bytes) -> bytes:
-        """Return dicts without their numbers also without what is left of an exponent."""
-        return bare.replace(self._exponent, self._exponent[:-1])
+        digits = heads - np.uint8(48)
+        return np.asarray(np.array([*columns, *(fold(digits, part) for part in self._stamp)]).T)
 
 
 class _Place(NamedTuple):
@@ -207,13 +184,10 @@ class DictDecoder(GroupDecoder[_Shape]):
         stamp = [part for part in shapes if part is not None]
         if head and not stamp:
             return None  # what looked like a stamp is none
-        return _Shape(match.layout, text, head, stamp)
-
-
-def _values(numbers: bytes) -> bool:
-    """Return whether there is something before each comma: digits of a name are no value."""
-    text = np.frombuffer(numbers, np.uint8)
-    return not ((text[:-1] == 32) & (text[1:] == 44)).any()
+        try:
+            return _Shape(match.layout, text, head, stamp)
+        except ValueError:  # a name that JSON would write in another way
+            return None
 
 
 def _fitting(lines: Lines, candidates: Ints, shape: _Shape, place: _Place) -> tuple[NDArray[np.bool_], Bytes]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 from runwatch.core.batch import TRAIN
-from runwatch.parsers.api import Format, Match, Matcher
+from runwatch.parsers.api import Format, Known, Match, Matcher
 from runwatch.parsers.body.enveloped import Logged, Placing, message_at
 from runwatch.parsers.body.matchers import LinePattern
 from runwatch.parsers.body.ranks import Ranks
@@ -21,6 +21,8 @@ _FEW = 8
 """So few needles are asked about one by one."""
 _MAX_KINDS = 512
 """Kinds of lines remembered at once."""
+_Kind = tuple[bytes, frozenset[bytes], bool, bool]
+"""Of lines: the first byte, needles that they may hold, whether nobody waits, whether they have a header."""
 
 
 class Found(NamedTuple):
@@ -78,8 +80,8 @@ class Dispatch:
         """What other records begin with; None if they may begin with anything."""
         self._needles = WordSet(self.needles) if len(self.needles) > _FEW else None
         self._placing, self._ranks = Placing(), Ranks() if ranks is None else ranks
-        self._kinds: dict[tuple[bytes, frozenset[bytes], bool, bool], tuple[_Asked, ...]] = {}
-        """Who is asked about lines that begin with a byte and may hold some needles."""
+        self._kinds: Known[_Kind, tuple[_Asked, ...]] = Known(self._asked_about, _MAX_KINDS)
+        """Who is asked about lines of a kind."""
 
     @property
     def owned(self) -> list[tuple[Matcher, Format]]:
@@ -98,11 +100,8 @@ class Dispatch:
         head = message[:1]
         held = self.needles if self._needles is None else self._needles.held(line)
         kind = (head if head in self._heads else b"", held, asleep, header is not None)
-        asked = self._kinds.get(kind)
-        if asked is None:
-            asked = self._asked_about(*kind)
         other = None
-        for needle, begins, matcher, fmt, logged, _ in asked:
+        for needle, begins, matcher, fmt, logged, _ in self._kinds[kind]:
             if not (message.startswith(needle) if begins else needle in line):
                 continue
             bare = header is None or logged
@@ -120,25 +119,19 @@ class Dispatch:
         match = self._ranks.matcher(header.key(line), matcher).match(line[at:])
         return None if match is None else self._placing.match(match, line, header, at)
 
-    def _asked_about(
-        self, head: bytes, held: frozenset[bytes], asleep: bool, behind: bool
-    ) -> tuple[_Asked, ...]:
-        """Return those that may read lines that begin with `head` and hold needles; remember them.
+    def _asked_about(self, kind: _Kind) -> tuple[_Asked, ...]:
+        """Return those that may read lines of a kind.
 
         Of messages behind an envelope those last whose records are whole lines elsewhere.
         """
+        head, held, asleep, behind = kind
         inside = {needle for needle in self.needles if any(word.startswith(needle) for word in held)} | {b""}
         asked = tuple(
             one
             for one in self._asked
             if (one.needle[:1] == head if one.begins else one.needle in inside and not (asleep and one.waits))
         )
-        if behind:
-            asked = tuple(sorted(asked, key=lambda one: one.format.alone))
-        if len(self._kinds) >= _MAX_KINDS:
-            self._kinds.clear()
-        self._kinds[head, held, asleep, behind] = asked
-        return asked
+        return tuple(sorted(asked, key=lambda one: one.format.alone)) if behind else asked
 
 
 def constant(fmt: Format) -> list[object]:

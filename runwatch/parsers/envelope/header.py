@@ -22,9 +22,7 @@ _CALM = rb"(?:TRACE|DEBUG|INFO|NOTICE|STDOUT|STDERR)"
 _FRACTION = rb"(?:[.,]\d{1,9})?"
 _DATED = (
     rb"\d{4}[-/]\d\d[-/]\d\d[T _,]\d\d:\d\d:\d\d" + _FRACTION + rb"(?: ?Z| ?[+-]\d\d:?\d\d)?"
-    rb"|\d\d/\d\d(?:/\d{2,4})?,? \d\d:\d\d:\d\d"
-    + _FRACTION
-    + rb"(?: [AP]M\b)?|\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}"
+    rb"|\d\d(?:/\d\d(?:/\d{2,4})?,?|-\d\d(?:-\d{2,4})?) \d\d:\d\d:\d\d" + _FRACTION + rb"(?: [AP]M\b)?"
     rb"|[A-Z][a-z]{2},? \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d"  # RecBole
     rb"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?: [A-Z]{3,5})? \d{4}"  # asctime
 )

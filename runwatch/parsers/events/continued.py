@@ -55,6 +55,8 @@ class Continued:
         skipped = bool(self._said) and announced and not text.strip()
         inside = announced or text[:1] in (b" ", b"\t")
         other = HEAD in text or trouble(text) is not None
+        if other and not self._said and self._event.title.endswith(_RULED):
+            self._event = None  # the line says it all
         if ordinal != self._next or other or not inside or not (text.strip() or skipped):
             return False, self.flush()
         self._next = ordinal + 1

@@ -27,14 +27,20 @@ _NOW = (
     rb"|[Ss]top(?:ping|ped)?|[Tt]erminat(?:e|ing|ed)|[Ee]xit(?:ing|ed)?|[Ee]nd(?:ing|ed)?|[Hh]alt(?:ing|ed)?"
     rb"|[Bb]reaking|[Qq]uitting|[Aa]borting|[Gg]iving up)(?: (?:the )?(?:training|early|run|loop|now))*"
 )
-_AT = (
-    r"(?:(?:at|in|on) (?:the )?(?:[Ee]poch|[Ss]tep|[Ii]ter(?:ation)?|[Rr]ound|[Uu]pdate)\b"
-    r"|(?:in|na|no|em|en|bei|nach|po|à|на|после) (?:la |l'|der )?(?:[Ee]po[ck]|(?:É|é)po[qc]|эпох))"
-).encode()
+_AT = rb"(?:at|in|on) (?:the )?(?:[Ee]poch|[Ss]tep|[Ii]ter(?:ation)?|[Rr]ound|[Uu]pdate)\b"
+_AT_OTHERS = (
+    (
+        "(?:en(?: la)?|em|na|no|bei|nach|in der|(?:à|a) l['’]|nell['’]|all['’]|на|в|w) ?"
+        "(?:(?:É|é|[Ee])po[cqk]\\S{0,3}|эпох(?:е|и)|шаге) ?[:#]? ?\\d"
+    )
+    .replace("['’]", "(?:'|’)")
+    .encode()
+)
+"""The same in other languages, which keep the English words for the stop."""
 EARLY = (
     _STOP + rb"(?::? ?(?:is |was |has been |criteri(?:on|a) |condition )*"
     rb"(?:triggered|activated|reached|met)\b(?! (?:if|when)\b)| (?:at|after|conditioned) |:? " + _AT
-    + rb"|\.* ?@ ?\d)",
+    + rb"|\.* ?@ ?\d|,? " + _AT_OTHERS + rb")",
     rb"\d: early stopping|[Tt]raining stopped early|Exiting from training early|Signaling Trainer to stop",
     rb"Stopping training early|[Ee]arly stopping, best iteration is",
     # alone, or with its reason, or with what was best

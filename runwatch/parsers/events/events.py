@@ -40,6 +40,8 @@ _TASK = re.compile(rb"\btask (\d+): ")
 _COMMAND = re.compile(rb"(?<=CalledProcessError: )Command ('.{60}).*'(?= (?:died with|returned))")
 _ASSERTED = re.compile(r"\n\s*(assert\b[^\n]*)(?:\n[\s~^]*)?\Z")
 """The last line of code of a traceback, and the marks below it."""
+_LEFT = re.compile(rb"\bSystemExit(?:: (?:0|None))?\s*\Z")
+"""What a program raises to end itself without an error."""
 _LOOK = 4096
 """Bytes of a line in which words are looked for, so that no line takes long."""
 _REDRAWN = frozenset({"eval_begin", "load", "compile"})
@@ -323,9 +325,12 @@ def _redrawn(line: bytes) -> bytes:
 
 
 def _of_traceback(ended: Ended) -> list[Event]:
-    """Return the event of a traceback; nothing of one that Python continues after, unless it says more."""
+    """Return the event of a traceback; nothing of one that Python continues after, unless it says more.
+
+    Nor of one by which a program only ends itself.
+    """
     kind = (TROUBLE.first(ended.raised) or ("traceback",))[0]
-    if "ignored" in ended.data and kind == "traceback":
+    if ("ignored" in ended.data and kind == "traceback") or _LEFT.search(ended.raised):
         return []
     title = _title(_said(ended)) if ended.raised else "Traceback without its last line"
     data = ended.data | (saves.broken_off(ended.raised) if ended.raised else {})

@@ -43,7 +43,7 @@ MILESTONES = Signatures(
     ),
     signature("budget", rb"\bstopping_early: ", needles=b"arly"),
     signature(saves.FAILED, *saves.NOT_SAVED, needles=saves.NOT_SAVED_NEEDLES),
-    signature("last_save", saves.LAST + _NOT_OF, needles=saves.NEEDLES),
+    signature("last_save", saves.LAST + _NOT_OF, saves.CLOSES, needles=saves.NEEDLES),
     signature(saves.CHECKPOINT, *saves.PATTERNS, needles=saves.NEEDLES),
     signature(
         "finished",
@@ -82,7 +82,13 @@ MILESTONES = Signatures(
         b"exit code 0|* train metr|All done|inished |All complete|ALL DONE|ptimization |= DONE|End of epoch|"
         + endings.OVER_NEEDLES,
     ),
-    signature("left", rb"^wandb: +Run summary:", needles=b"Run summary"),
+    # a tracker's last lines, and what PyTorch says as a process ends
+    signature(
+        "left",
+        rb"^wandb: +(?:Run summary:|Find logs at: )",
+        rb"\bprocess group has NOT been destroyed before (?:we destruct|it is being destructed)",
+        needles=b"Run summary|Find logs at|NOT been destroyed",
+    ),
     signature(
         "hooks",
         rb"Total training time: *\d|\b(?:[Oo]verall|[Ww]hole|[Ee]ntire) training time\b\D{0,8}\d",

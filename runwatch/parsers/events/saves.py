@@ -36,6 +36,12 @@ LAST = (
     rb"|[Ff]inal (?:\w+ )?(?i:model|checkpoint|weights|adapter) (?:is |was |has been )?(?:saved|written)\b)"
 )
 """Words by which a run saves for the last time."""
+CLOSES = (
+    rb"\A(?!.{0,200}?\b(?i:epoch|fold|round|stage|phase|task|client|agent|seed|iteration)\W{0,3}\d)"
+    rb".{0,80}?\b(?:[Tt]raining|TRAINING|[Tt]uning) (?:is |was |has been )?(?i:completed?|finished|done)"
+    rb"[^\w%]{1,6}(?:\w+ ){0,5}?[Ss]av(?:ed|ing)\b"
+)
+"""Words by which a line about saving also says that training is over."""
 NEEDLES = b"aved|aving|ave c|Preparing to|ritten|Writing|Wrote|ready now"
 """What shows that something of a checkpoint is saved."""
 NOT_SAVED = (

@@ -17,9 +17,8 @@ package with other syntax that not every machine can have: the same file would m
 on two machines. So expressions are guarded instead, the same everywhere. Templates are safe as they
 are built: no two of their parts can share a stretch of a line in two ways. An expression is refused
 where a repeated group holds what can itself vary in length (the only way to exponential time here,
-back-references being refused too), and, since what is left may still be a high polynomial, where it
-takes long on lines made to be hard. That is a search for bad lines, not a proof. So what an expression
-takes is limited where it is used, too: lines are cut at MAX_LENGTH, and one that takes longer than it
+back-references being refused too). What is left may still be a high polynomial, so what an expression
+takes is limited where it is used: lines are cut at MAX_LENGTH, and one that takes longer than it
 may is stopped, switched off for that log, and said to be.
 """
 
@@ -27,9 +26,8 @@ from __future__ import annotations
 
 import copy
 import re
-import time
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from runwatch.core.batch import EVAL, META_COLUMNS, OUR_COLUMNS, TRAIN, printed_column
 from runwatch.core.metrics import Unit
@@ -43,10 +41,6 @@ from runwatch.system.cpu_limit import Allowance, SlowError
 
 MAX_LENGTH = 2048
 """Bytes of a line that a user's pattern sees."""
-_SLOW = 0.1
-"""Seconds that one match may take: quadratic ones take a tenth of it at most, cubic ones far more."""
-_LONGEST_TRIAL = 3.0
-"""Seconds that all trials of an expression may take."""
 MOST_TIME = 0.25
 """Seconds of CPU time that an expression may take for one line."""
 TIME_PER_BYTE = 10e-6
@@ -61,8 +55,6 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 """The pieces of a regular expression: an escape or a class is one character."""
-_BYTES = tuple(bytes([byte]) for byte in (*range(97, 123), *range(256)))
-"""Letters first: they are easy to read."""
 
 
 class PatternError(ValueError):
@@ -246,10 +238,6 @@ def _expression(text: str) -> tuple[re.Pattern[bytes], dict[int, str]]:
             "a repeated group holds a repetition or a choice, which can take forever",
             "write it without one, or use a template",
         )
-    if _is_slow(pattern, text):
-        raise PatternError(
-            "regex", "takes too long on long lines", "use fewer .* and more of the line's own text"
-        )
     return pattern, groups
 
 
@@ -276,74 +264,6 @@ def _runs_away(text: str) -> bool:
         elif found["many"] or found["choice"]:
             varied[-1] = True
     return False
-
-
-def _is_slow(pattern: re.Pattern[bytes], text: str) -> bool:
-    """Whether a match of a hard line takes long: lines that nearly match, short ones first."""
-    literals = re.sub(r"\\.|[^\w :=,]", " ", text).encode() or b" "
-    usual = (b"1", b"a", b" ", b"1 ", b"a=1 ", literals, literals + b"1 ")
-    trials = Allowance(_LONGEST_TRIAL)
-    for seed in dict.fromkeys((*usual, *_repeated(text))):
-        length = 16.0
-        while length <= MAX_LENGTH:
-            line = (seed * (int(length) // len(seed) + 1))[: int(length) - 1] + b"\0"
-            try:
-                if all(trials.spend(0, _takes_long, pattern, line) for _ in range(2)):  # caches may be cold
-                    return True
-            except SlowError:
-                return True
-            length *= 1.5
-    return False
-
-
-def _takes_long(pattern: re.Pattern[bytes], line: bytes) -> bool:
-    begun = time.thread_time()  # a busy machine is no fault of the expression
-    pattern.search(line)
-    return time.thread_time() - begun > _SLOW
-
-
-def _repeated(text: str) -> list[bytes]:
-    r"""Return what the expression repeats: it is hard where a line holds nothing else.
-
-    Of characters one represents all that the same quantified pieces take: of `\d+`, `[a-f]*` and
-    `x*` there are a digit, a letter up to f, and x.
-    """
-    begun = [b""]
-    """An example of each open group."""
-    last, atom = b"", ""
-    atoms: list[str] = []
-    groups: list[bytes] = []
-    for found in _TOKEN.finditer(text):
-        token = found[0]
-        if found["open"]:
-            begun.append(b"")
-            continue
-        if found["many"] or found["fixed"]:
-            if atom:
-                atoms.append(atom)
-            elif len(last) > 1:
-                groups.append(last)
-            continue
-        if found["close"] and len(begun) > 1:
-            last, atom = begun.pop(), ""
-        else:
-            last, atom = next(iter(_taken(token)), b""), token
-        begun[-1] += last
-    classes: dict[tuple[bool, ...], bytes] = {}
-    taken = [frozenset(_taken(one)) for one in dict.fromkeys(atoms)]
-    for byte in _BYTES:
-        classes.setdefault(tuple(byte in few for few in taken), byte)
-    return [*(byte for of, byte in classes.items() if any(of)), *groups]
-
-
-@cache
-def _taken(atom: str) -> tuple[bytes, ...]:
-    """Return the bytes that a piece of an expression matches, if it matches one."""
-    try:
-        one = re.compile(atom.encode()).fullmatch
-    except re.error:
-        return ()
-    return tuple(byte for byte in _BYTES if one(byte))
 
 
 def _column(field: str, names: Mapping[str, str]) -> str:

@@ -47,6 +47,8 @@ _BY_NUMBER = re.compile(rb"\{(\d[\d.]*: ?-?\d[^{}]{0,400})\}")
 """Values by a number, which is no value: `IoU: {0.5: 0.8, 0.75: 0.6}`."""
 _MAY_NAME = frozenset((*RATES, *SCALES))
 """Units that may begin the name of the next number instead."""
+_PART = re.compile(rb"(?i)(?<!\w)[\[({<]?(?:val\w*|dev|eval\w*|test)[\])}>]?(?: ?[-:|>])? *\Z")
+"""Right before a name: what it is of."""
 _COPULAS = frozenset((b"", b"is", b"was"))
 
 
@@ -65,19 +67,25 @@ def fields(line: bytes) -> list[Field]:
     lists = _NAMES_AHEAD.search(line) if b"]: [" in line else None
     if lists is not None:
         return _named_by_list(found, lists)
-    return _by_part(line, found) if len({field.name for field in found}) < len(found) else found
+    return _by_part(line, found)
 
 
 def _by_part(line: bytes, found: list[Field]) -> list[Field]:
-    """Return fields of which scores that are named again are of the part of the data that was named last.
+    """Return fields with the part of the data that was named last, if another score precedes that.
 
-    `train loss 0.5 acc 0.9 | val loss 0.6 acc 0.8`, `Train: loss 0.5 | Val: loss 0.6`
+    `train loss 0.5 acc 0.9 | val loss 0.6 acc 0.8`, `Train: loss 0.5 | Val: loss 0.6`,
+    `mse 0.5 [val] loss 0.6`
     """
-    named, part, end, out = set(), "", 0, []
+    named: set[bytes] = set()
+    part, end, out = "", 0, []
     for field in found:
         split = split_of(field.name)
-        part = split or split_of(line[end : field.start]) or part
-        again = not split and part not in ("", "train") and field.name in named and is_quality(field.name)
+        gap = line[end : field.start]
+        part = split or split_of(gap) or part
+        of_part = field.name in named or (
+            _PART.search(gap[: gap.rfind(field.name)]) and any(map(is_quality, named))
+        )
+        again = not split and part not in ("", "train") and of_part and is_quality(field.name)
         out.append(field._replace(name=b"%b %b" % (part.encode(), field.name)) if again else field)
         named.add(field.name)
         end = field.end

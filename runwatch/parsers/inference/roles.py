@@ -83,8 +83,9 @@ TELLING = (
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(map(re.escape, TELLING)))
-is_count = re.compile(rb"\W*\d+ ?/ ?\d+\W*$|" + BARE.pattern).match
-"""Whether a line holds a counter and its total, the heading of a block, or values, and nothing else."""
+is_count = re.compile(rb"\W*(?:\d+ ?/|(?i:e|ep|it|no)[.: ]{0,2}(?:\d+ ?/)?) ?\d+\W*$|" + BARE.pattern).match
+"""Whether a line holds a counter, in short or with its total, as the heading of a block does, or values,
+and nothing else."""
 _TURN = re.compile(rb"(?i)(?:/ ?\d+)? (begin|start|end|done|finish|complete)(?:s|e?d|ing)?\b")
 """Says whether a record begins or ends there: `epoch 3 begins`."""
 _OBJECT = re.compile(rb"\{\s?['\"]")
@@ -193,11 +194,11 @@ def rank(line: bytes, number: Field) -> int | None:
 
 
 def _glued(line: bytes, number: Field, word: bytes) -> bytes:
-    """Return what a letter right before a number means: `E3/10`, `E03 B0010/500`."""
+    """Return what a letter right before a number means: `E3/10`, `e3`, `E03 B0010/500`."""
     letter = line[number.start - 1 : number.start]
     if letter == b"B" and word == b"b":
         return b"batch"
-    return b"epoch" if letter == b"E" and word == b"e" else word
+    return b"epoch" if letter in (b"E", b"e") and word == b"e" else word
 
 
 @lru_cache(4096)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import EPOCH, LOSS, Unit
-from runwatch.parsers.api import Layout, Match, Matcher
+from runwatch.parsers.api import Known, Layout, Match, Matcher
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import PER, PLANNED, WITHIN
 from runwatch.parsers.envelope.header import behind_logger
@@ -267,7 +267,7 @@ class TableMatcher(Matcher):
         self._width = 0
         """Cells of the first row; 0 before. If they are fewer than the columns, no more are
         believed than up to the first loss: which of the others are missing is unknown."""
-        self._layouts: dict[tuple[str, ...], Layout] = {}
+        self._layouts: Known[tuple[str, tuple[str, ...]], Layout] = Known(self._layout, 256)
 
     def fresh(self) -> TableMatcher:
         """Return a matcher of the same tables that has seen no row."""
@@ -318,22 +318,17 @@ class TableMatcher(Matcher):
         if missing or len(names) < min(2, len(self._names)):
             return None
         self._width = len(words) if placed is None else len(self._names)
-        return Match(self._layout(part, names), tuple(spans.values()))
+        return Match(self._layouts[part, names], tuple(spans.values()))
 
-    def _layout(self, part: str, names: tuple[str, ...]) -> Layout:
-        """Return the layout of rows of a part of the data."""
-        known = (part, *names)
-        layout = self._layouts.get(known)
-        if layout is None:
-            if len(self._layouts) > 256:
-                self._layouts.clear()
-            units = tuple(self._units.get(name, Unit()) for name in names)
-            kind, metrics, printed = TRAIN, names, self._printed
-            if part in ("val", "test"):
-                kind, metrics = EVAL, tuple(name if name in _PLACES else _HELD_OUT[name] for name in names)
-                printed = {m: printed.get(n, n) for m, n in zip(metrics, names, strict=True) if m != n}
-            layout = self._layouts[known] = Layout(kind, "table", metrics, units, printed)
-        return layout
+    def _layout(self, of: tuple[str, tuple[str, ...]]) -> Layout:
+        """Return the layout of rows of a part of the data that have these columns."""
+        part, names = of
+        units = tuple(self._units.get(name, Unit()) for name in names)
+        if part not in ("val", "test"):
+            return Layout(TRAIN, "table", names, units, self._printed)
+        metrics = tuple(name if name in _PLACES else _HELD_OUT[name] for name in names)
+        printed = {m: self._printed.get(n, n) for m, n in zip(metrics, names, strict=True) if m != n}
+        return Layout(EVAL, "table", metrics, units, printed)
 
     def _part_of(self, cells: list[re.Match[bytes] | None], words: Sequence[re.Match[bytes]]) -> str | None:
         """Return the part of the data that a row is of, "" for none; None if another cell is no number."""

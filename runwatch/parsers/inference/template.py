@@ -16,7 +16,7 @@ from functools import lru_cache
 from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, Unit
 from runwatch.core.text import decode
-from runwatch.parsers.api import Layout, Match, Matcher, Shared
+from runwatch.parsers.api import Known, Layout, Match, Matcher, Shared
 from runwatch.parsers.counters.nesting import CLOSES, HEADING, PER, PLANNED, WITHIN
 from runwatch.parsers.inference.losses import SCORE, aliases, tests_of
 from runwatch.parsers.inference.plan import Plan
@@ -72,6 +72,8 @@ _PLACES = META_COLUMNS | {WITHIN, PER, PLANNED, CLOSES}
 
 Column = tuple[str, bytes, Unit, tuple[int, int]]
 """Metric, printed name, unit and span of one number of a line."""
+_Shown = tuple[str, str, tuple[tuple[str, bytes, Unit], ...]]
+"""Kind and pattern of a line, and its columns without their spans."""
 
 
 class _Found(dict[tuple[bytes | None, bytes], Match | None], Shared):
@@ -106,7 +108,7 @@ class LearnedMatcher(Matcher):
         self._tests = {split_of(head) for head in plans} >= {"val", "test"}
         """Whether lines of tests are next to those of a validation."""
         self._boxed = any(plan.alone and plan.head[:1] == b"|" for plan in plans.values())
-        self._layouts: dict[tuple[object, ...], Layout] = {}
+        self._layouts: Known[_Shown, Layout] = Known(_layout, 4096)
         self._matches = _Found()
         lead = self._main.head.partition(b"#")[0]
         long = len(lead) >= _LONG and not re.search(rb"\d", lead)
@@ -362,20 +364,17 @@ class LearnedMatcher(Matcher):
     def _match(self, pattern: str, kind: str, columns: list[Column]) -> Match:
         unique = {column[0]: column for column in reversed(columns)}
         columns = [column for column in columns if unique[column[0]] is column]
-        key = (pattern, kind, *(column[:3] for column in columns))
-        layout = self._layouts.get(key)
-        if layout is None:
-            if len(self._layouts) > 4096:  # names that hold random text: never grow without bound
-                self._layouts.clear()
-            printed = {metric: spelled(raw) for metric, raw, _, _ in columns if raw}
-            layout = self._layouts[key] = Layout(
-                kind,
-                pattern,
-                tuple(column[0] for column in columns),
-                tuple(column[2] for column in columns),
-                {metric: text for metric, text in printed.items() if metric != text},
-            )
+        layout = self._layouts[kind, pattern, tuple(column[:3] for column in columns)]
         return Match(layout, tuple(column[3] for column in columns))
+
+
+def _layout(shown: _Shown) -> Layout:
+    kind, pattern, columns = shown
+    names, raw, units = zip(*columns, strict=True) if columns else ((), (), ())
+    texts = zip(names, map(spelled, raw), strict=True)
+    return Layout(
+        kind, pattern, names, units, {metric: text for metric, text in texts if text not in ("", metric)}
+    )
 
 
 def _of_validation(metric: str, number: Field, said: set[bytes]) -> str:

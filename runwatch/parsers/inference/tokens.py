@@ -29,12 +29,12 @@ TIMES = (b"s", b"ms", b"us", b"m", b"min", b"h")
 _PLAIN = (b"f0", b"%", *TIMES, b"sec", b"secs")
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
 _GLUED = (
-    rb"(?:(?<=[hprE])(?:(?<=\b[Ee]poch)|(?<=\b[Bb]atch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\bE))"
-    rb"|(?<=[hpr][-.])(?:(?<=\b[Ee]poch[-.])|(?<=\b[Ss]tep[-.])|(?<=\b[Ii]ter[-.]))"
-    rb"|(?<=[a-zB\] ][#B])(?:(?<=[a-z\]] #)|(?<= B))|(?<=^[#B])|(?<=\b[Ee]p\.))"
+    rb"(?:(?<=[hprEe])(?:(?<=\b[Ee]poch)|(?<=\b[Bb]atch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\b[Ee]))"
+    rb"|(?<=[hpr][-._])(?:(?<=\b[Ee]poch[-._])|(?<=\b[Ss]tep[-._])|(?<=\b[Ii]ter[-._]))"
+    rb"|(?<=[a-zB\] ][#B])(?:(?<=[a-z\]] #)|(?<= B))|(?<=^[#B])|(?<=\b[Ee]p\.)|(?<=\b[Nn]o\.))"
 )
-"""What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`, `Epoch.7`,
-`Round #3`."""
+"""What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`, `epoch_7`,
+`No.3`, `Round #3`."""
 _ORDINAL = (
     rb"-?(?:st|nd|rd|th)(?= (?P<nth>(?i:epoch|episode|step|iter(?:ation)?|(?:mini-?)?batch|round|update))\b)"
 )
@@ -48,7 +48,7 @@ _PAIR = rb"(?P<done>%b(?=%b%b\b)|\d+)%b(?P<total>%b(?!,?\d)|\d+)" % (_THOUSANDS,
 TOKEN = re.compile(
     rb"(?=\d)(?:(?P<clock>\d{8}[-_T ]\d\d:\d\d(?::\d\d)?"
     rb"|\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
-    rb"|\d\d/\d\d,? \d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?![\w])"
+    rb"|\d\d[/-]\d\d,? \d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?![\w])"
     rb"|\d{1,2} \d\d:\d\d:\d\d(?: [A-Z]{3,5})? \d{4}\b"  # as ctime has it: Fri Oct 18 08:28:52 2024
     rb"|(?<=[A-Z][a-z][a-z] )\d\d \d\d:\d\d:\d\d\b"  # as syslog has it: Oct 18 08:28:52
     rb"|(?:\d+ days?, )?\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?![\w])"

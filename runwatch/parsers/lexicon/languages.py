@@ -69,14 +69,16 @@ _LETTER = rb"(?:[\xd0\xd1][\x80-\xbf]|\xe3[\x81-\xbf][\x80-\xbf]|[\xe4-\xed][\x8
 _TWO_BYTES = rb"(?:[\xb0-\xf7][\xa1-\xfe])"
 _COLON = re.compile(rb"(?:\xef\xbc\x9a|\xa3\xba|(?<=[\w)])(?:\xe4\xb8\xba|\xe6\x98\xaf)[:=]?)\s*$")
 """A wide colon, in either encoding, or a Chinese `is` behind an English name."""
+_MARK = rb"(?P<mark>['\"]?,?\s*(?:(?:[:=]>?|==|->)\s*)?)['\"\[({<]*\s*$"
+"""Between a name and its number."""
 _NAME = re.compile(
     rb"(?P<name>" + _LETTER + rb"{1,24}(?: " + _LETTER + rb"{1,24}){0,2}|" + _TWO_BYTES + rb"{2,12})"
-    rb"(?P<unit>)(?P<mark>\s*[:=]?\s*)$"
+    rb"(?P<unit>)" + _MARK
 )
 _ACCENT = rb"[\xc3-\xc5][\x80-\xbf]"
 _ACCENTED = re.compile(
     rb"(?<![\w/\x80-\xff])(?P<name>(?:[A-Za-z]+ ){0,2}[A-Za-z]*(?:" + _ACCENT + rb"[A-Za-z]*)+"
-    rb"(?: (?:[A-Za-z]|" + _ACCENT + rb")+){0,3})(?P<unit>)(?P<mark>['\"]?\s*[:=]?\s*)$"
+    rb"(?: (?:[A-Za-z]|" + _ACCENT + rb")+){0,3})(?P<unit>)" + _MARK
 )
 _ORDINAL = "第".encode(), "第".encode("gb18030")
 _COUNTED = re.compile(

@@ -9,9 +9,9 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from runwatch.core.metrics import LOSS, VAL_LOSS
-from runwatch.parsers.lexicon.kinds import ANY, ERRORS, HELD_OUT, METRICS, SMOOTHED
+from runwatch.parsers.lexicon.kinds import ANY, ERRORS, EXTREMES, HELD_OUT, METRICS, SMOOTHED
 from runwatch.parsers.lexicon.names import MEASURE, SUM, canonical, meaning, own, tokens_of
-from runwatch.parsers.lexicon.words import is_quality, of_episodes, without_split
+from runwatch.parsers.lexicon.words import is_quality, of_episodes, without_split, words
 
 _OF_TEST = re.compile(
     r"(?i)^(?:global[_ ])?(?:test|testing)(?:[_ ](?:set|data))?[_/ .:-]+(?=[a-z0-9])"
@@ -20,6 +20,12 @@ _OF_TEST = re.compile(
 )
 _LETTER = re.compile(r"^t(?=_)|(?<=_)t$")
 """Is in short for training, where a `v` is in the same place of another name."""
+_OF_V = re.compile(r"(?i)v[_ -]")
+_LONE = re.compile(r"(?i)v[_ -]?loss")
+"""Is that of validation next to the loss of training."""
+_AGENT = frozenset(
+    b"p pi ploss pg q qf policy actor critic value entropy ent kl reward rewards return returns".split()
+) | frozenset(b"episode ep clip clipfrac advantage".split())
 _LASTED = re.compile(r"(?i)(?:(?:avg|mean|ep|episode|total)[_ ])?dur(?:ation)?")
 """Says how long something took, and not what."""
 _VALUE = re.compile(r"(?<=[a-z])[_./]val$")
@@ -60,7 +66,12 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
         rivals = [name for name in rivals if (whole := _QUARTILE.sub("", name)) == name or whole not in named]
         said = "train" if target == LOSS else "val"
         rivals = [name for name in rivals if losses[name].split == said] or rivals
-        if len(rivals) != 1 or losses[rivals[0]].unless != target or named[rivals[0]] in METRICS:
+        if len(rivals) != 1 or named[rivals[0]] in METRICS:
+            continue
+        beside = target == LOSS and VAL_LOSS in named.values() and not _OF_V.match(rivals[0])
+        if losses[rivals[0]].unless != target and not (
+            beside and EXTREMES.isdisjoint(tokens_of(rivals[0])[0])
+        ):
             continue
         if target == VAL_LOSS and LOSS in named.values() and losses[rivals[0]].rule == MEASURE:
             continue  # `val_rmse` next to a loss of another kind
@@ -134,14 +145,23 @@ def _error(name: str, splits: Collection[str]) -> str | None:
 def _by_letter(named: Mapping[str, str]) -> dict[str, str]:
     """Return what names mean that a letter distinguishes: `t_loss` next to `v_loss`, `loss_t` to `loss_v`.
 
-    So do many names that are there with a `v_` and without: a lone `v_loss` is of values.
+    So do many names that are there with a `v_` and without, and a `vloss` next to the loss of training where
+    no other name is of an agent, whose `v_loss` is of values.
     """
     pairs = [(name, v) for name in named if (v := _LETTER.sub("v", name)) != name and v in named]
     bare = [(name, v) for name in named if (v := f"v_{name}") in named]
-    pairs += bare if len(bare) >= _MANY_PAIRS else []
+    lone = [v for v in named if _LONE.fullmatch(v)] if LOSS in named.values() else []
+    held_out = len(lone) == 1 and not any(map(_of_agent, named))
+    pairs += bare if held_out or len(bare) >= _MANY_PAIRS else []
     whole = {t: canonical(_LETTER.sub("train", t)) for t, _ in pairs if meaning(t).role == "loss"}
-    of_both = {v: f"val/{_LETTER.sub('', t).strip('_')}" for t, v in pairs} if whole else {}
-    return whole | of_both | {v: VAL_LOSS for t, v in pairs if whole.get(t) == LOSS}
+    of_both = {v: f"val/{_LETTER.sub('', t).strip('_')}" for t, v in pairs} if whole or held_out else {}
+    losses = [v for t, v in pairs if whole.get(t) == LOSS] + (lone if held_out else [])
+    return whole | of_both | dict.fromkeys(losses, VAL_LOSS)
+
+
+def _of_agent(name: str) -> bool:
+    """Whether a name is of an agent's training: its losses, entropy and rewards."""
+    return not _AGENT.isdisjoint(words(name.encode(errors="replace")))
 
 
 def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) -> list[str]:

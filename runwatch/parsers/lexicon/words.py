@@ -19,7 +19,7 @@ _DIMENSION = re.compile(rb"(?<![A-Za-z\d])[1-4][dD](?![A-Za-z])")
 """How many dimensions something has, `2d_loss`: no discriminator."""
 _HELD_OUT = re.compile(rb"(?i)(?<![a-z])h[eo]ld[ _-]?out(?![a-z])")
 _GLUED = re.compile(
-    rb"(trn|tr|train|valid|val|vl|va|cv|test|tst|ts|te|dev|eval)(loss|acc|accuracy|auc|roc|f1|err|error)"
+    rb"(trn|tr|t|train|valid|val|vl|va|v|cv|test|tst|ts|te|dev|eval)(loss|acc|accuracy|auc|roc|f1|err|error)"
     rb"|r?(ms)(train|valid|val|test)?(?:err|error)"
 )
 """A part of the data and a score in one word: `trloss`, `valacc`, `MSTestError`."""
@@ -33,6 +33,8 @@ _SHORT = {
     **dict.fromkeys((b"vl", b"va", b"vd", b"vld", b"cv"), b"val"),
     **dict.fromkeys((b"te", b"ts", b"tst"), b"test"),
 }
+_LETTERS = {**_SHORT, b"t": b"train", b"v": b"val"}
+"""The same glued to a score: `tloss`, `vacc`."""
 _SCORED = frozenset(b"loss losses acc accuracy auc err error mse mae f ppl".split())
 """Words behind which, or before which, a short one is a part of the data: `tr_loss`, `loss_va`."""
 _QUALITY = frozenset(
@@ -56,7 +58,7 @@ _SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
 TEST = frozenset(b"test tested testing testset".split())
 VAL = TEST | frozenset(
     b"val vali valid validate validation validated validating eval evaluation evaluated evaluating evl "
-    b"dev heldout holdout valset devset evalset".split()
+    b"dev devel heldout holdout valset devset evalset".split()
 )
 """Words for data that is not trained on; a name that holds one is of such data."""
 TRAIN = frozenset(b"train training trn trainset".split())
@@ -132,7 +134,7 @@ def _apart(word: bytes) -> tuple[bytes, ...]:
     if glued is not None and glued[3]:
         return (b"ms", glued[4], b"error") if glued[4] else (b"ms", b"error")
     if glued is not None:
-        return _SHORT.get(glued[1], glued[1]), glued[2]
+        return _LETTERS.get(glued[1], glued[1]), glued[2]
     compound = languages.COMPOUND.fullmatch(word)
     parts = (word,) if compound is None else (compound[1], compound[2])
     return tuple(languages.LATIN.get(part, part) for part in parts)

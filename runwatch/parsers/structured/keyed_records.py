@@ -22,7 +22,8 @@ from runwatch.parsers.api import Known, Layout, Match, Shared
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS, counter_of
-from runwatch.parsers.lexicon.names import canonical, of_validation, own, unit_of
+from runwatch.parsers.lexicon.kinds import EXTREMES
+from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, tokens_of, unit_of
 from runwatch.parsers.lexicon.records import looseness, measured, promoted
 from runwatch.parsers.lexicon.validation_names import is_score
 from runwatch.parsers.lexicon.words import SPLIT_KEYS, is_setting, is_val
@@ -113,6 +114,11 @@ class Schema(Shared):
         """Return whether a key is of an evaluation."""
         return bool(self.evals.search(key)) or (self.held_out and is_val(key.encode(errors="replace")))
 
+    def _is_loss(self, key: str) -> bool:
+        """Return whether a key is of a loss of some kind, which nothing says to be of an evaluation."""
+        words = tokens_of(key)[0]
+        return meaning(key).role == "loss" and EXTREMES.isdisjoint(words) and not self.is_held_out(key)
+
     def kind(self, keys: frozenset[str], mode: str | None) -> str | None:
         """Return the kind of table a record with these keys belongs to, or None."""
         if not self.needs <= keys or keys & self.lacks or (self.steps and not self.step_key(keys)):
@@ -128,7 +134,7 @@ class Schema(Shared):
             settings = self.train is TRAINED and bool(keys & _PLANNED)
             return None if settings and all(canonical(key) == LEARNING_RATE for key in trained) else TRAIN
         if any(self.is_held_out(key) and not is_setting(key.encode(errors="replace")) for key in keys):
-            return EVAL
+            return TRAIN if self.held_out and any(map(self._is_loss, keys)) else EVAL
         trains = any(TRAINED.search(key) or key.startswith("train/") for key in keys)
         return None if trains else self.otherwise
 

@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from runwatch.parsers.checkpoints import contents, notes
-from runwatch.parsers.checkpoints.contents import MAX_JSON, MAX_METADATA
-from runwatch.parsers.checkpoints.layout import Size
-from runwatch.parsers.checkpoints.signatures import Verdict, Whole
+from runwatch.watcher.layouts import contents, notes
+from runwatch.watcher.layouts.contents import MAX_JSON, MAX_METADATA
+from runwatch.watcher.layouts.layout import Size
+from runwatch.watcher.layouts.signatures import Verdict, Whole
 from runwatch.watcher.sources import files
 
 _MAX_INDEX = 16 << 20

@@ -16,9 +16,11 @@ import msgspec
 
 from runwatch.core import text
 from runwatch.core.checkpoint import MAX_KNOWN, Checkpoint, Look, State
-from runwatch.parsers.checkpoints import plain
-from runwatch.parsers.checkpoints.grouping import ITSELF, Group, grouped, layout_of
-from runwatch.parsers.checkpoints.layout import (
+from runwatch.watcher.checkpoints.contents import Inside, inspect
+from runwatch.watcher.checkpoints.pointers import Pointers
+from runwatch.watcher.layouts import plain
+from runwatch.watcher.layouts.grouping import ITSELF, Group, grouped, layout_of
+from runwatch.watcher.layouts.layout import (
     QUIET,
     STALE,
     Grid,
@@ -30,8 +32,6 @@ from runwatch.parsers.checkpoints.layout import (
     judge,
     shape_of,
 )
-from runwatch.watcher.checkpoints.contents import Inside, inspect
-from runwatch.watcher.checkpoints.pointers import Pointers
 from runwatch.watcher.sources import files
 
 OPENED = 256

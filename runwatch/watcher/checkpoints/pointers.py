@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-from runwatch.parsers.checkpoints.layout import Size
+from runwatch.watcher.layouts.layout import Size
 from runwatch.watcher.sources import files
 
 

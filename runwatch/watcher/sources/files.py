@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 
-from runwatch.parsers.checkpoints.layout import Size
-from runwatch.parsers.checkpoints.signatures import Read
+from runwatch.watcher.layouts.layout import Size
+from runwatch.watcher.layouts.signatures import Read
 
 MAX_ENTRIES = 200_000
 MAX_FILES = 16_384

@@ -13,8 +13,8 @@ from itertools import islice
 
 from runwatch.core import text
 from runwatch.core.errors import SourceError
-from runwatch.parsers.checkpoints import holds_checkpoints
-from runwatch.parsers.checkpoints.grouping import grouped, is_checkpoint
+from runwatch.watcher.layouts import holds_checkpoints
+from runwatch.watcher.layouts.grouping import grouped, is_checkpoint
 from runwatch.watcher.sources.kinds import kind_of
 from runwatch.watcher.sources.member import DIRECTORY, LOG
 from runwatch.watcher.sources.neighbors import File

@@ -15,11 +15,11 @@ from runwatch.core import text
 from runwatch.core.batch import Batch
 from runwatch.core.metrics import goal
 from runwatch.parsers import document
-from runwatch.parsers.checkpoints.layout import Size
 from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.stream import MAX_DOCUMENT, StreamParser
-from runwatch.parsers.structured import run_facts
-from runwatch.parsers.structured.run_facts import Facts
+from runwatch.watcher.layouts import run_facts
+from runwatch.watcher.layouts.layout import Size
+from runwatch.watcher.layouts.run_facts import Facts
 from runwatch.watcher.sources import files
 from runwatch.watcher.sources.sidecar_facts import SidecarFacts
 

@@ -10,11 +10,11 @@ from zlib import crc32
 
 from runwatch.core.errors import SourceError
 from runwatch.core.text import plain
-from runwatch.parsers.checkpoints import contents
-from runwatch.parsers.checkpoints.signatures import Whole
 from runwatch.parsers.framing.record_files import FRAMINGS, LevelDbLog
 from runwatch.watcher.checkpoints.contents import Inside, inspect
 from runwatch.watcher.checkpoints.directory import CheckpointSource
+from runwatch.watcher.layouts import contents
+from runwatch.watcher.layouts.signatures import Whole
 from runwatch.watcher.sources import files
 from runwatch.watcher.sources.compressed import blocks as decompressed
 from runwatch.watcher.sources.sidecars import SidecarSource

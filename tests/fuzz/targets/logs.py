@@ -11,9 +11,9 @@ import msgspec
 
 from runwatch.core.batch import Batch
 from runwatch.core.text import plain
-from runwatch.parsers.explain.explain import explain
 from runwatch.parsers.formats import builtin
 from runwatch.parsers.stream import StreamParser
+from runwatch.reports.explain.explain import explain
 from runwatch.watcher.engine.engine import Engine
 from runwatch.watcher.engine.views.document import document
 

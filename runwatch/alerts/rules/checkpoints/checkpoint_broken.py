@@ -17,7 +17,7 @@ Traps: one that is still being written is neither; an older broken one is report
 somebody may load it, but costs nothing while newer ones are complete; copies such as
 last.ckpt lead only where nothing else is there.
 
-Source: our own; what makes a checkpoint complete is in parsers/checkpoints.
+Source: our own; what makes a checkpoint complete is in watcher/layouts.
 """
 
 from __future__ import annotations

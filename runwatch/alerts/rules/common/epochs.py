@@ -58,6 +58,8 @@ class Epochs:
     _launch: _Launch = field(default_factory=_Launch)
     _losses: _Count = field(default_factory=_Count)
     _evaluations: _Count = field(default_factory=_Count)
+    _stepped: float = np.inf
+    """Offset of the first row with a step: without one, rows may be of many short runs of several kinds."""
     _evaluated: str = ""
     """The series that shows evaluations: the validation loss, or the first other one of held-out data."""
 
@@ -69,6 +71,9 @@ class Epochs:
         for count, metric in ((self._losses, LOSS), (self._evaluations, self._evaluated)):
             samples = block.samples.get(metric)
             count.push(np.empty(0) if samples is None else samples.offset)
+            if metric == LOSS and samples is not None:
+                stepped = samples.offset[np.isfinite(samples.step)]
+                self._stepped = min(self._stepped, float(stepped[0]) if len(stepped) else np.inf)
 
     def are_steps(self, offset: float) -> bool:
         """Whether the newest step up to `offset` is an epoch."""
@@ -82,7 +87,9 @@ class Epochs:
         """Return the epochs up to `offset`; 0 where nothing shows them."""
         printed = self.printed(offset)
         rows = self._losses.until(offset)
-        each = rows >= _LEAST and self._evaluations.until(offset) >= _EACH * rows - 1
+        evaluations = self._evaluations.until(offset)
+        each = rows >= _LEAST and evaluations >= _EACH * rows - 1
+        each &= offset >= self._stepped or _EACH * evaluations - 1 <= rows
         return max(printed, float(rows)) if each else printed
 
 

@@ -347,7 +347,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         "a checkpoint could not be loaded",
         "Load the one before it; this one may be damaged.",
         pattern=r"loading state_dict|PytorchStreamReader|size mismatch for"
-        r"|invalid header|safetensors|UnpicklingError",
+        r"|invalid header|(?<!loading files with )safetensors|UnpicklingError",
     ),
     _signature(
         "user",

@@ -4,9 +4,10 @@ Reason: trainers that filter NaN print 0.0 (Hugging Face's logging_nan_inf_filte
 averages bad losses away), and a loop whose every step is skipped prints the
 same loss forever. Nothing in such a log is NaN, and nothing is learned.
 Formula: `zeros` rows of exactly 0, after losses above 0.05 or with gradient
-norms that are zero or not finite (`early` rows where no loss has been seen, and norms must be);
+norms that are zero or not finite (`early` rows where no loss has been seen, and norms must be), or where
+none are printed, with a probability of the answers that is not (`logps/chosen`);
 a warning after `never` rows of exactly 0 from the first, or `early` that are a tenth of what is planned,
-where no other loss or reward is printed;
+where no other loss or reward is printed, nor a norm of some of the gradients;
 or `same` rows of one value, after a window in which values differed, and at
 least four times the longest such stretch so far; a warning, where that is ln(k) of up to 100
 classes to the last printed digit. Ends at the third other value.
@@ -33,6 +34,7 @@ Source: the documentation of Trainer's logging_nan_inf_filter.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -49,6 +51,9 @@ from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, LOSS, LOSS_SCALE, VAL_LOSS, label
 
+_TRAINS = re.compile(r"(?i)loss|grad.*norm")
+_ANSWERS = "logps/chosen"
+"""What says as much as the gradient norm, where that is not printed: the answers' probability may be NaN."""
 _OTHER = 3
 _DIGITS = 10
 """Least changes of value below which a loss is near its last printed digit."""
@@ -113,7 +118,7 @@ class MaskedNan(MetricRule, RankRule):
     _rewards: Rewards = field(default_factory=Rewards, init=False, repr=False)
     _players: Players = field(default_factory=Players, init=False, repr=False)
     _part: float = field(default=np.inf, init=False, repr=False)
-    """Offset from which another loss was printed that was not zero."""
+    """Offset from which another loss, or a norm of some gradients, was printed that was not zero."""
     _now: _Stretch = field(default_factory=_Stretch, init=False, repr=False)
     _signed: bool = field(default=False, init=False, repr=False)
     """Whether there was a loss below zero, or -0.0 before any other."""
@@ -126,12 +131,13 @@ class MaskedNan(MetricRule, RankRule):
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge a block, with what it contains besides the loss."""
-        self._grad.push(block.samples.get(GRAD_NORM))
+        norms = block.samples.get(GRAD_NORM)
+        self._grad.push(block.samples.get(_ANSWERS) if norms is None else norms)
         self._evaluated.push(block.samples.get(VAL_LOSS))
         self._rewards.push(block)
         self._players.push(block)
         for name, samples in block.samples.items():
-            if "loss" in name.lower() and name not in (LOSS, LOSS_SCALE):
+            if _TRAINS.search(name) and name not in (LOSS, LOSS_SCALE, GRAD_NORM):
                 self._part = min(self._part, float(samples.offset[samples.value != 0].min(initial=np.inf)))
         return super().judge(block)
 

@@ -89,6 +89,8 @@ class _Watch:
     """Where the first row is."""
     last: tuple[float, Place] | None = None
     """The newest finite value."""
+    before: tuple[float, Place] | None = None
+    """The same where what fires began."""
     bad: tuple[int, ...] = ()
     """Row numbers of the newest non-finite samples."""
     calm: Place | None = None
@@ -260,6 +262,7 @@ class NonFinite(RankRule):
         if watch.firing is None:
             kind = "NaN" if np.isnan(samples.value[row]) else "infinite"
             watch.title = f"{label(metric)} is {kind} since {place(samples, row)}"
+            watch.before = watch.last
         watch.firing = severity
         finding = self.say(
             Verdict.FIRING,
@@ -332,8 +335,8 @@ class NonFinite(RankRule):
 
     def _evidence(self, metric: str, watch: _Watch, offset: float) -> dict[str, float | int | str | None]:
         evidence: dict[str, float | int | str | None] = {}
-        if watch.last is not None:
-            evidence["last_finite"], (evidence["last_finite_step"], _) = watch.last
+        if watch.before is not None:
+            evidence["last_finite"], (evidence["last_finite_step"], _) = watch.before
         for name in (LEARNING_RATE, LOSS_SCALE):
             value = newest(self._recent[name], offset)
             if value is not None:

@@ -37,7 +37,9 @@ model is saved, or a score of held-out data rises (mined negatives become harder
 by `grave`, it is a note; so is a rise
 while the learning rate is twice what it was at the best, or more, if it is less than `slight`, or the rate
 has begun again (fell by half, and rose again), or each row multiplies the rate by the same factor, as a
-search for the highest does: the level that a loss settles at rises with the rate, and falls with it again.
+search for the highest does: the level that a loss settles at rises with the rate, and falls with it again;
+and so is one of a sum of printed parts of which none has risen by half as much: they are weighted more, as
+the divergence of a variational autoencoder is.
 
 Source: IDEFICS' logs, where instant spikes recovered and slow rises did not.
 """
@@ -52,7 +54,6 @@ from math import log
 from typing import ClassVar
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
@@ -61,13 +62,14 @@ from runwatch.alerts.rules.baseline import (
     Windows,
     deviation,
     grow,
-    jitter,
     median,
     middle,
     swing,
 )
 from runwatch.alerts.rules.common.context import Recent, lr_jump, lr_returned, newest, surge
 from runwatch.alerts.rules.common.evaluations import Evaluations, Scores
+from runwatch.alerts.rules.common.last_rows import LOW, LastRows
+from runwatch.alerts.rules.common.parts import Parts
 from runwatch.alerts.rules.common.players import limited
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.common.wording import above
@@ -77,12 +79,6 @@ from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
 
 _HOP = 16
-_TAIL = 32
-"""Newest rows that show the noise at the end."""
-_FIRST, _LOW = 16, 0.1
-"""Rows that show the untrained loss, and the part of it below which a loss jumps by ratios."""
-_KNOWN = 5
-"""Rows before the last ones that must be known."""
 _SMOOTH = 20
 _COMING_BACK = 0.95
 """Part of the highest of the newest points below which a loss is on its way back."""
@@ -125,6 +121,8 @@ class _Best:
     """The lowest evaluation up to there."""
     scores: dict[str, float] = field(default_factory=dict)
     """The highest scores up to there."""
+    parts: dict[str, float] = field(default_factory=dict)
+    """The parts of the loss there."""
     rate: float = np.inf
     """The learning rate of its rows."""
 
@@ -159,51 +157,6 @@ class _Rise:
 
 
 @dataclass
-class _Ending:
-    """What the last rows of a run are compared with, should no more come."""
-
-    tail: Floats = field(default_factory=lambda: np.empty(0))
-    """ln(loss) of the newest rows."""
-    best: float = np.inf
-    """The lowest level that as many rows in a row had not been above."""
-    where: Place = NOWHERE
-    untrained: float = -np.inf
-    """The highest of the first rows."""
-    rows: int = 0
-    begin: Place | None = None
-    """The first of the newest rows that are far above the best."""
-
-    def push(self, rows: Samples, y: Floats, last: int, rise: float) -> None:
-        """Take new rows."""
-        self.untrained = max(self.untrained, float(y[: max(0, _FIRST - self.rows)].max(initial=-np.inf)))
-        self.rows += len(y)
-        known = len(self.tail)
-        data = np.concatenate([self.tail, y])
-        levels = np.full(len(data), np.inf)
-        if len(data) >= last:
-            levels[last - 1 :] = sliding_window_view(data, last).max(axis=1)
-        lowest = np.minimum.accumulate(np.append(self.best, levels[known:]))
-        holders = np.flatnonzero(lowest[1:] < lowest[:-1])
-        if len(holders):
-            self.best, self.where = float(lowest[-1]), place(rows, int(holders[-1]))
-        low = np.flatnonzero(y < lowest[1:] + rise)
-        first = int(low[-1]) + 1 if len(low) else 0
-        self.begin = None if len(low) else self.begin
-        if self.begin is None and first < len(y):
-            self.begin = place(rows, first)
-        self.tail = data[-_TAIL:].copy()
-
-    def risen(self, last: int, rise: float, z: float) -> float | None:
-        """Return the level at the end, if it is far above the best."""
-        if len(self.tail) < last + _KNOWN or self.begin is None:
-            return None
-        level, noise = float(self.tail[-last:].min()), float(jitter(self.tail[None, :])[0])
-        if level < self.untrained + log(_LOW):
-            return None
-        return level if level - self.best > max(rise, z * noise) else None
-
-
-@dataclass
 class Divergence(LossRule, RankRule):
     """Fires when the smoothed training loss stays above its best."""
 
@@ -225,6 +178,7 @@ class Divergence(LossRule, RankRule):
     _rate: Recent = field(default_factory=Recent, init=False, repr=False)
     _evaluations: Evaluations = field(default_factory=Evaluations, init=False, repr=False)
     _scores: Scores = field(default_factory=Scores, init=False, repr=False)
+    _parts: Parts = field(default_factory=Parts, init=False, repr=False)
     _improved: list[float] = field(default_factory=list, init=False, repr=False)
     """Offsets at which a best model was saved: those of the newest block, and the two before."""
     _source: str = field(default="", init=False, repr=False)
@@ -232,7 +186,7 @@ class Divergence(LossRule, RankRule):
     _best: _Best = field(default_factory=_Best, init=False, repr=False)
     _waves: Waves = field(default_factory=Waves, init=False, repr=False)
     _rise: _Rise | None = field(default=None, init=False, repr=False)
-    _ending: _Ending = field(default_factory=_Ending, init=False, repr=False)
+    _ending: LastRows = field(default_factory=LastRows, init=False, repr=False)
     _newest: Floats = field(default_factory=lambda: np.empty((2, 0)), init=False, repr=False)
     """Step and level of the newest points, shape (2, n)."""
     _noises: Floats = field(default_factory=lambda: np.empty((2, 0)), init=False, repr=False)
@@ -245,6 +199,7 @@ class Divergence(LossRule, RankRule):
         self._rate.push(block.samples.get(LEARNING_RATE))
         self._evaluations.push(block)
         self._scores.push(block)
+        self._parts.push(block)
         del self._improved[:-_AGAIN]
         if LOSS in block.samples:
             self._source = block.source
@@ -256,7 +211,7 @@ class Divergence(LossRule, RankRule):
     def restart(self, where: Place) -> Sequence[Finding]:
         """Begin again."""
         self._windows, self._best, self._waves = Windows(32, _HOP), _Best(), Waves()
-        self._newest, self._ending = np.empty((2, 0)), _Ending()
+        self._newest, self._ending = np.empty((2, 0)), LastRows()
         self._noises = np.empty((2, 0))
         return [self._clear(where)] if self._rise else []
 
@@ -341,6 +296,7 @@ class Divergence(LossRule, RankRule):
                 offset,
                 evaluated,
                 self._scores.best(offset),
+                self._parts.levels(offset),
                 rate,
             )
         return stop
@@ -398,6 +354,8 @@ class Divergence(LossRule, RankRule):
         """Return why a rise is none of the model's, or ""."""
         if self._validates(offset, level):
             return _HARDER
+        if self._parts.count_more(self._best.parts, offset, grow(level), level - self._best.level):
+            return _WEIGHTS
         times = (newest(self._rate, offset) or 0.0) / self._best.rate
         slight = level - self._best.level < log(1 + self.slight)
         explains = slight or self._tries_rates(offset) or lr_returned(self._rate, offset, 128)
@@ -433,7 +391,7 @@ class Divergence(LossRule, RankRule):
         if waits or (rise.sudden and rise.over < _NEWEST):
             return []
         grave = excess > log(1 + self.grave) or rise.over >= self.long
-        grave &= level >= self._ending.untrained + log(_LOW)
+        grave &= level >= self._ending.untrained + log(LOW)
         severity = self._severity(level, meant, grave=grave)
         if not rise.firing:
             reported = rise.over >= rise.persist
@@ -481,5 +439,6 @@ class Divergence(LossRule, RankRule):
         )
 
 
+_WEIGHTS = "none of its parts has risen as much: they are weighted more"
 _HARDER = "evaluations get better: the training data may have become harder"
 _ADVICE = "Go back to a checkpoint near the best; lower the learning rate or skip the batches since."

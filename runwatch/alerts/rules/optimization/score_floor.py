@@ -25,8 +25,9 @@ Traps: many rankings (recall, mean average precision) are small and good, so tha
 overlaps and areas are judged where they are above 0; classes without data have a score of 0, which is not
 the main one; among thousands of classes an accuracy is small for long, but
 grows; the accuracy of one task of many may be that of guessing for long, so that only one without another
-name is judged by that; a regression may print an accuracy that is always 0, and its loss falls; next to
-nothing is not judged in per cent above 1: 2.5 may be 2.5 %.
+name is judged by that; a regression may print an accuracy that is always 0, and its loss falls, or is
+below 0.5, as no loss of classes is where none is right: a note; where an error of held-out data is always 0
+too, neither is computed; next to nothing is not judged in per cent above 1: 2.5 may be 2.5 %.
 
 Source: our own.
 """
@@ -49,7 +50,7 @@ from runwatch.alerts.rules.common.evaluations import evaluations
 from runwatch.alerts.rules.common.roles import FORGER, JUDGE, role
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import HELD_OUT, LOSS, goal, label, of_held_out
+from runwatch.core.metrics import HELD_OUT, LOSS, VAL_LOSS, goal, label, of_held_out
 
 _JUDGED = re.compile(r"(?:acc(?:uracy)?|iou|dice|top1)(?![a-z])")
 _REWARD = r"(?:(?:mean|avg|average|episode|total)[ _])*(?:reward|return|success(?:[ _]rate)?)(?:[ _]mean)?"
@@ -76,6 +77,8 @@ _RISEN = 1.2
 _CLASSES = 1000
 _PRINTED = 1e-3
 _FEW, _NEWEST = 8, 16
+_OF_CLASSES = 0.5
+"""Loss below which some answers are right, were it that of classes: one that is not has ln(2) or more."""
 _WATCHED = 8
 """Scores that are watched at most."""
 
@@ -125,6 +128,9 @@ class ScoreFloor(RankRule):
     _loss: Recent = field(default_factory=lambda: Recent(_NEWEST), init=False, repr=False)
     _begun: list[tuple[float, float]] = field(default_factory=list, init=False, repr=False)
     """(offset, value) of the first training losses."""
+    _evaluated: Recent = field(default_factory=lambda: Recent(_NEWEST), init=False, repr=False)
+    _errors: dict[str, tuple[float, float]] = field(default_factory=dict, init=False, repr=False)
+    """Of each error of held-out data, the offsets of its first value and of its first that is not 0."""
     _players: float = field(default=np.inf, init=False, repr=False)
     """Offset from which two networks play against each other."""
 
@@ -132,6 +138,7 @@ class ScoreFloor(RankRule):
         """Judge the scores of a block."""
         loss = block.samples.get(LOSS)
         self._loss.push(loss)
+        self._evaluated.push(block.samples.get(VAL_LOSS))
         self._epochs.push(block)
         if loss is not None and len(self._begun) < _FEW:
             pairs = zip(loss.offset.tolist(), loss.value.tolist(), strict=True)
@@ -140,6 +147,10 @@ class ScoreFloor(RankRule):
         for name, samples in sorted(block.samples.items()):
             if role(name) in (JUDGE, FORGER):
                 self._players = min(self._players, float(samples.offset.min(initial=np.inf)))
+            if of_held_out(name) and goal(name) == "min" and is_among_first(name, self._errors, _WATCHED):
+                begun, moved = self._errors.get(name, (float(samples.offset[0]), np.inf))
+                moved = min(moved, float(samples.offset[samples.value != 0].min(initial=np.inf)))
+                self._errors[name] = begun, moved
         for name, samples in sorted(block.samples.items()):
             if _is_judged(name) and is_among_first(name, self._watches, _WATCHED):
                 watch = self._watches.setdefault(name, _Watch(self._least(name)))
@@ -171,6 +182,8 @@ class ScoreFloor(RankRule):
         newest = sum(watch.newest) / len(watch.newest)
         high = newest > _RISEN * watch.chance if watch.chance else watch.out or newest > 2 * self.most
         high &= not alike
+        if watch.same == 0 and of_held_out(name) and self._computes_nothing(offset):
+            return None
         if watch.firing is not None and high:
             watch.firing, watch.chance = None, 0.0
             return self.clear(here, name)
@@ -191,6 +204,9 @@ class ScoreFloor(RankRule):
         times, learns = watch.count / (self._least(name) if held_out else self.rows), self._learns(offset)
         main = _MAIN.match(name.lower()) is not None
         long = times >= (4 if main and not held_out else 2) and offset < self._players and not learns
+        low = level <= self.most and _ACCURACY.search(name.lower()) is not None
+        if low and self._is_below(offset, held_out=held_out):
+            long = False
         if agent:  # what is hard to reach is not reached for long
             long = False
         long |= times >= 4 and main and (held_out or agent)
@@ -210,6 +226,16 @@ class ScoreFloor(RankRule):
             advice="Stop; look at predictions next to labels, the weights that were loaded and the rate.",
             evidence={"mean": level, "values": watch.count},
         )
+
+    def _computes_nothing(self, offset: float) -> bool:
+        """Whether an error of held-out data was always 0 too: where nothing is right, it is not computed."""
+        return any(begun <= offset < moved for begun, moved in self._errors.values())
+
+    def _is_below(self, offset: float, *, held_out: bool) -> bool:
+        """Whether the loss is lower than where no answer is right, so that it is not that of classes."""
+        losses = self._evaluated if held_out else self._loss
+        values = losses.finite(offset, _FEW, -np.inf)
+        return bool(values) and middle(values) < _OF_CLASSES
 
     def _cause(self, watch: _Watch, level: float) -> str:
         if watch.chance:

@@ -26,7 +26,8 @@ best, where no training loss is printed), and the loss has neither jumped nor do
 than a thousandth of what was gained since the first three evaluations; and, unless it wastes the run, where
 fewer than 24 in a row are above a best that is that of guessing, ln(k), by the untrained model: batch norms
 may know their data later than weights do.
-Nothing is said while those since the best fall by their order: they are on their way back.
+Nothing is said while those since the best, or the newest eight, none of which is before the highest, fall by
+their order: they are on their way back.
 Reported again when the rise has grown by half or becomes a warning; ends with an evaluation near the best,
 or a median of three where the rise is within the noise.
 s is the noise of one evaluation: the 90th percentile of how far one is above the line between its
@@ -66,7 +67,7 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import grow, middle
+from runwatch.alerts.rules.baseline import Floats, grow, middle
 from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.common.context import Recent, lr_returned
 from runwatch.alerts.rules.common.evaluations import Launches, Scores, is_perplexity
@@ -96,6 +97,16 @@ _GAINED = 0.001
 """Of what was gained since the first evaluations, below which a rise costs nothing."""
 _THREE = 3
 """Newest evaluations whose median is compared, and during which the training loss is."""
+
+
+_BACK = 8
+"""Newest evaluations that show that they fall from the highest one."""
+
+
+def _comes_back(since: Floats) -> bool:
+    """Whether evaluations (n,) since the best, or the newest behind the highest, fall by their order."""
+    behind = len(since) > 0 and len(since) - int(np.argmax(since)) >= _BACK
+    return falls(since, _TREND) or (behind and falls(since[-_BACK:], _TREND))
 
 
 class _Sign(Enum):
@@ -257,7 +268,7 @@ class Validation(RankRule):
         if min(self._trained(watch, watch.begin), default=0.0) < 0:  # an agent's is no loss to repeat
             return []
         sign = self._sign(watch, jumped=jumped)
-        if sign is None or falls(np.array(watch.newest)[-watch.behind :], _TREND):
+        if sign is None or _comes_back(np.array(watch.newest)[-watch.behind :]):
             return []
         watch.scatters = sign not in (_Sign.RISES, _Sign.JUMPED)
         far = jumped or sign is _Sign.LOST or self._costs(watch)

@@ -53,6 +53,8 @@ _RARE = 8
 """Rows that stalls are apart, at least."""
 _EVEN = 0.05
 """Part of the distance between stalls by which those at equal distances may differ."""
+_MOSTLY = 0.75
+"""Part of the distances between stalls that are the least one, where they are planned."""
 
 
 class _Stall(NamedTuple):
@@ -149,11 +151,11 @@ class Stalls(RankRule):
         apart = gaps.max(initial=0) > span / 2  # a machine that slept now and then
         few = not even and (len(newest) < self.many or apart)
         every_step, planned = _distances(newest, gap)
-        single = even and planned and lost / (lost + span * every_step) < self.cost
+        single = planned and lost / (lost + span * every_step) < self.cost
         between = metric == BETWEEN
         severity = Severity.INFO if meant or few or single or between else Severity.WARNING
         frequent = gap < _RARE and not between  # those are for `jitter` to judge
-        known = frequent or not severity.exceeds(track.firing) or (between and (meant or (even and planned)))
+        known = frequent or not severity.exceeds(track.firing) or (between and (meant or planned))
         if cost < self.cost or rest < self.cost / 2 * (rest + span) or known:
             return []
         track.firing = severity
@@ -191,9 +193,13 @@ class Stalls(RankRule):
 
 
 def _distances(stalls: Sequence[_Stall], gap: float) -> tuple[float, bool]:
-    """Return the steps from one row to the next, and whether stalls are at multiples of their distance."""
+    """Return the steps from one row to the next, and whether stalls are at multiples of their distance.
+
+    One may have been missed now and then.
+    """
     steps = [stall.where.step for stall in stalls if stall.where.step is not None]
-    apart = set(np.diff(steps).tolist()) if len(steps) == len(stalls) else set()
-    if len(apart) != 1 or (distance := apart.pop()) <= 0:
+    apart = np.diff(steps) if len(steps) == len(stalls) else np.empty(0)
+    distance = int(apart.min()) if len(apart) else 0
+    if distance <= 0 or (apart == distance).mean() < _MOSTLY or (apart % distance).any():
         return 1.0, False
     return max(1.0, distance / gap), steps[0] % distance in (0, distance - 1)

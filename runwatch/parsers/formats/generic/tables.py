@@ -34,6 +34,7 @@ LIGHTNING = _format(
         "lightning",
         steps=("step",),
         needs=frozenset({"epoch", "step"}),
+        lacks=frozenset({"global_step"}),  # next to it, the step is that of an epoch
         train=re.compile(r"loss|acc|train|val|lr", re.IGNORECASE),
         held_out=False,
         mixed=True,  # each callback writes rows of its own

@@ -1,4 +1,8 @@
-"""How checkpoints are laid out: declarations in `frameworks`; recognizing and judging are shared."""
+"""How checkpoints are laid out, and what the files next to a run say. No I/O: names and bytes are given.
+
+Declarations are in `frameworks`; recognizing and judging are shared. Import from here in `sources` and
+`checkpoints`.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,10 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from runwatch.parsers.checkpoints import plain
-from runwatch.parsers.checkpoints.frameworks import FOLDERS, NANOCHAT
-from runwatch.parsers.checkpoints.layout import Layout
 from runwatch.parsers.lexicon.places import place
+from runwatch.watcher.layouts import plain
+from runwatch.watcher.layouts.frameworks import FOLDERS, NANOCHAT
+from runwatch.watcher.layouts.layout import Layout
 
 _TEMPORARY = re.compile(
     r"[.~]?(?P<before>te?mp[-_.])?(?P<name>.+?)(?P<after>\.orbax-checkpoint-tmp.*"

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from runwatch.core.metrics import EPOCH
 from runwatch.core.plural import counted
-from runwatch.parsers.explain.course import Course
 from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val
+from runwatch.reports.explain.course import Course
 
 _WEIGHTS = {
     "weak format": 0.01,

@@ -2,7 +2,7 @@
 
 import re
 
-from runwatch.parsers.checkpoints.layout import Layout, Part
+from runwatch.watcher.layouts.layout import Layout, Part
 
 _RANK = r"mp_rank_(?P<tp>\d{1,6})(?:_(?P<pp>\d{1,6}))?(?:_(?P<ep>\d{1,6}))?"
 MEGATRON = Layout(

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from runwatch.core.batch import BAR, PLAN, TRAIN, Batch
 from runwatch.core.plural import counted
 from runwatch.parsers.api import Format
-from runwatch.parsers.explain.course import courses
-from runwatch.parsers.explain.doubts import SLIGHT, Doubt, Grounds, certainty, doubts
-from runwatch.parsers.explain.samples import Sample, sample, template
 from runwatch.parsers.inference.fields import fields
 from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, counters, relevant
 from runwatch.parsers.inference.sections import opens
 from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val, split_of
 from runwatch.parsers.stream import StreamParser
+from runwatch.reports.explain.course import courses
+from runwatch.reports.explain.doubts import SLIGHT, Doubt, Grounds, certainty, doubts
+from runwatch.reports.explain.samples import Sample, sample, template
 
 WORDS = ((0.95, "sure"), (0.8, "fairly sure"), (0.6, "likely"), (0.0, "unsure"))
 """What a certainty of at least so much is called."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from runwatch.parsers import checkpoints as layouts
-from runwatch.parsers.checkpoints import Named, plain
-from runwatch.parsers.checkpoints.layout import Layout
+from runwatch.watcher import layouts
+from runwatch.watcher.layouts import Named, plain
+from runwatch.watcher.layouts.layout import Layout
 
 ITSELF = "."
 """Key and name of the checkpoint that the directory itself is."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from runwatch.parsers.checkpoints.layout import Layout, Part
 from runwatch.parsers.lexicon import places
 from runwatch.parsers.lexicon.names import canonical
+from runwatch.watcher.layouts.layout import Layout, Part
 
 _FILE = (Part("file", re.compile(r".*")),)
 LIGHTNING = Layout("lightning", _FILE)  # epoch=1-step=500.ckpt, last.ckpt

@@ -10,10 +10,10 @@ from runwatch.core.batch import META_COLUMNS, OUR_COLUMNS
 from runwatch.core.metrics import MFU, SAMPLES_PER_SEC, STEP_TIME, TFLOPS, TOKENS_PER_SEC
 from runwatch.core.text import decode, plain
 from runwatch.parsers.body.matchers import values
-from runwatch.parsers.explain.spans import Token, tokens, trace
 from runwatch.parsers.formats.user import PatternError, build
 from runwatch.parsers.framing.ansi import UP, bare
 from runwatch.parsers.lexicon.names import canonical, meaning
+from runwatch.reports.explain.spans import Token, tokens, trace
 
 _UNITS = {
     STEP_TIME: "s",

@@ -15,7 +15,7 @@ from itertools import product
 from typing import NamedTuple
 
 from runwatch.core.checkpoint import State
-from runwatch.parsers.checkpoints.signatures import Verdict, Whole
+from runwatch.watcher.layouts.signatures import Verdict, Whole
 
 MAX_GRID = 1 << 16
 MAX_MISSING = 16

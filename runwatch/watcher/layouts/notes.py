@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 from runwatch.parsers.lexicon.names import canonical
-from runwatch.parsers.structured import run_facts
 from runwatch.parsers.structured.keyed_records import flatten
-from runwatch.parsers.structured.run_facts import Facts
+from runwatch.watcher.layouts import run_facts
+from runwatch.watcher.layouts.run_facts import Facts
 
 NOTES = re.compile(r"meta_\d+\.json|trainer_state\.json")
 """Files whose numbers belong to the checkpoint."""

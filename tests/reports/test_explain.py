@@ -6,13 +6,12 @@ import time
 
 import pytest
 
-from runwatch.parsers.explain.explain import WORDS, Explanation, explain
-from runwatch.parsers.explain.spans import tokens, trace
 from runwatch.parsers.formats import builtin
 from runwatch.parsers.formats.user import build
-
-from .fuzzing import TEXTS
-from .structured import read
+from runwatch.reports.explain.explain import WORDS, Explanation, explain
+from runwatch.reports.explain.spans import tokens, trace
+from tests.parsers.fuzzing import TEXTS
+from tests.parsers.structured import read
 
 
 @pytest.mark.few(36)

@@ -12,8 +12,8 @@ from __future__ import annotations
 import json
 import struct
 
-from runwatch.parsers.checkpoints import signatures
-from runwatch.parsers.checkpoints.signatures import FINE, Read, Verdict, Whole
+from runwatch.watcher.layouts import signatures
+from runwatch.watcher.layouts.signatures import FINE, Read, Verdict, Whole
 
 MAX_HEADER = 64 << 20
 """A longer safetensors header is not read; the format's own limit is 100 MB."""
