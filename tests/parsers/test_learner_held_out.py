@@ -54,3 +54,39 @@ def test_a_loss_of_some_kind_in_a_json_line(train, held_out):
     parsed = parse("\n".join([*rows, ""]).encode())
     assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("val/loss").tolist() == [x + 1 for x in LOSSES]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2030-01-02 03:04:05,678 - INFO - Epoch {e} - {part} - Batch {b} - Loss = {x} | Accuracy = 50.0%",
+        "Epoch {e} | {part} | step {b} | loss {x}",
+    ],
+)
+def test_the_part_of_the_data_between_two_places(line):
+    rows = []
+    for epoch in range(5):
+        rows += [
+            line.format(e=epoch, part="TRAIN", b=b, x=3 - 0.1 * epoch - b / 1e4) for b in range(0, 1600, 100)
+        ]
+        rows += [
+            line.format(e=epoch, part="VAL", b=b, x=4 - 0.1 * epoch - b / 1e4) for b in range(0, 300, 100)
+        ]
+    parsed = parse("\n".join([*rows, ""]).encode())
+    assert len(parsed.column("train/loss")) == 5 * 16
+    assert parsed.column("train/epoch").tolist() == [epoch for epoch in range(5) for _ in range(16)]
+    assert parsed.column("train/loss").max() <= 3
+    assert len(parsed.column("val/loss", "")) == 5 * 3
+    assert parsed.column("val/loss", "").min() > 3
+
+
+def test_the_index_of_a_data_frame_next_to_both_losses():
+    rows = [f"{i},{x},{x + 1},0.5" for i, x in zip(STEPS, LOSSES, strict=True)]
+    parsed = parse("\n".join([",Loss,ValLoss,ReconstructRate", *rows, ""]).encode())
+    assert parsed.column("step").tolist() == STEPS
+    assert parsed.column("val/loss", "").tolist() == [x + 1 for x in LOSSES]
+
+
+def test_a_loss_named_behind_its_number_at_the_end_of_a_sentence():
+    rows = [f"Training Epoch 1 | Batch: {i} ended with {x} loss." for i, x in zip(STEPS, LOSSES, strict=True)]
+    assert parse("\n".join([*rows, ""]).encode()).column("train/loss").tolist() == LOSSES

@@ -33,7 +33,9 @@ _SYSLOG_PROCESS = rb"(?: [\w.-]{1,64} [\w./-]{1,64}(?:\[\d+\])?:)"
 STAMP = _DATED + rb"|" + _CLOCK + rb"|" + _GLOG + rb"|" + _SYSLOG + _SYSLOG_PROCESS + rb"?"
 _PROCESS = (
     rb"[\w.-]{1,64} [\w./-]{1,64}\[\d{1,9}\]:(?= )"  # journalctl -o short-iso
-    rb"|\w[\w.-]{0,63} [\w./-]{1,64} (?:\d{1,9}|-) [\w-]{1,32} (?:-|\[[^\]\r\n]{0,120}\])(?= )"  # RFC 5424
+    rb"|"
+    + launchers.NO_COUNTER
+    + rb"\w[\w.-]{0,63} [\w./-]{1,64} (?:\d{1,9}|-) [\w-]{1,32} (?:-|\[[^\]\r\n]{0,120}\])(?= )"  # RFC 5424
 )
 _CRI = rb"std(?:out|err) [FP](?= )"
 """What Kubernetes writes behind the time."""

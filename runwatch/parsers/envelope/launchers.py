@@ -8,7 +8,7 @@ from __future__ import annotations
 
 NOT_TRAINING = rb"(?![ *]*(?i:val|eval|test|dev|pred|infer))"
 """What says whose numbers follow is no name of a host, a container or a logger."""
-_NO_COUNTER = (
+NO_COUNTER = (
     rb"(?!(?i:(?:global_?)?step|iter|epoch|ep|batch|update|round|fold|layer|it|loss|lr)[a-z]{0,8}[-_. ]?\d)"
 )
 NO_PLACE = (
@@ -26,11 +26,11 @@ PROCESS = rb"\(\w[\w.:-]{0,80} pid=\d{1,9}(?:, ip=[\d.:a-f]{2,40})?\)"
 """Ray's: the process, not the rank."""
 TASK = rb"\[(?P<local>\d{1,5})\]:|(?P<node>\d{1,5}):"
 """Tags that show the rank, or the node before another tag, and may be a counter: `[3]: `, srun -l."""
-CONTAINER = NOT_TRAINING + _NO_COUNTER + rb"[A-Za-z][\w.-]{0,62} {1,20}\|(?= )"
+CONTAINER = NOT_TRAINING + NO_COUNTER + rb"[A-Za-z][\w.-]{0,62} {1,20}\|(?= )"
 """docker compose."""
 VALIDATES = rb"(?= {0,8}[=>#* -]{0,12}(?i:val|eval|test|dev)[A-Za-z]{0,12}\b[^\r\n]{0,60}? \d{1,9}\.\d)"
 """A message that begins with a word for held-out data and holds a score."""
-HOST = NOT_TRAINING + _NO_COUNTER + rb"(?=[A-Za-z_.-]{0,62}\d)[\w.-]{2,63}:(?= )"
+HOST = NOT_TRAINING + NO_COUNTER + rb"(?=[A-Za-z_.-]{0,62}\d)[\w.-]{2,63}:(?= )"
 """pdsh, mpssh: `worker-3: `, `10.0.0.4: `."""
 SPEAKS = (
     rb"(?= {0,8}(?:[\[{(<|]|\d{1,9}/\d{1,9} |-{10}|\d{1,9}:\s{1,16}(?:learn|test):"

@@ -43,12 +43,12 @@ _NAMES_AHEAD = re.compile(
     rb"\[(?P<names>[A-Za-z][\w ./-]{0,30}(?:, ?[A-Za-z][\w ./-]{0,30}){1,8})\]: \[(?P<of>[^\[\]]+)\]"
 )
 """Names in brackets, and their values behind them."""
+_PART = re.compile(rb"(?i)(?<!\w)[\[({<]?(?:val\w*|dev|eval\w*|test)[\])}>]?(?: ?[-:|>])? *\Z")
+"""Right before a name: what it is of."""
 _BY_NUMBER = re.compile(rb"\{(\d[\d.]*: ?-?\d[^{}]{0,400})\}")
 """Values by a number, which is no value: `IoU: {0.5: 0.8, 0.75: 0.6}`."""
 _MAY_NAME = frozenset((*RATES, *SCALES))
 """Units that may begin the name of the next number instead."""
-_PART = re.compile(rb"(?i)(?<!\w)[\[({<]?(?:val\w*|dev|eval\w*|test)[\])}>]?(?: ?[-:|>])? *\Z")
-"""Right before a name: what it is of."""
 _COPULAS = frozenset((b"", b"is", b"was"))
 
 

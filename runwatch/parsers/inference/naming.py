@@ -32,7 +32,7 @@ _NAME = re.compile(
 )
 _FOLLOWS = re.compile(
     rb"(?i) ?(?:%|(?P<name>(?!\d)(?:[a-z.]+ ){0,2}[a-z.]*(?:loss|accuracy|reward))\b"
-    rb"(?=\s*(?:[,;|]|$)| (?:at|after|in) ))"
+    rb"(?=\s*(?:[,;|]|\.?\s*$)| (?:at|after|in) ))"
 )
 """A score that is named behind its number: `0.95 C.E. Loss, 98.1% Accuracy`, `0.5 loss at step 9`."""
 _GRADIENT = re.compile(rb"\]?, (?:device='\w+:?\d*', )?grad_fn=")
@@ -75,8 +75,9 @@ _PLACES = re.compile(rb"(?i)\b(epoch|episode|round) (?:and|&) ((?:mini-?)?batch|
 _SPLIT = re.compile(rb"(?i)train(?:ing)?|val(?:id(?:ation)?)?|test|dev")
 _OF_SPLIT = re.compile(rb"(?i)(.*\S[ _-])(?:" + _SPLIT.pattern[4:] + rb")\Z")
 """Names a value and a part of the data; the next number may name but its own: `LOSS train 0.5 valid 0.6`."""
-_COPULA = re.compile(rb"(?i)\A(?:(?:and|with|the) )+(?=.)|(?<=.) (?:is|was)\Z")
-"""Begins or ends a name, and is none of it: `Epoch is [1/600], batch_loss is 1.12 and acc 0.5`."""
+_COPULA = re.compile(rb"(?i)(?<=.) (?:is|was)\Z")
+"""Ends a name, and is none of it: `Epoch is [1/600], batch_loss is 1.12`."""
+_ARTICLES = re.compile(rb"\A(?:(?:and|the|with) )+(?=\S)")
 _IN_BRACKETS = re.compile(rb"\[([A-Za-z][\w/.-]{0,30})\](?::| ?=)? {0,4}\Z")
 """A name in brackets: `[Epoch] 001 [Loss] 0.5`, `[acc/top1] = 80.5`; it is one if its word has a meaning, as
 a level has none."""
@@ -255,7 +256,7 @@ def field_of(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     named = (languages.accented(gap) if foreign else None) or _NAME.search(gap)
     named = named or (languages.named(gap) if foreign else None)
     name = _COPULA.sub(b"", _SENTENCE.split(named["name"])[-1].rstrip(b"'>-.")) if named else b""
-    name = _owned(gap, name)
+    name = _owned(gap, _ARTICLES.sub(b"", name))
     boxed = None if named else _IN_BRACKETS.search(gap)
     if boxed and (_PLACE.fullmatch(boxed[1]) or is_quality(boxed[1])):
         name = boxed[1]

@@ -31,6 +31,7 @@ from runwatch.parsers.lexicon.words import (
     CHANGED,
     REPEATED,
     SAVES,
+    SPLIT_WORDS,
     VAL,
     is_epoch,
     is_loss,
@@ -293,6 +294,7 @@ class LearnedMatcher(Matcher):
             at = finest if same is None else same
         code = len(scores) == 1 and b" = " in line and b" " not in scores[0].name
         says = _SAYS_VAL.match(line if line.isascii() else translated(line)) and not code
+        says = says or _beside(family, main.head)
         dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1
         both = {split_of(f.name) for f in found} >= {"train", "val"}  # LOSS train 0.5 valid 0.6
         if main.counter is not None and at is None and not (says or dated or below or both or main.alone):
@@ -382,6 +384,12 @@ def _of_validation(metric: str, number: Field, said: set[bytes]) -> str:
     if metric == LOSS or (said <= _PLAIN_LOSS and said != {b"total"} and number.suffix != b"%"):
         return VAL_LOSS
     return metric if said & VAL or metric in (EPOCH, LEARNING_RATE) else f"val/{spelled(number.name)}"
+
+
+def _beside(family: bytes, head: bytes) -> bool:
+    """Whether a family differs from another in saying validation: `Epoch # - VAL - Batch#`, `- TRAIN -`."""
+    rest = [word for word in words(head) if word not in SPLIT_WORDS]
+    return is_val(family) and [word for word in words(family) if word not in SPLIT_WORDS] == rest
 
 
 def _of_test(column: Column) -> str:

@@ -64,7 +64,7 @@ VAL = TEST | frozenset(
 TRAIN = frozenset(b"train training trn trainset".split())
 _PASSES = frozenset(b"predict predicting prediction infer inference".split())
 """Words for passes over data that are no training, where a column or key says what its row is of."""
-_SPLITS = VAL | TRAIN
+SPLIT_WORDS = VAL | TRAIN
 SPLIT_KEYS = (
     *("split", "mode", "phase", "stage", "set", "subset"),
     *("dataset", "dset", "type", "_type", "part", "kind"),
@@ -153,7 +153,7 @@ def without_split(tokens: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
     said = [token.encode() for token in tokens]
     if not _SCORED.isdisjoint(said):
         said = [_SHORT.get(token, token) for token in said]
-    rest = tuple(token.decode() for token in said if token not in _SPLITS)
+    rest = tuple(token.decode() for token in said if token not in SPLIT_WORDS)
     trains, held_out = not TRAIN.isdisjoint(said), not VAL.isdisjoint(said)
     if trains and held_out:
         return "both", rest
@@ -247,7 +247,7 @@ def split_of(text: bytes) -> str:
 
 def is_split(name: bytes) -> bool:
     """Whether a name is only that of a part of the data, as in `train=2.5 val=2.6`."""
-    return bool(parts := words(name)) and _SPLITS.issuperset(parts)
+    return bool(parts := words(name)) and SPLIT_WORDS.issuperset(parts)
 
 
 def is_return(name: bytes) -> bool:
@@ -281,10 +281,9 @@ def is_population(columns: Sequence[bytes]) -> bool:
 def is_indexed(columns: Sequence[bytes]) -> bool:
     """Whether nothing but the nameless index of a data frame counts, and all columns are of training.
 
-    They are scores, parts of the data, and times.
+    They are scores, parts of the data, and times, or anything next to a loss of training and of validation.
     """
-    return (
-        columns[0] in (b"", b"Unnamed: 0")
-        and len(columns) > 2
-        and all(is_meaningful(name) or is_split(name) or b"time" in words(name) for name in columns[1:])
-    )
+    if columns[0] not in (b"", b"Unnamed: 0") or len(columns) < 3:
+        return False
+    both = {is_val(name) for name in columns[1:] if is_loss(name)} == {True, False}
+    return both or all(is_meaningful(n) or is_split(n) or b"time" in words(n) for n in columns[1:])
