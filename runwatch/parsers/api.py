@@ -228,6 +228,11 @@ class Reader:
         """Return the record that the stream's end completes."""
         return []
 
+    @property
+    def ended(self) -> bool:
+        """Whether what `flush` would return is the last record of a run, by its total."""
+        return False
+
     def prime(self, lines: list[bytes]) -> None:
         """Look at the first lines of a stream whose middle is read."""
 

@@ -33,6 +33,7 @@ from runwatch.parsers.events.opening import Opening
 from runwatch.parsers.events.stages import held_out
 from runwatch.parsers.framing.ansi import UP, bare, rows
 from runwatch.parsers.framing.chunks import Chunk, Framing
+from runwatch.parsers.lexicon.words import split_of
 
 if TYPE_CHECKING:
     from runwatch.parsers.progress.idle import Shown
@@ -202,8 +203,11 @@ class Pipeline:
             self._body.flush_readers(
                 line.offset - 1, piece, line
             )  # what was read is of the run that has ended
-        for score in filter(None, map(held_out, found or ())):
-            self._evaluate(*score, line, piece)
+        scores = [score for score in map(held_out, found or ()) if score is not None]
+        if any(split_of(name.encode()) == "test" for name, _ in scores):  # the test behind the last epoch
+            self._body.flush_readers(line.offset - 1, piece, line, ended=True)
+        for name, value in scores:
+            self._evaluate(name, value, line, piece)
         piece.events += found or ()
         return found is not None
 

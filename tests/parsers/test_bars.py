@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from runwatch.core.batch import EVAL
 from runwatch.parsers.log import LogParser
 from runwatch.parsers.progress import stacked
 
@@ -271,3 +272,18 @@ def test_bars_below_each_other_that_say_the_same_are_compared_in_linear_time(rec
         assert stop == at or apart(block[at:stop], b"train") or stacked.UP not in block[at:stop]
         at = max(stop, next((start for start in starts if start > at), len(block)))
     assert sum(compared) < 60 * len(block)
+
+
+@pytest.mark.parametrize("count", [2, 400])
+def test_a_test_behind_the_last_epoch_comes_after_its_record(count):
+    epoch = "Epoch {0}/{1}\n60/60 [==============================] - 2s 3ms/step - loss: 0.{0} - acc: 0.5\n"
+    text = "".join(epoch.format(n, count) for n in range(1, count + 1)).encode()
+    text += b"Test loss: 0.25\nTest accuracy: 0.75\nTesting Accuracy:  0.8125\n"
+    parsed = parse(text)
+    assert parsed.column("step").tolist() == list(range(1, count + 1))
+    assert parsed.column("Test accuracy", EVAL).tolist() == [0.75]
+    assert parsed.column("Testing Accuracy", EVAL).tolist() == [0.8125]
+    assert parsed.column("offset").max() < parsed.column("offset", EVAL).min()
+    for cut in (len(text) - 40, len(text) - 60, len(text) // 2):
+        parse(text, [cut]).same_as(parsed)
+    parse(text, bulk=False).same_as(parsed)

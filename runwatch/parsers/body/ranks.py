@@ -70,6 +70,11 @@ class RankedReader(Reader):
         """Return the record that the stream's end completes."""
         return self._ranked(self._reader.flush())
 
+    @property
+    def ended(self) -> bool:
+        """Whether what it holds back is the last record of a run."""
+        return self._reader.ended
+
     def _ranked(self, rows: list[Row]) -> list[Row]:
         return [
             row

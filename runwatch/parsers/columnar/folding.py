@@ -118,6 +118,12 @@ class Folded(BlockFold):
         self._fold()
         return self._reader.flush()
 
+    @property
+    def ended(self) -> bool:
+        """Whether what the reader holds back is the last record of a run."""
+        self._fold()
+        return self._reader.ended
+
     def end(self) -> None:
         """Take what is left of the block."""
         self.at = -1

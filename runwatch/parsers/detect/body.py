@@ -90,11 +90,17 @@ class Body:
                     break
         return used
 
-    def flush_readers(self, offset: int, piece: Piece, line: Line | None = None) -> None:
-        """Take the records that were not complete yet; `line` is the one that ends them."""
+    def flush_readers(
+        self, offset: int, piece: Piece, line: Line | None = None, *, ended: bool = False
+    ) -> None:
+        """Take the records that were not complete yet; `line` is the one that ends them.
+
+        With `ended` only those that are the last of their run.
+        """
         for one in self._detector.candidates.readers:
             for reader in (one.reader, *self._copies(one)):
-                self._take(one.format, reader.flush(), offset, line, piece)
+                if reader.ended or not ended:
+                    self._take(one.format, reader.flush(), offset, line, piece)
 
     def _copies(self, one: ReaderOf) -> Iterator[Reader]:
         yield from self.ranks.readers((one.format.name, one.place))

@@ -187,6 +187,11 @@ class KerasReader(FoldingReader):
         rows = self._complete()
         return [*rows, *(row for full in self._headless.release() for row in self._evaluated(full))]
 
+    @property
+    def ended(self) -> bool:
+        """Whether the bar that is full is of the last epoch."""
+        return self._full is not None and self.epoch is not None and self.epoch[0] == self.epoch[1]
+
     def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
         """Take one frame; return the records it completes."""
         if layout.pattern == _UNKNOWN:
