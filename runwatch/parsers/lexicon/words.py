@@ -48,6 +48,8 @@ _NOT_QUALITY = frozenset(b"scale time coeff code".split())
 _COEFFICIENTS = frozenset(b"dice jaccard kappa".split())
 """Scores that are coefficients."""
 _SETTINGS = frozenset((b"interval", b"iters", b"every", b"freq", b"frequency", b"steps", b"batches", b"size"))
+_TRAINED = frozenset(b"nll ce bce xent perplexity ppl bpb bpc bpt elbo fitness".split())
+"""Scores that are minimized, or sought, themselves; others are also printed by what only measures."""
 _SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
 """Words of names that only training prints."""
 TEST = frozenset(b"test tested testing testset".split())
@@ -185,6 +187,11 @@ def is_loss(name: bytes) -> bool:
     if b"error" in parts and not _MEASURED.isdisjoint(parts):
         return True
     return any(word.endswith(b"cost") for word in parts) and _COSTS.isdisjoint(parts)
+
+
+def is_trained(name: bytes) -> bool:
+    """Whether a name is of what training changes: a loss, a reward, any score of what is learned from."""
+    return is_loss(name) or not (TRAIN | _REWARDS | _TRAINED).isdisjoint(words(name)) or is_return(name)
 
 
 @lru_cache(_NAMES)
