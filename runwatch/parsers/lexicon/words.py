@@ -178,9 +178,12 @@ def is_loss(name: bytes) -> bool:
     if name.lower() in own_losses:
         return True
     parts = words(name)
+    pairs = {*pairwise(parts)}
+    if (b"loss", b"rate") in pairs:  # of packets, or of data
+        return False
     if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
         return True
-    if any(pair == (b"cross", b"entropy") for pair in pairwise(parts)):
+    if (b"cross", b"entropy") in pairs:
         return True
     if SHORT_LOSS.fullmatch(name):
         return True
