@@ -190,3 +190,53 @@ def test_names_that_differ_in_a_digit_are_different_names():
     parsed = parse("\n".join([*lines, ""]).encode())
     assert parsed.column("acc1").tolist() == [float(f"0.{i + 10}") for i in range(0, N, 2)]
     assert parsed.column("acc5").tolist() == [float(f"0.{i + 10}") for i in range(1, N, 2)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Epoch {i}: Validation: batches=30, samples=3840, loss={loss}",
+        "Epoch {i} - Validation - loss: {loss}",
+        "[VAL] epoch {i}: loss={loss}",
+        "Validation epoch {i} | loss {loss}",
+        "Epoch {i}, global step {i}00: 'val_loss' reached {loss} (best 0.1), saving model to 'a/e={i}.ckpt' as top 1",
+    ],
+)  # fmt: skip
+def test_records_of_nothing_but_a_validation_are_of_held_out_data(line):
+    text = "".join(f"{line.format(i=i, loss=loss)}\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(text.encode())
+    assert parsed.column("val/loss").tolist() == LOSSES
+    names = {name for _, _, columns in parsed.tables for name in columns}
+    assert names <= {"offset", "line", "step", "val/loss", "best", "train/epoch"}
+
+
+def test_a_record_of_both_says_whose_each_is():
+    text = "".join(f"Epoch {i} (train and val): loss {loss} | lr 0.1\n" for i, loss in enumerate(LOSSES))
+    assert parse(text.encode()).column("train/loss").tolist() == LOSSES
+
+
+def test_a_file_in_the_head_of_a_record_is_no_part_of_the_data():
+    text = "".join(f"test.py:108 - Epoch {i}: loss {loss}\n" for i, loss in enumerate(LOSSES))
+    assert parse(text.encode()).column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize("sign", ["~", "≈"])
+def test_a_value_may_be_about_so_much(sign):
+    text = "".join(f"step {i}00: lr=0.01 train-CE{sign}{loss}\n" for i, loss in enumerate(LOSSES))
+    assert parse(text.encode()).column("train/loss").tolist() == LOSSES
+
+
+def test_a_place_before_the_dict_behind_a_bar_is_its_own():
+    bar, dicts = "100%|####| 51/51 [00:06<00:00,  8.41it/s]", [f"{{'f1': 0.{i}5}}" for i in range(10, 40)]
+    lines = [f"epoch {i}: {said}" for i, said in enumerate(dicts)]
+    parsed = parse(
+        "".join(f"{bar}{'' if i % 3 else chr(10)}{line}\n" for i, line in enumerate(lines)).encode()
+    )
+    assert parsed.column("step").tolist() == list(range(30))
+
+
+def test_a_source_in_a_notebook_names_nothing():
+    text = "".join(f"[{{361{i:03}.py:45}} INFO - Epoch {i}, loss = {loss}\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(text.encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert "py" not in {name for _, _, columns in parsed.tables for name in columns}

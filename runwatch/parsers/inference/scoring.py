@@ -148,10 +148,10 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
 
 
 def _only_measures(counter: Place | None, quality: frozenset[bytes]) -> bool:
-    """Whether lines show scores, and neither a place in a run nor anything that is trained: a table of results.
+    """Whether lines show scores, and neither a place in a run nor anything that is trained.
 
-    The number that begins a line is no place if its name is that of an item, or of anything else than steps:
-    `SNR=-4: accuracy 0.6`.
+    They are a table of results. The number that begins a line is no place if its name is that of an item, or
+    of anything else than steps: `SNR=-4: accuracy 0.6`.
     """
     if not quality or (counter is not None and (counter[0] != LEADING or not counter[1])):
         return False

@@ -34,12 +34,16 @@ from runwatch.parsers.lexicon.words import (
     VAL,
     is_epoch,
     is_loss,
+    is_meaningful,
     is_quality,
     is_rate,
     is_split,
     is_val,
     split_of,
     words,
+)
+from runwatch.parsers.lexicon.words import (
+    TRAIN as TRAIN_WORDS,
 )
 
 _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
@@ -55,6 +59,10 @@ _SAYS_VAL = re.compile(
     rb"|\w{1,24}[_.-](?:val|test|eval)\b[\w.]{0,24} ?[:=])"
 )
 """A line whose first word, after a logger's, is a part of the data, or whose words before a colon are."""
+_LED_BY_VAL = re.compile(
+    rb"(?i)[^a-z]*(?:val|valid|validation|validating|eval|evaluation|evaluating|dev|test|testing)\b(?![\w.])"
+)
+"""Begins the head of a record that is of a validation: `[EVAL] episode #`, `Validation epoch #`."""
 _OF_BEST = re.compile(rb"(?i)\b(?:in|of|with|from) (?:the )?best (?:\w+ )?(?:model|checkpoint|weights)\b")
 """What is evaluated is the best: its value is printed for the first time."""
 _STARRED = re.compile(rb"\s{0,4}\* {1,3}(?=[A-Z])")
@@ -241,7 +249,10 @@ class LearnedMatcher(Matcher):
         kind = plan.kind({number.name for index, number in enumerate(found) if index not in taken})
         if kind is None:
             return None
-        validation = kind == EVAL and is_val(family) and SCORE not in plan.aliases.values()
+        validation = SCORE not in plan.aliases.values() and (
+            is_val(family) if kind == EVAL else _says_val(family, line, found)
+        )
+        taken |= _amounts(line, found) if validation else set()
         if plan.alone or plan.rated:
             metrics = [_rate(f) for index, f in enumerate(found) if index not in taken and is_rate(f.name)][
                 :1
@@ -291,7 +302,7 @@ class LearnedMatcher(Matcher):
         both = {split_of(f.name) for f in found} >= {"train", "val"}  # LOSS train 0.5 valid 0.6
         if main.counter is not None and at is None and not (says or dated or below or both or main.alone):
             return None
-        taken = {i for _, i in ranked}
+        taken = {i for _, i in ranked} | _amounts(line, found)
         names = [f.name for i, f in enumerate(found) if i not in taken]
         tests = {} if self._validated else tests_of(names)  # they came too late to be learned
         meant = {**(_errors(names) if self._has_loss else {}), **tests, **self._evaluated, **_of_val(names)}
@@ -365,6 +376,25 @@ class LearnedMatcher(Matcher):
                 {metric: text for metric, text in printed.items() if metric != text},
             )
         return Match(layout, tuple(column[3] for column in columns))
+
+
+def _amounts(line: bytes, found: list[Field]) -> set[int]:
+    """Return which numbers say how much was evaluated, or of what: `samples=38400`, `classes 11 to 20`."""
+    counts = (i for i, f in enumerate(found) if line[f.start : f.end].isdigit() and not f.suffix)
+    return {i for i in counts if not (is_meaningful(found[i].name) or is_split(found[i].name))}
+
+
+def _says_val(family: bytes, line: bytes, found: list[Field]) -> bool:
+    """Whether a record says of itself that it is of a validation: `Epoch 3: Validation: loss 0.5`.
+
+    The name of a logger or of a file says nothing.
+    """
+    if not (family.endswith(b" val") or _LED_BY_VAL.match(family)):
+        return False
+    first = next((f.start for f in found if is_quality(f.name)), 0)
+    return TRAIN_WORDS.isdisjoint(words(line[:first])) and not any(
+        is_val(f.name) and is_quality(f.name) for f in found
+    )
 
 
 def _of_validation(metric: str, number: Field, said: set[bytes]) -> str:

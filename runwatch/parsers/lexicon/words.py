@@ -183,9 +183,7 @@ def is_loss(name: bytes) -> bool:
         return False
     if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
         return True
-    if (b"cross", b"entropy") in pairs:
-        return True
-    if SHORT_LOSS.fullmatch(name):
+    if (b"cross", b"entropy") in pairs or SHORT_LOSS.fullmatch(name):
         return True
     if b"error" in parts and not _MEASURED.isdisjoint(parts):
         return True
