@@ -240,3 +240,13 @@ def test_a_source_in_a_notebook_names_nothing():
     parsed = parse(text.encode())
     assert parsed.column("train/loss").tolist() == LOSSES
     assert "py" not in {name for _, _, columns in parsed.tables for name in columns}
+
+
+def test_letters_behind_the_part_of_the_data_are_scores():
+    text = "".join(
+        f"Ep {i}/80 lr=6e-04 trL={loss} trA=0.75 vlL={val} vlA=0.5\n"
+        for i, (loss, val) in enumerate(zip(LOSSES, VALS, strict=True))
+    )
+    parsed = parse(text.encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS

@@ -23,6 +23,8 @@ _GLUED = re.compile(
     rb"|r?(ms)(train|valid|val|test)?(?:err|error)"
 )
 """A part of the data and a score in one word: `trloss`, `valacc`, `MSTestError`."""
+_LETTERED = re.compile(rb"(?<![A-Za-z])(tr|vl|va|te|ts)([LA])(?![A-Za-z])")
+"""A score by its letter behind the part of the data: `trL`, `vlA`."""
 SHORT_LOSS = re.compile(
     rb"(?P<split>val_)?[lL]_(?:[gd]_)?(?:pix|percep|style|gan|adv|total|tot|all|mse|mae|l[12]|ssim|ms_ssim|char\w*|fft|freq|"
     rb"edge|tv|lpips|cb|rec|align|kd|con\w*|enc|id\w*|cycle|ce|bce|nll|kl|mask|warp|flow|per|color)(?:_\d)?"
@@ -117,6 +119,7 @@ def words(name: bytes) -> Sequence[bytes]:
 def _words(name: bytes) -> Sequence[bytes]:
     if not name.isascii():
         name = languages.translated(name)
+    name = _LETTERED.sub(lambda m: m[1] + (b"loss" if m[2] == b"L" else b"acc"), name)
     name = _HELD_OUT.sub(b"heldout", _HUMP.sub(b" ", _DIMENSION.sub(b"", name)))
     parts = [part for word in _WORDS.findall(name) for part in _apart(word.lower())]
     if len(parts) > 1 and not _SCORED.isdisjoint(parts):
