@@ -107,6 +107,8 @@ class LearnedMatcher(Matcher):
         self._main = next(plan for plan in plans.values() if plan.main)
         self._has_loss = any(self._means_loss(name) for name in self._main.quality)
         self._stages: dict[bytes, Plan] = {}
+        self._headed = any(plan.heads for plan in plans.values())
+        """Whether lines show the epoch above its batches."""
         self._tests = {split_of(head) for head in plans} >= {"val", "test"}
         """Whether lines of tests are next to those of a validation."""
         self._boxed = any(plan.alone and plan.head[:1] == b"|" for plan in plans.values())
@@ -185,7 +187,8 @@ class LearnedMatcher(Matcher):
             if behind is not None:
                 return behind
             plan = self._stage(section + family, found, ranked)
-        if plan is None:
+        sums_up = plan is not None and plan.heads and any(is_quality(f.name) for f in found)
+        if plan is None or sums_up:  # `Epoch 3/9 | loss 0.5` below the batches that `Epoch 3/9` heads
             return self._evaluation(section + family, line, found, ranked)
         return self._read(plan, section + family, line, found, ranked)
 
@@ -244,7 +247,7 @@ class LearnedMatcher(Matcher):
             columns.append((what, number.name if what == EPOCH else b"", unit, (number.start, number.end)))
             if number.total is not None and not (plan.endless and what != EPOCH):
                 columns.append((end, b"", Unit(), number.total))
-        if plan.counter is None and plan.epoch is not None:
+        if plan.heads:
             return self._match(plan.pattern, HEADING, columns)
         kind = plan.kind({number.name for index, number in enumerate(found) if index not in taken})
         if kind is None:
@@ -316,12 +319,12 @@ class LearnedMatcher(Matcher):
         """Return the match of a line that sums up an epoch below the batches of it."""
         closing = self._closing(found, ranked)
         taken = {index for _, index in ranked}
-        metrics = self._nearby(self._metrics(found, taken, {}, False)) if closing else []
+        metrics = self._nearby(self._metrics(found, taken, {}, False)) if closing or self._headed else []
         return self._match("summary", EVAL, [*closing, *metrics]) if metrics else None
 
     def _closing(self, found: list[Field], ranked: list[tuple[int, int]]) -> list[Column]:
         """Return the epoch, and of how many, that a line shows below its batches, whose lines show none."""
-        if not self._main.nested or self._main.epoch is not None:
+        if not self._main.nested or self._main.epoch is not None or self._headed:
             return []
         at = next((index for r, index in ranked if r == EPOCH_RANK and is_epoch(found[index].name)), None)
         if at is None:
