@@ -72,7 +72,7 @@ _ENDS = re.compile(r"([A-Za-z][^/]*?)(?: o[fn])?[_/ .-](?i:val|valid|validation|
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where a word begins in LearningRate and TrainLR."""
 _TOKEN = re.compile(r"l[12](?![a-z0-9])|bf16|[a-z]+|%|/|\d+(?:\.\d+)?")
-_TAG = re.compile(r"(?i)\[(?:epoch|step|iter|batch)\] ?(?=\w)")
+_TAG = re.compile(r"(?i)^\[(?:epoch|step|iter|batch)\] ?(?=\w)")
 """Before a name, says over what it was measured: `[Epoch] loss`."""
 _own: dict[str, Meaning] = {}
 """The user's names, in small letters."""
@@ -202,9 +202,9 @@ def of_validation(printed: str) -> str | None:
 
 def _read(name: str) -> Meaning:
     """Return what a name means by itself."""
-    tag = _TAG.match(name)
-    if tag is not None and (found := meaning(name[tag.end() :])).metric != name[tag.end() :]:
-        return replace(found, loose=found.loose + 1)
+    rest = _TAG.sub("", name, 1)
+    if rest != name and (tagged := meaning(rest)).metric != rest:
+        return replace(tagged, loose=tagged.loose + 1)
     lower = name.lower()
     if lower in EXACT:
         return Meaning(EXACT[lower], f"{lower!r} itself", "loss", "val")
