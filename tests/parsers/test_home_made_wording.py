@@ -250,3 +250,17 @@ def test_letters_behind_the_part_of_the_data_are_scores():
     parsed = parse(text.encode())
     assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("val/loss").tolist() == VALS
+
+
+@pytest.mark.parametrize(
+    "message", ["epoch {i}, lr 0.01, loss {loss}, time 178.7 sec", "epoch {i} loss={loss}"]
+)
+def test_every_message_may_be_right_behind_a_bar(message):
+    lines = []
+    for i, loss in enumerate(LOSSES):
+        lines += [f" 50%|##  | {at}/20 [00:{at:02}<00:10,  4.5s/it]" for at in range(1, 21)]
+        bar = f"  5%|5   | {i}/{N} [02:59<56:47, 179.36s/it]"
+        lines.append(bar + message.format(i=i, loss=loss))
+    parsed = parse("".join(f"{line}\n" for line in lines).encode())
+    assert parsed.column("step", TRAIN).tolist() == list(range(N))
+    assert parsed.column("train/loss").tolist() == LOSSES
