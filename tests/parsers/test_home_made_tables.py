@@ -347,3 +347,9 @@ def test_a_step_within_the_epoch_is_not_that_of_the_run():
 def test_a_table_of_what_methods_reached_is_no_training(name):
     rows = "".join(f"{100 + i % 3},{loss},{loss}\n" for i, loss in enumerate(LOSSES))
     assert parse(f"episodes,{name}\n{rows}".encode()).format is None
+
+
+def test_no_policy_is_trained_for_its_entropy():
+    rows = "".join(f"{i},-0.5,{loss},0.25\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"epoch,loss_entropy,loss_objective,loss_aux\n{rows}".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
