@@ -264,3 +264,23 @@ def test_every_message_may_be_right_behind_a_bar(message):
     parsed = parse("".join(f"{line}\n" for line in lines).encode())
     assert parsed.column("step", TRAIN).tolist() == list(range(N))
     assert parsed.column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize("name", ["Minibatch accuracy", "train acc", "Mini-batch perplexity"])
+def test_a_score_of_what_is_learned_from_may_be_below_the_record(name):
+    text = "".join(
+        f"Loss at step {i}00: {loss}\n{name}: {val}\nValidation accuracy: 0.5\n"
+        for i, (loss, val) in enumerate(zip(LOSSES, VALS, strict=True))
+    )
+    parsed = parse((text + f"Best {name}: 9.5\n").encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column(name, EVAL).tolist() == VALS
+    assert parsed.column("val/accuracy", EVAL).tolist() == [0.5] * N
+
+
+@pytest.mark.parametrize("line", ["Train accuracy: epoch {i}: {loss}", "Train accuracy - step {i}: {loss}"])
+def test_a_place_may_be_between_a_score_and_its_value(line):
+    text = "".join(f"{line.format(i=i, loss=loss)}\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == list(range(N))
+    assert parsed.column("Train accuracy").tolist() == LOSSES

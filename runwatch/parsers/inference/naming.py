@@ -77,6 +77,8 @@ _COPULA = re.compile(rb"(?i)(?<=.)['\"]? (?:is|was|reached)\Z")
 _IN_BRACKETS = re.compile(rb"\[([A-Za-z][\w/.-]{0,30})\](?::| ?=)? {0,4}\Z")
 """A name in brackets: `[Epoch] 001 [Loss] 0.5`, `[acc/top1] = 80.5`; it is one if its word has a meaning, as
 a level has none."""
+_SCORE_AHEAD = re.compile(rb"(?i)\b([a-z]\w*(?: [a-z]\w*){0,2})(?:: ?| - )(?:epoch|step|iter(?:ation)?) ?\Z")
+"""Before a place that is between a name and its value: `Total loss: epoch 3: 0.5`."""
 _BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"-->", b"=>", b"==>"))
 """What is between a place and the number printed there, if it has a point: `Epoch 3 2.57`."""
 _SCORED_ON = re.compile(rb"(?:\A|(?<=[^\w ] ))((?:[A-Za-z][\w@.-]* ){1,8}(?:on|for|over) (?:the )?)\Z")
@@ -151,7 +153,8 @@ def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     if (bare in _COLONS or (real and bare in _BARELY)) and (
         _PLACE.search(place.name) or _OF_TRAIN.search(place.name)
     ):
-        return place, value._replace(name=VALUE_OF_PLACE)
+        said = _SCORE_AHEAD.search(line, max(0, place.start - MAX_NAME), place.start)
+        return place, value._replace(name=said[1] if said and is_quality(said[1]) else VALUE_OF_PLACE)
     whole = line[place.start - 1 : place.end].strip().isdigit() and not place.suffix and not place.total
     if whole and between.isspace() and place.name.lower().endswith(b"loss"):
         return place._replace(name=b"step"), value._replace(name=place.name)

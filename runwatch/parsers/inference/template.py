@@ -49,6 +49,7 @@ from runwatch.parsers.lexicon.words import (
 _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
     VAL - {b"test", b"tested", b"testing"}
 )
+_OF_BATCH = TRAIN_WORDS | {b"batch", b"minibatch"}
 _SAYS_VAL = re.compile(
     rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*"
     rb"|\s{1,8}(?:[>*+-]{1,3} )?|\s{1,32}\[(?=val|test|eval|dev))"
@@ -316,10 +317,11 @@ class LearnedMatcher(Matcher):
         return self._match("evaluation", EVAL, columns) if columns else None
 
     def _summary(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Match | None:
-        """Return the match of a line that sums up an epoch below the batches of it."""
+        """Return the match of a line that sums up an epoch below its batches, or adds a score to a record."""
         closing = self._closing(found, ranked)
         taken = {index for _, index in ranked}
-        metrics = self._nearby(self._metrics(found, taken, {}, False)) if closing or self._headed else []
+        near = closing or self._headed or (not ranked and all(map(_is_of_batch, found)))
+        metrics = self._nearby(self._metrics(found, taken, {}, False)) if near else []
         return self._match("summary", EVAL, [*closing, *metrics]) if metrics else None
 
     def _closing(self, found: list[Field], ranked: list[tuple[int, int]]) -> list[Column]:
@@ -379,6 +381,12 @@ class LearnedMatcher(Matcher):
                 {metric: text for metric, text in printed.items() if metric != text},
             )
         return Match(layout, tuple(column[3] for column in columns))
+
+
+def _is_of_batch(number: Field) -> bool:
+    """Whether a number is a score of what was just learned from, and no loss: `Minibatch accuracy: 80%`."""
+    said, scored = words(number.name), is_quality(number.name) and not is_loss(number.name)
+    return scored and not _OF_BATCH.isdisjoint(said) and (REPEATED | VAL).isdisjoint(said)
 
 
 def _amounts(line: bytes, found: list[Field]) -> set[int]:
