@@ -19,7 +19,9 @@ _JUDGES = frozenset(b"d dis disc discriminator discrim critic fake real".split()
 """Words of the losses of networks that judge another one."""
 LETTERS = ("D", "G")
 """Two adversaries by their letters."""
-PLAYERS = _JUDGES | frozenset(b"g gen generator actor policy value".split())
+ADVERSARIES = _JUDGES | frozenset(b"g gen generator".split())
+"""Words of the losses of both."""
+PLAYERS = ADVERSARIES | frozenset(b"actor policy value".split())
 """Words of losses that are against, or next to, each other: none is the sum of the others."""
 
 
