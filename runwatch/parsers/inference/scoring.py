@@ -46,6 +46,7 @@ from runwatch.parsers.lexicon.words import (
     is_quality,
     is_return,
     is_split,
+    is_trained,
     is_val,
     words,
 )
@@ -105,12 +106,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     structured = by_epoch or (counter is not None and (epoch is not None or two_ratios(lines)))
     guessed = not meaningful and not structured and counter is not None and _steady(lines, counter)
     guessed = guessed and all(OTHER_WORK.isdisjoint(words(name)) for name in counts)
-    if (
-        counter is not None
-        and counter[0] == LEADING
-        and is_item(counter[1])
-        and not any(map(is_loss, quality))
-    ):
+    if not structured and _only_measures(counter, quality - named - players):
         return None
     if not meaningful and not guessed and not (structured and _has_floats(lines)):
         return None
@@ -153,6 +149,19 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     certainty = _certainty(plan, apart=not whole_of(lines, shown) and len(losses_of(lines, shown)) > 1)
     part = 1.0 if whole else 0.5 if bare else 0.9  # what has a line of its own may be a part
     return Judgement(plan, part * score, certainty, waits, guessed, bare)
+
+
+def _only_measures(counter: Place | None, quality: frozenset[bytes]) -> bool:
+    """Whether lines show scores, and neither a place in a run nor anything that is trained.
+
+    They are a table of results. The number that begins a line is no place if its name is that of an item, or
+    of anything else than steps: `SNR=-4: accuracy 0.6`.
+    """
+    if not quality or (counter is not None and (counter[0] != LEADING or not counter[1])):
+        return False
+    if counter is not None and is_item(counter[1]):
+        return not any(map(is_loss, quality))
+    return not any(name == VALUE_OF_PLACE or is_trained(name) for name in quality)
 
 
 def _certainty(plan: Plan, *, apart: bool) -> float:
@@ -232,7 +241,7 @@ def _is_sampled(lines: list[Kept]) -> bool:
 def _is_plain(name: bytes) -> bool:
     """Whether a loss is one of training by its name alone, as the only one of `Losses {...}` is."""
     said = words(name)
-    return said[0] == b"losses" or _BARE.issuperset(said)
+    return said[0] == b"losses" or (_BARE.issuperset(said) and b"final" not in said)
 
 
 def _has_floats(lines: list[Kept]) -> bool:
