@@ -131,6 +131,7 @@ def test_timm_shows_its_end():
         (b"Training finished! Best model saved in run/a.pt", "over"),
         (b"Epoch 3: training finished. Model saved to a.pt", "checkpoint"),
         (b"Client 3 training complete, model saved to a.pt", "checkpoint"),
+        (b"Epoch training done. Model saved to a.pt", "checkpoint"),
         (b"EarlyStopping: stop training.", "early_stop"),
         (b"Loss has converged, stopping.", "early_stop"),
         (b"Target F1 of 0.8 reached; terminating the run", "early_stop"),
