@@ -249,6 +249,8 @@ def test_a_loss_whose_parts_are_weighted_more_rises_by_a_note():
     for name, values in (("ce", 1.5 * loss), ("kl", 0.01 * kl)):  # it rose; a part is not printed
         other = Log(train__loss=loss).set("ce", ce).set("kl", kl).set(name, values)
         assert "critical" in [severity for severity, _ in fired(other.judge(Divergence()))]
+    means = Log(train__loss=loss).set("avg_loss", np.full(1600, 0.1)).set("best_loss", 2 * ce)
+    assert "critical" in [severity for severity, _ in fired(means.judge(Divergence()))]
     alone = Log(train__loss=loss).set("kl", kl)
     assert "critical" in [severity for severity, _ in fired(alone.judge(Divergence()))]
 

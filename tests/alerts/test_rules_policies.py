@@ -195,6 +195,22 @@ def test_a_reward_that_rose_steeply_and_collapsed_is_reported_when_the_log_ends(
     assert Log(train__loss=np.ones(120)).set("reward", noisy).judge(RewardCollapse()) == []
 
 
+def test_few_episodes_of_which_the_first_two_were_lucky_show_nothing():
+    lucky = [108.0, 154.0, -116.0, -84.0, -82.0, -14.0, -94.0, -104.0, -46.0, -114.0]
+    for rewards, found in (
+        (lucky, []),
+        ([*lucky, -80.0, -30.0, -95.0, -60.0], [("warning", "reward")]),
+        ([108.0, 154.0, *[-90.0] * 8], [("warning", "reward")]),  # far below
+        (
+            [100.0, 90.0, 60.0, 20.0, -10.0, -30.0, -50.0, -45.0, -70.0, -90.0],
+            [("warning", "reward")],
+        ),  # by order
+    ):
+        log = Log(train__loss=np.ones(len(rewards))).set("reward", rewards)
+        assert fired(log.judge(RewardCollapse())) == found
+        assert log.judge(RewardCollapse(), range(0, len(rewards), 3)) == log.judge(RewardCollapse())
+
+
 def test_the_reward_of_single_episodes_is_no_more_than_a_note():
     log = policy("episodic_return")
     log.columns["episodic_return"][800:] -= 0.55

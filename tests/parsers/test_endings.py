@@ -135,6 +135,7 @@ def test_timm_shows_its_end():
         (b"Early stopping na epoka 31 (best: 24)", "early_stop"),
         ("Early stopping à l'époque 31".encode(), "early_stop"),
         (b"Validation score didn't improve for 7 epochs. Training stops.", "early_stop"),
+        (b"Epoch training done. Model saved to a.pt", "checkpoint"),
         (b"EarlyStopping: stop training.", "early_stop"),
         (b"Loss has converged, stopping.", "early_stop"),
         (b"Target F1 of 0.8 reached; terminating the run", "early_stop"),

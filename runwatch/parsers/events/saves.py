@@ -37,7 +37,7 @@ LAST = (
 )
 """Words by which a run saves for the last time."""
 CLOSES = (
-    rb"\A(?!.{0,200}?\b(?i:epoch|fold|round|stage|phase|task|client|agent|seed|iteration)\W{0,3}\d)"
+    rb"\A(?!.{0,200}?\b(?i:epoch\b|(?:fold|round|stage|phase|task|client|agent|seed|iteration)\W{0,3}\d))"
     rb".{0,80}?\b(?:[Tt]raining|TRAINING|[Tt]uning) (?:is |was |has been )?(?i:completed?|finished|done)"
     rb"[^\w%]{1,6}(?:\w+ ){0,5}?[Ss]av(?:ed|ing)\b"
 )

@@ -17,9 +17,11 @@ from runwatch.core.block import Block
 from runwatch.core.metrics import LOSS, LOSS_SCALE, of_held_out
 
 _NAME = re.compile(
-    r"(?i)(?:.*[/_ .-])?(?:kl|kld|kl_?div(?:ergence)?|ce|bce|nll|mse|l1|l2|reg|rec|recon(?:struction)?"
+    r"(?i)(?!.*(?:avg|average|mean|best|min(?![a-z])|max(?![a-z])|smooth|ema(?![a-z])|running|last|prev|std))"
+    r"(?:.*[/_ .-])?(?:kl|kld|kl_?div(?:ergence)?|ce|bce|nll|mse|l1|l2|reg|rec|recon(?:struction)?"
     r"|[a-z0-9_ ]*loss(?:_[a-z0-9]+)?)\Z"
 )
+"""Names of parts: what is made of the loss over time is none."""
 _MOST = 8
 """Parts that are followed."""
 _ROWS = 20

@@ -10,7 +10,8 @@ noise and by a fifth of itself. A warning; a note of what is less than `waves` t
 has fallen, and come back from, twice, or begins while a rate of exploration falls and is above `explores`.
 Ends when half of what was lost is back. At the end of a log half as many points are enough; and however few
 its rows: the newest half of them, eight at least, all below the first two, and in the middle by `part` of the
-lower one, by `z` deviations, and by half of the way to the lowest row: a warning.
+lower one, by `z` deviations, and by half of the way to the lowest row: a warning; of fewer than 14 rows only
+where their order says so (the test of Mann and Kendall), or all are twice as far below.
 
 Example: 'the reward is 0.12, down from its best of 0.81 at step 640': it had learned
 from 0.1, and lost nearly all of it.
@@ -43,6 +44,7 @@ from runwatch.alerts.rules.baseline import Floats, Windows, jitter, median, midd
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.curriculum import Curriculum
 from runwatch.alerts.rules.common.roles import EXPLORATION, REWARD, cast, of_episode
+from runwatch.alerts.rules.common.trend import falls
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.metric_rule import SeriesRule
 from runwatch.core.block import Block, Samples, Status
@@ -52,6 +54,8 @@ from runwatch.core.metrics import label
 _WIDTH, _HOP = 32, 16
 _FEW = 8
 """Rows that may be all there is."""
+_CHANCE, _ORDER = 14, 2.3
+"""Rows below which the first two are the highest by chance too often, unless all fall by their order."""
 _LINEAR = 0.8
 """Part of the variance of a window from which its trend is what it shows."""
 _LEAST = 0.2
@@ -70,8 +74,8 @@ class _Reward:
     noise: float = 0.0
     """A row's deviation at the best."""
     where: Place = NOWHERE
-    first: list[float] = field(default_factory=list)
-    """The first two rows."""
+    rows: list[float] = field(default_factory=list)
+    """The first rows, as long as they are all."""
     worst: float = np.inf
     """The lowest row."""
     count: int = 0
@@ -95,9 +99,14 @@ class _Reward:
     """How far it may fall before that is more than a note."""
     firing: Severity | None = None
 
+    @property
+    def first(self) -> list[float]:
+        """The first two rows."""
+        return self.rows[:2]
+
     def take(self, rows: Samples) -> None:
         """Take new rows, and see whether they are below the first ones."""
-        self.first += rows.value[: 2 - len(self.first)].tolist()
+        self.rows += rows.value[: _CHANCE - len(self.rows)].tolist()
         self.worst = min(self.worst, float(rows.value.min()))
         self.count += len(rows)
         self.newest += rows.value[-_FEW:].tolist()
@@ -157,7 +166,11 @@ class RewardCollapse(SeriesRule):
         if reward.firing or of_episode(metric) or reward.below < max(_FEW, reward.count / 2):
             return False
         start, newest = min(reward.first), np.array(reward.newest)[None, :]
-        least = max(self.part * abs(start), self.z * float(jitter(newest)[0]), (start - reward.worst) / 2)
+        noise = self.z * float(jitter(newest)[0])
+        apart = start - newest.max() > 2 * noise
+        if reward.count < _CHANCE and not (apart or falls(np.array(reward.rows), _ORDER)):
+            return False
+        least = max(self.part * abs(start), noise, (start - reward.worst) / 2)
         return start - middle(reward.newest) > least and not self._explores(np.inf)
 
     def _sink(self, metric: str, reward: _Reward) -> Finding:
