@@ -236,7 +236,7 @@ def test_the_index_of_a_data_frame_is_the_step_where_nothing_else_counts():
     parsed = parse(f",loss,accuracy,val_loss\n{rows}".encode())
     assert parsed.column("step").tolist() == list(range(9))
     assert len(parsed.column("train/loss")) == len(parsed.column("val/loss")) == 9
-    assert not parse(f",loss,price,val_loss\n{rows}".encode()).tables
+    assert not parse(f",loss,price,volume\n{rows}".encode()).tables
 
 
 def test_a_new_header_is_taken_and_a_cut_row_is_not():

@@ -209,6 +209,7 @@ def test_a_series_whose_name_is_that_of_its_file_is_a_loss_if_it_falls(head):
     parsed = parse(f"{head}\n{rows}".encode())
     assert parsed.column("step").tolist() == [10 * i for i in range(N)]
     assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("time").tolist() == ([1.9e9 + 0.5] * N if before else [])
     grows = "".join(f"{before}{10 * i},{4 - loss:.4f}\n" for i, loss in enumerate(LOSSES))
     assert not parse(f"{head}\n{grows}".encode()).column("train/loss").size
 

@@ -284,3 +284,12 @@ def test_a_place_may_be_between_a_score_and_its_value(line):
     parsed = parse(text.encode())
     assert parsed.column("step").tolist() == list(range(N))
     assert parsed.column("Train accuracy").tolist() == LOSSES
+
+
+def test_how_often_something_is_evaluated_is_no_score():
+    text = "Num steps: 2000, Eval interval: 100\n" + "".join(
+        f"Num steps: {i}00 Return: {loss} Time: 0:14:01\n" for i, loss in enumerate(LOSSES)
+    )
+    parsed = parse(text.encode())
+    assert parsed.column("Return").tolist() == LOSSES
+    assert "val/interval" not in {name for _, _, columns in parsed.tables for name in columns}

@@ -218,3 +218,22 @@ def test_a_launch_that_broke_off_with_other_data_does_not_hide_that_batches_begi
     assert parsed.column("step")[2:].tolist() == [
         85 * epoch + 10 * b for epoch in range(12) for b in range(1, 9)
     ]
+
+
+@pytest.mark.parametrize(
+    "place", ["{}00/2050 (batches) done", "{}00/2050 mini-batches", "{}00/2050 (batchs) done!"]
+)
+def test_batches_that_are_named_behind_their_number_begin_again_with_each_epoch(place):
+    lines = []
+    for epoch in range(3):
+        for batch in range(1, 21):
+            lines += [
+                "----- train loss & acc -----",
+                place.format(batch),
+                f"train mean loss: {9 / (20 * epoch + batch):.4f}",
+            ]
+        lines += ["----- start eval -----", f"eval mean loss: {5 - epoch}.5"]
+    parsed = parse(("\n".join(lines) + "\n").encode(), formats=())
+    steps = [2050 * epoch + 100 * batch for epoch in range(3) for batch in range(1, 21)]
+    assert parsed.column("step").tolist() == steps
+    assert parsed.column("train/loss", "").tolist() == [float(f"{9 / (i + 1):.4f}") for i in range(60)]

@@ -44,7 +44,7 @@ _AMOUNT = re.compile(
     rb" ?([KMGT]i?B|%|W|C|\xc2\xb0C|MHz|" + rb"|".join(map(re.escape, RATES)) + rb")(?!\w| ?[:=\d])"
 )
 """The unit of two amounts, which makes them no place: `6661/8192 MiB`, `5210/4870 tok/s`."""
-_BATCHES = re.compile(rb"(?i) batch(?:es)?\b(?! ?[=:#\[(]? ?\d| ?[=:])")
+_BATCHES = re.compile(rb"(?i) \(?(?:mini-?)?batch(?:e?s)?\b(?! ?[=:#\[(]? ?\d| ?[=:])")
 _SAID = re.compile(
     rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of|over)(?: \S+)?"
     rb" (step|iter\w*|epoch|episode|batch|round)\Z"

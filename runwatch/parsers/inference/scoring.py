@@ -161,7 +161,8 @@ def _only_measures(counter: Place | None, quality: frozenset[bytes]) -> bool:
         return False
     if counter is not None and is_item(counter[1]):
         return not any(map(is_loss, quality))
-    return not any(name == VALUE_OF_PLACE or is_trained(name) for name in quality)
+    alone = len(quality) == 1 and objective(map(spelled, quality)) is not None  # it may fall like a loss
+    return not (alone or any(name == VALUE_OF_PLACE or is_trained(name) for name in quality))
 
 
 def _certainty(plan: Plan, *, apart: bool) -> float:

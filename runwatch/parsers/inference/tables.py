@@ -9,7 +9,7 @@ from itertools import islice, pairwise
 from typing import NamedTuple
 
 from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
-from runwatch.core.metrics import EPOCH, LOSS, Unit
+from runwatch.core.metrics import CLOCK, EPOCH, LOSS, Unit
 from runwatch.parsers.api import Known, Layout, Match, Matcher
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import PER, PLANNED, WITHIN
@@ -19,6 +19,7 @@ from runwatch.parsers.inference.places import ENOUGH
 from runwatch.parsers.inference.roles import is_boxed
 from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED
 from runwatch.parsers.inference.unnamed import falls, is_unbounded_error
+from runwatch.parsers.lexicon.counters import TIMES
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import unit_of
 from runwatch.parsers.lexicon.records import columns as columns_of
@@ -261,6 +262,10 @@ class TableMatcher(Matcher):
         self._units: dict[str, Unit] = {}
         for index, text in enumerate(texts):
             name = self._step if index == at else known[index]
+            if text.lower().replace(" ", "_") in TIMES and "time" not in self._names:
+                self._names.append("time")
+                self._units["time"] = CLOCK
+                continue
             if name in self._names or (name in META_COLUMNS and name != self._step):
                 name = f"{text} (column {index + 1})"
             self._names.append(name)

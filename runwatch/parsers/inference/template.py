@@ -39,6 +39,7 @@ from runwatch.parsers.lexicon.words import (
     is_quality,
     is_rate,
     is_retrieval,
+    is_setting,
     is_split,
     is_val,
     split_of,
@@ -368,7 +369,7 @@ class LearnedMatcher(Matcher):
         named = [n.name for index, n in enumerate(found) if n.name and index not in taken]
         meant = _meant(tuple(named), tuple(aliases.items()))
         for index, number in enumerate(found):
-            if index in taken or not number.name:
+            if index in taken or not number.name or (is_val(number.name) and is_setting(number.name)):
                 continue
             metric = meant[number.name]
             of = set(words(number.name))

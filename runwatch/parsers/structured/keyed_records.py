@@ -238,7 +238,7 @@ class RecordReader:
             and (name := EPOCH if key == epoch and kind == TRAIN else schema.metric(key, kind))
         }
         named.update({key: name for key, name in promoted(named).items() if kind == TRAIN or name != LOSS})
-        named.update(trained(named) if kind == TRAIN else {})
+        named.update(trained(named) if kind == TRAIN and schema.held_out else {})
         for key, metric in named.items():
             name, text = (
                 shown(key if metric in columns else metric),
