@@ -49,6 +49,8 @@ _F_SCORE = re.compile(rb"(?i)(?<![a-z\d])(?:micro|macro|weighted)?f[12](?![a-z\d
 """Scores whose name is a letter and a digit."""
 _AT_RANK = re.compile(rb"(?i)(?:.* )?rank-\d{1,2}")
 """A score of retrieval by how many of the first guesses count, as that of a process is not spelled."""
+_PERPLEXITY = frozenset((b"ppl", b"perplexity"))
+"""End the name of what is made of a loss."""
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
 _COEFFICIENTS = frozenset(b"dice jaccard kappa".split())
 """Scores that are coefficients."""
@@ -182,11 +184,11 @@ def is_loss(name: bytes) -> bool:
     if name.lower() in own_losses:
         return True
     parts = words(name)
+    if not _PERPLEXITY.isdisjoint(parts[-1:]):  # `lm loss PPL`
+        return False
     if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
         return True
-    if any(pair == (b"cross", b"entropy") for pair in pairwise(parts)):
-        return True
-    if SHORT_LOSS.fullmatch(name):
+    if SHORT_LOSS.fullmatch(name) or any(pair == (b"cross", b"entropy") for pair in pairwise(parts)):
         return True
     if b"error" in parts and not _MEASURED.isdisjoint(parts):
         return True
