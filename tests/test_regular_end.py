@@ -289,6 +289,14 @@ def test_closing_words_count_once_all_that_was_planned_is_done(last, planned, sa
     assert found.reason() == ("its last lines say 'Done in 5 s'" if says else "")
 
 
+@pytest.mark.parametrize(("last", "says"), [(476, True), (475, False), (451, False)])
+def test_closing_words_count_once_the_next_row_would_be_behind_the_plan(last, says):
+    lines = {"before": ["step"] * 20, "behind": ["Done in 5 s"]}
+    kinds = {"evaluated": False, "saved": False, "stride": 25.0}
+    found = Close({}, 20, 1, last, False, None, None, None, 500, **kinds, **lines)
+    assert found.reason() == ("its last lines say 'Done in 5 s'" if says else "")
+
+
 @pytest.mark.parametrize("by_epoch", [False, True])
 def test_closing_words_count_before_the_end_of_the_plan_where_each_row_is_an_epoch(by_epoch):
     lines = {"before": ["step"] * 20, "behind": ["Done in 5 s"]}

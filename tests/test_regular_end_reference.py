@@ -126,7 +126,12 @@ def expected(run: Close, values: dict[str, list[float]]) -> tuple[str, bool]:
     rates = values.get("train/learning_rate", [])
     if len(rates) >= 20 and 0 <= rates[-1] < rates[-2] and rates[-1] <= max(rates) / 1000:
         return "its learning rate has come down to nothing", closed
-    if not each_row and run.planned is not None and (last or 0) + 1 < 0.98 * run.planned:
+    left = 0 if run.planned is None else run.planned - (last or 0)
+    if (
+        not each_row
+        and (last or 0) + 1 < 0.98 * (run.planned or 0)
+        and not is_last_row(left, run.stride, first)
+    ):
         return "", closed
     if not each_row and run.planned_epochs is not None and begun < run.planned_epochs:
         return "", closed

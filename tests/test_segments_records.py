@@ -140,6 +140,16 @@ def test_the_training_bar_is_that_of_most_records_of_which_64_totals_are_counted
         assert bars.of_training() == (1, 1, total)
 
 
+def test_the_training_bar_is_that_whose_total_is_planned_however_often_another_was_drawn():
+    bars, steps = Bars(), [1.0, 250.0, *range(63), 500.0]
+    drawn = table(BAR, {"step": steps, "total": [1542.0] * 2 + [63.0] * 63 + [1542.0]}, "bar")
+    rows = table(TRAIN, {"step": [63.0] * 5, "total": [63.0] * 5, LOSS: [1.0] * 5})
+    read = batch(drawn, rows)
+    bars.count(Rows.of(read, BAR), Rows.of(read, TRAIN), np.ones(5, bool), np.empty(0))
+    assert bars.of_training() == bars.of_training(2000) == (0, 62, 63)
+    assert bars.of_training(1542) == (1, 500, 1542)
+
+
 @pytest.mark.parametrize("seconds", [NAN, 1.0])
 def test_a_bar_that_ended_within_another_shows_no_step_of_the_training(seconds):
     at = {"offset": [0.0, 200.0], "line": [1.0, 3.0]}

@@ -334,3 +334,22 @@ def test_a_box_of_an_epoch_may_be_drawn(bar, headed):
     assert parsed.column("step").tolist() == [n + 1 for n in range(N)]
     assert parsed.column("train/loss", "").tolist() == LOSSES
     assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
+def test_a_step_within_the_epoch_is_not_that_of_the_run():
+    rows = "".join(f"{i // 10},{i % 10},{i},{loss},0.1\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"epoch,step,global_step,loss,lr\n{rows}".encode())
+    assert parsed.column("step").tolist() == list(range(N))
+    assert parsed.column("train/epoch").tolist() == [i // 10 for i in range(N)]
+
+
+@pytest.mark.parametrize("name", ["data_loss_rate,data_loss_rate_std", "latency,training_time_hours"])
+def test_a_table_of_what_methods_reached_is_no_training(name):
+    rows = "".join(f"{100 + i % 3},{loss},{loss}\n" for i, loss in enumerate(LOSSES))
+    assert parse(f"episodes,{name}\n{rows}".encode()).format is None
+
+
+def test_no_policy_is_trained_for_its_entropy():
+    rows = "".join(f"{i},-0.5,{loss},0.25\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"epoch,loss_entropy,loss_objective,loss_aux\n{rows}".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES

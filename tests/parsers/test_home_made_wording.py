@@ -190,3 +190,97 @@ def test_names_that_differ_in_a_digit_are_different_names():
     parsed = parse("\n".join([*lines, ""]).encode())
     assert parsed.column("acc1").tolist() == [float(f"0.{i + 10}") for i in range(0, N, 2)]
     assert parsed.column("acc5").tolist() == [float(f"0.{i + 10}") for i in range(1, N, 2)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Epoch {i}: Validation: batches=30, samples=3840, loss={loss}",
+        "Epoch {i} - Validation - loss: {loss}",
+        "[VAL] epoch {i}: loss={loss}",
+        "Validation epoch {i} | loss {loss}",
+        "Epoch {i}, global step {i}00: 'val_loss' reached {loss} (best 0.1), saving model to 'a/e={i}.ckpt' as top 1",
+    ],
+)  # fmt: skip
+def test_records_of_nothing_but_a_validation_are_of_held_out_data(line):
+    text = "".join(f"{line.format(i=i, loss=loss)}\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(text.encode())
+    assert parsed.column("val/loss").tolist() == LOSSES
+    names = {name for _, _, columns in parsed.tables for name in columns}
+    assert names <= {"offset", "line", "step", "val/loss", "best", "train/epoch"}
+
+
+def test_a_record_of_both_says_whose_each_is():
+    text = "".join(f"Epoch {i} (train and val): loss {loss} | lr 0.1\n" for i, loss in enumerate(LOSSES))
+    assert parse(text.encode()).column("train/loss").tolist() == LOSSES
+
+
+def test_a_file_in_the_head_of_a_record_is_no_part_of_the_data():
+    text = "".join(f"test.py:108 - Epoch {i}: loss {loss}\n" for i, loss in enumerate(LOSSES))
+    assert parse(text.encode()).column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize("sign", ["~", "≈"])
+def test_a_value_may_be_about_so_much(sign):
+    text = "".join(f"step {i}00: lr=0.01 train-CE{sign}{loss}\n" for i, loss in enumerate(LOSSES))
+    assert parse(text.encode()).column("train/loss").tolist() == LOSSES
+
+
+def test_a_place_before_the_dict_behind_a_bar_is_its_own():
+    bar, dicts = "100%|####| 51/51 [00:06<00:00,  8.41it/s]", [f"{{'f1': 0.{i}5}}" for i in range(10, 40)]
+    lines = [f"epoch {i}: {said}" for i, said in enumerate(dicts)]
+    parsed = parse(
+        "".join(f"{bar}{'' if i % 3 else chr(10)}{line}\n" for i, line in enumerate(lines)).encode()
+    )
+    assert parsed.column("step").tolist() == list(range(30))
+
+
+def test_a_source_in_a_notebook_names_nothing():
+    text = "".join(f"[{{361{i:03}.py:45}} INFO - Epoch {i}, loss = {loss}\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(text.encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert "py" not in {name for _, _, columns in parsed.tables for name in columns}
+
+
+def test_letters_behind_the_part_of_the_data_are_scores():
+    text = "".join(
+        f"Ep {i}/80 lr=6e-04 trL={loss} trA=0.75 vlL={val} vlA=0.5\n"
+        for i, (loss, val) in enumerate(zip(LOSSES, VALS, strict=True))
+    )
+    parsed = parse(text.encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+
+
+@pytest.mark.parametrize(
+    "message", ["epoch {i}, lr 0.01, loss {loss}, time 178.7 sec", "epoch {i} loss={loss}"]
+)
+def test_every_message_may_be_right_behind_a_bar(message):
+    lines = []
+    for i, loss in enumerate(LOSSES):
+        lines += [f" 50%|##  | {at}/20 [00:{at:02}<00:10,  4.5s/it]" for at in range(1, 21)]
+        bar = f"  5%|5   | {i}/{N} [02:59<56:47, 179.36s/it]"
+        lines.append(bar + message.format(i=i, loss=loss))
+    parsed = parse("".join(f"{line}\n" for line in lines).encode())
+    assert parsed.column("step", TRAIN).tolist() == list(range(N))
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize("name", ["Minibatch accuracy", "train acc", "Mini-batch perplexity"])
+def test_a_score_of_what_is_learned_from_may_be_below_the_record(name):
+    text = "".join(
+        f"Loss at step {i}00: {loss}\n{name}: {val}\nValidation accuracy: 0.5\n"
+        for i, (loss, val) in enumerate(zip(LOSSES, VALS, strict=True))
+    )
+    parsed = parse((text + f"Best {name}: 9.5\n").encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column(name, EVAL).tolist() == VALS
+    assert parsed.column("val/accuracy", EVAL).tolist() == [0.5] * N
+
+
+@pytest.mark.parametrize("line", ["Train accuracy: epoch {i}: {loss}", "Train accuracy - step {i}: {loss}"])
+def test_a_place_may_be_between_a_score_and_its_value(line):
+    text = "".join(f"{line.format(i=i, loss=loss)}\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == list(range(N))
+    assert parsed.column("Train accuracy").tolist() == LOSSES

@@ -167,3 +167,104 @@ def test_a_number_behind_a_place_that_hardly_ever_moves_is_no_loss(moves, read):
     values = [2.0 - 2.0 * (k * moves // 40) / moves for k in range(40)]
     text = "".join(f"{k:4d}   {value:.4f}     {k / 7 - 19.5:.6f}\n" for k, value in enumerate(values))
     assert (parse(text.encode()).format is not None) == read
+
+
+_NOISY = [round(loss + 0.04 * (i * 7 % 5), 4) for i, loss in enumerate(LOSSES)]
+
+
+@pytest.mark.parametrize(
+    "row", ["{loss},{share}", "{loss}\t{share}\t0.5", "[{loss}, {share}]", "{loss:.12e} {share:.6e} 1.5e+00"]
+)
+@pytest.mark.parametrize("losses", [LOSSES, _NOISY], ids=["smooth", "noisy"])
+def test_rows_of_a_loss_and_scores_that_nothing_names(row, losses):
+    rows = (row.format(loss=loss, share=30.5 + i) for i, loss in enumerate(losses))
+    assert parse("\n".join(rows).encode()).column("train/loss").tolist() == losses
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "{even:.1f},{share}",  # a spectrum: places as far from each other as the next
+        "{loss:.4f} {falls:.4f}",  # what falls as the places do
+        "{grid:.1f},{share}",  # a map: each place many times
+        "{noisy:.4f},{share},{share},{share},{share},{share},{share},{share},{share}.5",
+    ],
+)
+def test_rows_of_other_tables_that_nothing_names(row):
+    rows = (
+        row.format(
+            loss=loss, noisy=_NOISY[i], even=400.5 - 10 * i, falls=50.5 - i, grid=9.5 - i // 5, share=30.5 + i
+        )
+        for i, loss in enumerate(LOSSES)
+    )
+    assert parse("\n".join(rows).encode()).format is None
+
+
+@pytest.mark.parametrize(
+    "head", ["loss,accuracy", "acc,loss", "loss,wer", "reward,loss", "loss,lr", "accuracy,train_loss"]
+)
+def test_two_columns_of_scores_one_of_which_is_the_loss(head):
+    row = "0.5,{loss}" if head.endswith("loss") else "{loss},0.5"
+    rows = "\n".join(row.format(loss=loss) for loss in LOSSES)
+    assert parse(f"{head}\n{rows}\n".encode()).column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize("head", ["val_loss,val_acc", "loss,profit", "accuracy,f1"])
+def test_two_columns_of_other_things(head):
+    rows = "\n".join(f"{loss},0.5" for loss in LOSSES)
+    assert parse(f"{head}\n{rows}\n".encode()).format is None
+
+
+def test_columns_of_scores_in_the_order_of_the_alphabet():
+    rows = "\n".join(f"0.75,{loss},0.5,2.5" for loss in LOSSES)
+    parsed = parse(f"accuracy,loss,val_accuracy,val_loss\n{rows}\n".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == [2.5] * len(LOSSES)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Loss",
+        "RMS loss",
+        "Reconstruction loss",
+        "policy loss",
+        "generator_loss",
+        "contrastive loss",
+        "kl_loss",
+    ],
+)
+@pytest.mark.parametrize("digits", [1, 4])
+def test_parts_of_a_loss_and_rounded_ones_without_a_step(name, digits):
+    losses = [round(loss + (i % 3) / 5, digits) for i, loss in enumerate(LOSSES)]
+    parsed = parse("".join(f"{name}: {loss}\n" for loss in losses).encode(), formats=())
+    assert parsed.column("train/loss").tolist() == losses
+
+
+@pytest.mark.parametrize("name", ["MSE", "RMSE", "nll", "Loss", "cost"])
+def test_what_falls_like_a_loss_without_a_step(name):
+    losses = [*range(4000, 0, -100)] if name in ("Loss", "cost") else LOSSES
+    parsed = parse("".join(f"{name} = {loss}\n" for loss in losses).encode(), formats=())
+    assert parsed.column("train/loss").tolist() == losses
+
+
+def test_a_loss_without_a_step_that_no_longer_moves_or_is_nan():
+    losses = [*LOSSES, *[0.25] * 100]
+    text = "".join(f"Loss: {loss}\n" for loss in losses) + "Loss: nan\n" * 20
+    assert parse(text.encode(), formats=()).column("train/loss")[:140].tolist() == losses
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '    "loss": {loss},',
+        "Loss: 0.5",
+        "packet loss: {loss}",
+        "stop loss: {loss}",
+        "MSE: {n}.5",
+        "test MSE: {loss}",
+    ],
+)
+def test_losses_of_results_and_of_other_things_without_a_step(line):
+    text = "\n".join(line.format(loss=loss, n=i * 7 % 10) for i, loss in enumerate(LOSSES))
+    assert parse(text.encode()).format is None

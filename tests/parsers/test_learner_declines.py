@@ -144,3 +144,21 @@ def test_entries_of_an_object_over_many_lines_are_no_records():
 )
 def test_things_that_are_scored_one_by_one_are_no_steps(line):
     assert parse("".join(f"{line.format(i=i)}\n" for i in range(10, 50)).encode()).format is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Precision: 0.{i} Recall: 0.{i} F1-measure: 0.{i}",
+        "layers=2, hidden=32 -> MAE=5.{i}, F1=0.{i}",
+        "Probe of head 9.{i} (sign=1): top 5 accuracy: {i}.5%, AUC: 0.{i}",
+        "depth={i}: test accuracy = 0.8{i}",
+        "Bundle adjustment {i}5.25 ms, final cost: 0.{i}",
+    ],
+)
+def test_results_without_a_step_are_no_training(line):
+    def text(line: str) -> bytes:
+        return "".join(f"{line.format(i=i)}\n" for i in range(10, 50)).encode()
+
+    assert parse(text(line), formats=()).format is None
+    assert parse(text(f"{line}, train loss 0.{{i}}"), formats=()).format == "learned"

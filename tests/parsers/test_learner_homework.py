@@ -233,6 +233,27 @@ def test_glued_batches_count():
     assert parse(text.encode(), formats=()).column("step").tolist() == list(range(30))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Epoch2-train_step{i}-loss={x}\n",
+        "Epoch2-step{i}-loss: {x}\n",
+        "Epoch{i}-loss={x}\n",
+        "train_step{i} loss={x}\n",
+        "loss={x} global_step{i}\n",
+    ],
+)
+def test_places_glued_to_what_follows_count(line):
+    parsed = parse(_epochs(line), formats=())
+    assert parsed.column("step").tolist() == STEPS
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_places_in_names_of_files_do_not_count():
+    parsed = parse(_epochs("loss={x} best=epoch3-best.pt of train_step7.ckpt\n"), formats=())
+    assert not parsed.column("step").size
+
+
 def test_dicts_of_held_out_data_are_evaluations():
     row = "{{'epoch': {i}, 'loss': {x}, 'lr': 0.01}}\n"
     parsed = parse(_epochs("train: " + row + "val: " + row.replace("{x}", "{y}") + "test: " + row))

@@ -183,3 +183,38 @@ def test_the_loss_of_a_line_of_its_own_that_is_of_validation(name):
     parsed = parse("\n".join([*rows, ""]).encode())
     assert parsed.column("step").tolist() == [*range(9, 40)]
     assert parsed.column("val/loss", EVAL).tolist() == [float(f"0.{90 - i}") for i in range(9, 40)]
+
+
+def _launch(epochs: int, batches: int, summary: str) -> list[str]:
+    """Lines of a launch: each epoch has a heading, batches, and a summary that begins as the heading does."""
+    lines = []
+    for epoch in range(1, epochs + 1):
+        lines.append(f"Epoch {epoch}/{epochs}")
+        lines += [f"  Batch {b}0/{batches}5 | Loss: {9 / (epoch * b):.4f}" for b in range(1, batches + 1)]
+        lines.append(f"Epoch {epoch}/{epochs} | {summary.format(9 / epoch)}")
+    return lines
+
+
+@pytest.mark.parametrize("batches", [2, 16, 40])
+@pytest.mark.parametrize(
+    ("summary", "name"),
+    [
+        ("Train Loss: 0.5 | Val Loss: {}", "val/loss"),
+        ("Time: 9.5s | Val Energy: 0.25 | Val Perplexity: {}", "val/Perplexity"),
+        ("mean loss 0.5, accuracy {}", "accuracy"),
+    ],
+)
+def test_what_sums_up_an_epoch_may_begin_as_its_heading_does(batches, summary, name):
+    parsed = parse("\n".join([*_launch(12, batches, summary), ""]).encode(), formats=())
+    assert len(parsed.column("step")) == 12 * batches
+    assert parsed.column("step")[-1] == 11 * (10 * batches + 5) + 10 * batches
+    assert parsed.column(name, EVAL).tolist() == [9 / epoch for epoch in range(1, 13)]
+
+
+def test_a_launch_that_broke_off_with_other_data_does_not_hide_that_batches_begin_again():
+    first = _launch(12, 500, "Val Loss: {}")[:3]
+    lines = [*first, *_launch(12, 8, "Val Loss: {}")]
+    parsed = parse("\n".join([*lines, ""]).encode(), formats=())
+    assert parsed.column("step")[2:].tolist() == [
+        85 * epoch + 10 * b for epoch in range(12) for b in range(1, 9)
+    ]

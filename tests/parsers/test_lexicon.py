@@ -29,7 +29,7 @@ from runwatch.parsers.lexicon.records import columns
 from tests.parsers.logs import parse
 
 SPELLINGS = {
-    LOSS: """loss|train_loss|Train Loss|training loss|Training Loss|Loss/train|train/loss|trainLoss|avg_loss|loss_avg
+    LOSS: """loss|[Epoch] loss|train_loss|Train Loss|training loss|Training Loss|Loss/train|train/loss|trainLoss|avg_loss|loss_avg
         |running_loss|total_loss|loss/total|lm loss|lm_loss|mean_loss|batch_loss|tr_loss|smoothed_loss|train_loss_avg
         |Training_Loss|TRAIN_LOSS|loss_train|trn_loss|cur_loss|reduced_loss|step_loss|overall_loss|train.loss
         |global_loss|losses|loss (avg)|mean loss|avr_loss|train_avg_loss|trloss|metrics/loss|loss_step|ema_loss

@@ -149,7 +149,7 @@ def test_one_character_is_a_word_in_utf8_only():
     [
         ("eval_ppl", "val/ppl"), ("validation_top1", "val/top1"), ("eval/ppl", "eval/ppl"), ("val.loss", "val.loss"),
         ("dev-acc", "val/acc"), ("test_acc", "test_acc"), ("eval_", "eval_"), ("loss", None),
-        ("acc_val", "val/acc"), ("top1 dev", "val/top1"), ("best_val", None), ("time_eval", None), ("train_acc_val", None),
+        ("acc_val", "val/acc"), ("top1 dev", "val/top1"), ("best_val", None), ("size/valid", "val/size"), ("time_eval", None), ("train_acc_val", None),
     ],
 )  # fmt: skip
 def test_a_name_that_begins_or_ends_with_a_word_for_held_out_data(name, expected):

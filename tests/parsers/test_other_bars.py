@@ -48,3 +48,42 @@ def test_bars_that_train(text, unit):
     parsed = parse(bar(text, unit))
     assert parsed.format == "progress-bar"
     assert len(parsed.column("train/loss")) == 60
+
+
+def _lightning(epochs: int, steps: int, end: str, shown: str = ", v_num=7]") -> bytes:
+    bars = "\rEpoch {e}:  50%|#####     | {n}/{steps} [00:10<00:10,  5.00it/s{shown}"
+    return "".join(
+        "".join(bars.format(e=e, n=n, steps=steps, shown=shown) for n in range(1, steps + 1))
+        + "\n"
+        + end.format(e=e, loss=4 / (e + 2))
+        for e in range(epochs)
+    ).encode()
+
+
+@pytest.mark.parametrize("shown", [", v_num=7]", ", v_num=x7-a1]", ", v_num=7, val_acc=0.5]"])
+@pytest.mark.parametrize("epochs", [1, 4])
+def test_lightnings_bar_shows_how_far_training_is(shown, epochs):
+    data = _lightning(epochs, 30, "", shown)
+    parsed = parse(data)
+    assert parsed.column("step").tolist() == list(range(1, 30 * epochs + 1))
+    assert parsed.column("total")[-1] == 30 * epochs
+    parse(data, range(7, len(data), 311)).same_as(parsed)
+    parse(data, bulk=False).same_as(parsed)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "Epoch {e}: train_loss={loss:.4f}\n",
+        "Train loss: {loss:.4f}\n",
+        "{{'epoch': {e}, 'loss': {loss:.4f}}}\n",
+    ],
+)
+def test_losses_that_a_script_prints_go_before_lightnings_bar(end):
+    parsed = parse(_lightning(30, 40, end))
+    assert parsed.column("train/loss").tolist() == [float(f"{4 / (e + 2):.4f}") for e in range(30)]
+
+
+def test_a_long_epoch_of_lightnings_bar_keeps_its_first_and_last_step():
+    steps = parse(_lightning(1, 900, "")).column("step").tolist()
+    assert (steps[0], steps[-1]) == (1, 900)

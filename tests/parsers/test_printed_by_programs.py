@@ -164,3 +164,14 @@ def test_the_loss_of_a_generator_that_is_printed_alone_is_the_loss():
     parsed = read("epoch id: 0, batch step: {i}, g_loss: {loss}\n")  # PaddlePaddle's CycleGAN
     assert parsed.column("step").tolist() == list(range(N))
     assert parsed.column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize("name", ["val_loss", "val/accuracy"])
+def test_lightnings_checkpoints_place_what_early_stopping_prints_too(name):
+    parsed = read(
+        f"Metric {name} improved by 0.125 >= min_delta = 0.0. New best score: {{score}}\n"
+        f"Epoch {{i}}, global step {{hundreds}}: '{name}' reached {{score:.5f}} (best {{score:.5f}}), saving model "
+        f"to '/runs/epoch={{i}}.ckpt' as top 1\n"
+    )
+    assert parsed.column("step").tolist() == [100 * (i + 1) for i in range(N)]
+    assert parsed.column(name.replace("_", "/")).tolist() == SCORES

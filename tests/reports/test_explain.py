@@ -171,6 +171,8 @@ DOUBTFUL = {
     ),
     "losses of which none is the whole": "time/total_timesteps,train/value_loss,train/policy_loss\n"
     + _lines("{i}000,{x:.4f},-{x:.4f}\n"),
+    "the first of several losses": "epoch,train_mel_loss,train_dur_loss,val_loss\n"
+    + _lines("{i},{x:.4f},0.{i:02},{x:.4f}\n"),
     "no loss": _lines("step {i}: foo {x:.4f} lr 1.0e-03\n"),
 }
 

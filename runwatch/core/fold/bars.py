@@ -82,8 +82,11 @@ class Bars:
         bar.last, self._drawn_total = int(step), total
         bar.updates += 1
 
-    def of_training(self) -> tuple[int, int, int] | None:
-        """Return first and newest step and total of the training's bar; None if records print their steps."""
+    def of_training(self, planned: int | None = None) -> tuple[int, int, int] | None:
+        """Return first and newest step and total of the training's bar; None if records print their steps.
+
+        It is the bar whose total is `planned`, if there is one.
+        """
         if not self._bars or not (self._fills or math.isinf(self._trained)):
             return None
         records = self._records
@@ -91,7 +94,8 @@ class Bars:
         if not bars:
             return None
         total, bar = max(
-            bars.items(), key=lambda item: (records.get(item[0], 0), item[1].outer, item[1].updates)
+            bars.items(),
+            key=lambda item: (item[0] == planned, records.get(item[0], 0), item[1].outer, item[1].updates),
         )
         newest = self._bars.get(self._newest_total)
         if newest is not None and records[self._newest_total] > 1 and self._newest_total > total:

@@ -132,7 +132,8 @@ class Close:
         epochs = self._begun()
         if self._each_row():  # what each epoch prints was printed before: it stopped early
             return False
-        if self.planned is not None and (self.last_step or 0) + 1 < COMPLETE * self.planned:
+        planned, last = self.planned or 0, self.last_step or 0
+        if last + 1 < COMPLETE * planned and not is_last_row(planned - last, self.stride, self.first_step):
             return True
         return self.planned_epochs is not None and epochs < self.planned_epochs
 

@@ -108,7 +108,7 @@ class Splitter:
                 epoch_steps=epoch_steps,
                 by_epoch=str(rows.pattern[-1]).endswith(BY_EPOCH) if len(rows) else None,
                 epochs=rows.epochs(),
-                bar=self._bars.of_training(),
+                bar=self._bars.of_training(self._plan.total),
                 lead=self._lowest.rank,
                 results=results_of(batch, samples, low, high, rows.offset[-1] if len(rows) else low),
                 live=live,

@@ -30,7 +30,9 @@ ENDLESS = (b"it [", b"/? [", b"step [", b"steps [", b"batch [", b"batches [", b"
 """A bar of tqdm that has no total holds one of these: `120it [00:10, 11.90it/s, loss=0.5]`."""
 is_endless = re.compile(rb"(?:it|/\?|steps?|batch(?:es)?|samples) \[\d").search
 """Finds them in a line."""
-_MESSAGE = re.compile(rb"[^\s,\])}][^\r\n]{0,400}?[:=]")
+_PLACED = re.compile(rb"(?i)(?<=\])(?:epoch|step|iter(?:ation)?) ?[:#]? ?\d+\b[^\w{]{1,4}\Z")
+"""Places the dict right behind it: `8.41it/s]epoch 11: {'accuracy': 0.5}`."""
+_MESSAGE = re.compile(rb"[^\s,\])}][^\r\n]{0,400}?(?:[:=]|[A-Za-z] \d+\.\d)")
 """Something that may contain a number."""
 
 
@@ -104,12 +106,14 @@ def behind_bar(line: bytes) -> bytes:
 
 
 def message_behind(line: bytes) -> bytes:
-    """Return the message that a program printed right behind a bar, of a dict only that; empty if none.
+    """Return the message that a program printed right behind a bar, of a dict only its place; empty if none.
 
     The rest of a bar with brackets in it is none.
     """
     bar = line.rfind(b"%|")
     at = line.find(b"{'", bar)
+    placed = _PLACED.search(line, max(bar, at - 40, 0), at) if at >= 0 else None
+    at = placed.start() if placed else at
     behind = line[at:] if at >= 0 else behind_bar(line)
     return behind if b"%|" not in behind and (at >= 0 or _MESSAGE.match(behind)) else b""
 

@@ -10,7 +10,7 @@ from runwatch.parsers.body.matchers import values
 from runwatch.parsers.body.piece import Held, Piece, have_loss
 from runwatch.parsers.body.ranks import Ranks
 from runwatch.parsers.detect.detector import Detector
-from runwatch.parsers.detect.weak_formats import Early
+from runwatch.parsers.detect.weak_formats import Early, measures
 from runwatch.parsers.envelope.line import Line
 from runwatch.parsers.events.events import EventScanner
 from runwatch.parsers.inference.learner import Learner
@@ -79,8 +79,10 @@ class Evidence:
     def hold(self, fmt: Format, held: Held, piece: Piece) -> None:
         """Keep a weak format's record back until there are enough of them and nothing better came."""
         weak = self.detector.weak
-        elsewhere = self.learner is not None and self.learner.saw_loss
-        if weak is not None and weak.hold(fmt, held, elsewhere=elsewhere):
+        elsewhere, scored = False, False
+        if self.learner is not None:
+            elsewhere, scored = self.learner.saw_loss, self.learner.saw_score
+        if weak is not None and weak.hold(fmt, held, elsewhere=elsewhere, scored=scored):
             self._release(piece)
 
     def learn(self, line: Line, piece: Piece) -> bool:
@@ -109,19 +111,23 @@ class Evidence:
         if due is None:
             return
         fmt, rows = due
-        if not have_loss(rows) and self._prefer_learned(piece):
+        whole = measures(rows) and any("step" in row.layout.names for row in rows)
+        if not have_loss(rows) and self._prefer_learned(piece, whole=whole):
             return
         self.detector.settle(fmt)
         for row in rows:
             piece.add(*row)
 
-    def _prefer_learned(self, piece: Piece) -> bool:
-        """Settle on a learned format that reads a loss, where the weak one that is due shows none."""
+    def _prefer_learned(self, piece: Piece, *, whole: bool) -> bool:
+        """Settle on a learned format that reads a loss, where the weak one that is due shows none.
+
+        Or on any, where that one does not show both a step and a value: it is not `whole`.
+        """
         learner = self.learner
-        if learner is None or not learner.saw_loss:
+        if learner is None or (whole and not learner.saw_loss):
             return False
         learned = learner.finish()
-        if learned is None or not learner.reads_loss:
+        if learned is None or (whole and not learner.reads_loss):
             return False
         self._replay(learned, learner, piece)
         return True

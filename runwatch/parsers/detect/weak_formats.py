@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import LOSS
+from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
+from runwatch.core.metrics import EPOCH, LOSS, STEP_TIME
 from runwatch.parsers.api import Format, Match, Matcher
 from runwatch.parsers.body.enveloped import Logged
 from runwatch.parsers.body.matchers import values
@@ -19,6 +19,11 @@ _ENOUGH = 16
 """So many training records of a weak format, and none of another, settle on it."""
 _PATIENCE = 8
 """So many times more, where it shows no loss and lines that no format knows do."""
+
+
+_EPOCHS = 2
+"""Epochs after which no score is awaited that a script prints when one ends."""
+_PLACES = META_COLUMNS | {EPOCH, STEP_TIME}
 
 
 _TRAIN_LOSSES = frozenset({LOSS, "train/epoch_loss", "eval/train_loss"})
@@ -50,15 +55,21 @@ class WeakFormats:
                     yield fmt, match
                     break
 
-    def hold(self, fmt: Format, held: Held, *, elsewhere: bool) -> bool:
-        """Keep a record; return whether there are enough. `elsewhere`: other lines show a loss."""
+    def hold(self, fmt: Format, held: Held, *, elsewhere: bool, scored: bool) -> bool:
+        """Keep a record; return whether there are enough.
+
+        `elsewhere`: other lines show a loss; `scored`: they show a score. Both are awaited where records of
+        several epochs show no loss, as a script prints it when an epoch ends.
+        """
         rows = self._held.setdefault(fmt.name, [])
         rows.append(held)
-        enough = _ENOUGH * (_PATIENCE if elsewhere and not have_loss(rows) else 1)
-        if _steps(rows) >= enough:
-            return True
+        loss = have_loss(rows)
+        if _steps(rows) >= _ENOUGH * (_PATIENCE if elsewhere and not loss else 1):
+            epochs = 0 if loss else _epochs(rows)
+            if not epochs or (epochs >= _EPOCHS and not scored):
+                return True
         if len(rows) > 2 * _PATIENCE * _ENOUGH:
-            del rows[0]
+            del rows[slice(1) if measures(rows) else slice(1, None, 2)]
         return False
 
     def due(self) -> tuple[Format, list[Held]] | None:
@@ -98,6 +109,16 @@ class Early:
             for row in self._held:
                 piece.add(*row)
         self._held.clear()
+
+
+def measures(rows: Sequence[Held]) -> bool:
+    """Return whether any record of training among some rows shows more than its place."""
+    return any(row.layout.kind == TRAIN and not _PLACES.issuperset(row.layout.names) for row in rows)
+
+
+def _epochs(rows: Sequence[Held]) -> int:
+    """Return how many epochs records name."""
+    return len({row.numbers[row.layout.names.index(EPOCH)] for row in rows if EPOCH in row.layout.names})
 
 
 def _steps(rows: Sequence[Held]) -> int:

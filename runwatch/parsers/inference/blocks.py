@@ -227,7 +227,10 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
         at = [(kept.offset, step) for kept in lines if (step := kept.at(main.counter)) is not None]
     ends = main.counter is not None and main.nested and ratio(lines, main.counter)
     falls = [(a[0], b[0]) for a, b in pairwise(at) if b[1] <= a[1] and main.counter]
-    for head, heads in families.items():
+    for head, alike in families.items():
+        heads = list(filter(_places_alone, alike))  # below it may be a summary that begins in the same way
+        if 2 * len(heads) < len(alike):
+            continue
         epoch = place(EPOCH_RANK, heads[0].found[heads[0].ranked[0][1]].name) if heads[0].ranked else None
         reported = [kept.at(epoch) for kept in heads] if epoch and is_epoch(epoch[1]) else [None]
         on = all(
@@ -241,7 +244,7 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
         above = all(any(a < offset < b for offset in offsets) for a, b in falls)
         if main.counter is None and len(heads) == 1:
             above = lines[0].seen - heads[0].seen <= _RIGHT_BELOW
-        if above and offsets[0] < at[0][0] and all(map(_places_alone, heads)):
+        if above and offsets[0] < at[0][0]:
             return {head: Plan(head, None, epoch=epoch, main=False)}
     return {}
 

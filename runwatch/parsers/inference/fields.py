@@ -49,11 +49,18 @@ _BY_NUMBER = re.compile(rb"\{(\d[\d.]*: ?-?\d[^{}]{0,400})\}")
 """Values by a number, which is no value: `IoU: {0.5: 0.8, 0.75: 0.6}`."""
 _MAY_NAME = frozenset((*RATES, *SCALES))
 """Units that may begin the name of the next number instead."""
+_SAVED = re.compile(
+    rb"(?i),? (?:saving|saved) (?:the )?(?:\w+ )?(?:model|checkpoint|weights) (?:to|as|in) .*"
+    rb"| was not in top \d+\s*\Z"
+)
+"""Ends what a line measures: behind it is a file, or how many are kept."""
 _COPULAS = frozenset((b"", b"is", b"was"))
 
 
 def fields(line: bytes) -> list[Field]:
     """Return the numbers of a line from left to right, named or not, but for those in texts of an object."""
+    if b" sav" in line or b" top " in line:
+        line = _SAVED.sub(b"", line)
     if b"{" in line:
         line = _TEXT.sub(lambda text: b" " * len(text[0]) if b" " in text["said"] else text[0], line)
     if (b";" in line or b"|" in line or b"," in line) and b":" not in line and _LISTED.fullmatch(line):

@@ -93,6 +93,8 @@ class Learner:
         """Share of the lines kept that the learned format reads; 0 before."""
         self.saw_loss = False
         """Whether a line had a place and a loss."""
+        self.saw_score = False
+        """Whether a line had a score, with a place or without."""
         self.reads_loss = False
         """Whether the learned format reads a loss and the step that it is of."""
         self.certainty = 0.0
@@ -156,6 +158,7 @@ class Learner:
         line = plain
         if family is None:
             return False
+        self.saw_score = self.saw_score or any(is_quality(f.name) for f in found)
         if ranked and not self.saw_loss:
             self.saw_loss = any(is_loss(f.name) and not is_val(f.name) for f in found)
         family = self._sections.family(family, line, found, ranked)

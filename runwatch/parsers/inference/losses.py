@@ -32,7 +32,7 @@ LOSS_WORDS = _WHOLE | frozenset(
     b"train training trn batch avr avg average mean running current loss losses cost metric task".split()
 )
 """Words of the names of the loss itself where others are its parts; those of its sum before others."""
-_PARTS = frozenset(
+PART_WORDS = frozenset(
     b"pde ode bc bcs ic ics residual physics boundary initial data energy mse ce bce nll kl kld recon rec "
     b"reconstruction adv adversarial perceptual reg regularization l box bbox cls obj dfl dice mmd mask rpn "
     b"giou centerness objectness classifier loss".split()
@@ -167,7 +167,7 @@ def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
 
 def loss_of_parts(names: frozenset[bytes]) -> bytes | None:
     """Return the `total` that is the loss, since parts of one are next to it: `total,pde,bc,data`."""
-    parts = sum(not _PARTS.isdisjoint(words(name)) for name in names)
+    parts = sum(not PART_WORDS.isdisjoint(words(name)) for name in names)
     return min((name for name in names if name.lower() in _SUM), default=None) if parts > 1 else None
 
 
@@ -190,4 +190,4 @@ def losses_by_split(names: Collection[bytes]) -> dict[bytes, str]:
 
 def is_part(name: bytes) -> bool:
     """Whether a name is that of a part of a loss, as `data_loss` is, and `weight_loss` is not."""
-    return _PARTS.issuperset(words(name))
+    return PART_WORDS.issuperset(words(name))

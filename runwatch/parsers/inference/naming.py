@@ -27,7 +27,7 @@ _NAME = re.compile(
     rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w /]{0,20}\))?)"
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
     rb"(?P<mark>(?::? ?['\"],?)?\s*"
-    rb"(?:(?:[:=]>?|==|-+>|\.{3,}:?|-{3,}|(?:(?<=oss)|(?<=cc)|(?<=acy)) -(?= ))"
+    rb"(?:(?:[:=]>?|==|-+>|(?<=\w)(?:~|\xe2\x89\x88)|\.{3,}:?|-{3,}|(?:(?<=oss)|(?<=cc)|(?<=acy)) -(?= ))"
     rb"\s*(?:[A-Za-z][\w.]{0,20}[(\[])?)?)['\"\[({<]*\s*$"
 )
 _FOLLOWS = re.compile(
@@ -75,12 +75,14 @@ _PLACES = re.compile(rb"(?i)\b(epoch|episode|round) (?:and|&) ((?:mini-?)?batch|
 _SPLIT = re.compile(rb"(?i)train(?:ing)?|val(?:id(?:ation)?)?|test|dev")
 _OF_SPLIT = re.compile(rb"(?i)(.*\S[ _-])(?:" + _SPLIT.pattern[4:] + rb")\Z")
 """Names a value and a part of the data; the next number may name but its own: `LOSS train 0.5 valid 0.6`."""
-_COPULA = re.compile(rb"(?i)(?<=.) (?:is|was)\Z")
-"""Ends a name, and is none of it: `Epoch is [1/600], batch_loss is 1.12`."""
+_COPULA = re.compile(rb"(?i)(?<=.)['\"]? (?:is|was|reached)\Z")
+"""Ends a name, and is none of it: `Epoch is [1/600], batch_loss is 1.12`, `'val_loss' reached 0.5`."""
 _ARTICLES = re.compile(rb"\A(?:(?:and|the|with) )+(?=\S)")
 _IN_BRACKETS = re.compile(rb"\[([A-Za-z][\w/.-]{0,30})\](?::| ?=)? {0,4}\Z")
 """A name in brackets: `[Epoch] 001 [Loss] 0.5`, `[acc/top1] = 80.5`; it is one if its word has a meaning, as
 a level has none."""
+_SCORE_AHEAD = re.compile(rb"(?i)\b([a-z]\w*(?: [a-z]\w*){0,2})(?:: ?| - )(?:epoch|step|iter(?:ation)?) ?\Z")
+"""Before a place that is between a name and its value: `Total loss: epoch 3: 0.5`."""
 _BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"-->", b"=>", b"==>"))
 """What is between a place and the number printed there, if it has a point: `Epoch 3 2.57`."""
 _SCORED_ON = re.compile(rb"(?:\A|(?<=[^\w ] ))((?:[A-Za-z][\w@.-]* ){1,8}(?:on|for|over) (?:the )?)\Z")
@@ -106,8 +108,9 @@ _TENSOR = re.compile(rb"\bTensor (\w+) of type \w+\. Dims: \(\): \Z")
 """Before the one number of a tensor, as Caffe2 prints it."""
 _COLONS = (b":", b"]:")
 """Between a place and its value: `[epoch 3]: 2.57`."""
-_CALLER = re.compile(rb"(?:[\w.<>]+:[\w.<>]+|\.py\[line):\Z")
-"""Before the line of a source, as loguru has it: `__main__:main:65 - `, or `train.py[line:65]`."""
+_CALLER = re.compile(rb"(?:[\w.<>]+:[\w.<>]+|\.py\[line|\d\.py):\Z")
+"""Before the line of a source, as loguru has it: `__main__:main:65 - `, or `train.py[line:65]`, or in a
+notebook `3667621017.py:45`."""
 
 
 def _by_kind(line: bytes, found: list[Field], field: Field) -> Field:
@@ -162,7 +165,8 @@ def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     if (bare in _COLONS or (real and bare in _BARELY)) and (
         _PLACE.search(place.name) or _OF_TRAIN.search(place.name)
     ):
-        return place, value._replace(name=VALUE_OF_PLACE)
+        said = _SCORE_AHEAD.search(line, max(0, place.start - MAX_NAME), place.start)
+        return place, value._replace(name=said[1] if said and is_quality(said[1]) else VALUE_OF_PLACE)
     whole = line[place.start - 1 : place.end].strip().isdigit() and not place.suffix and not place.total
     if whole and between.isspace() and place.name.lower().endswith(b"loss"):
         return place._replace(name=b"step"), value._replace(name=place.name)

@@ -38,6 +38,11 @@ class Plan:
     rated: bool = False
     """Whether nothing but the learning rate is read."""
 
+    @property
+    def heads(self) -> bool:
+        """Whether its lines show nothing but the epoch of those below."""
+        return self.counter is None and self.epoch is not None
+
     def kind(self, names: set[bytes]) -> str | None:
         """Return the table kind of a line with values of these names; None if it was cut short."""
         if self.alone:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from runwatch.parsers.envelope.header import before as header_before
-from runwatch.parsers.inference.tokens import BARE, TIMES, Field, masked
+from runwatch.parsers.inference.tokens import BARE, TIMES, VALUE_OF_PLACE, Field, masked
 from runwatch.parsers.lexicon import counters as counted
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.names import meaning
@@ -147,6 +147,11 @@ def is_bare_score(line: bytes, number: Field) -> bool:
     return real and (is_split(number.name) or line.strip() == line[number.start : number.end])
 
 
+def is_row(found: list[Field]) -> bool:
+    """Whether the numbers of a line are all that it shows, the first of them a value."""
+    return bool(found) and found[0].name == VALUE_OF_PLACE
+
+
 def relevant(line: bytes) -> bool:
     """One cheap look: False for a line that cannot be of use."""
     if not _NUMBER.search(line) or line.endswith((b"},", b"),", b"(", b"{")):  # the latter is source code
@@ -263,7 +268,7 @@ def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> byte
     scored = (index for index, number in enumerate(found) if is_meaningful(number.name))
     splits = (index for index, number in enumerate(found) if is_bare_score(line, number))
     index = ranked[0][1] if ranked else next(scored, next(splits, None))
-    if index is None and found and is_boxed(line):
+    if index is None and found and (is_boxed(line) or is_row(found)):
         index = 0  # a line of a box says one thing
     if index is None:
         return None

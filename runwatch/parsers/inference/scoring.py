@@ -13,7 +13,7 @@ from itertools import pairwise
 from runwatch.core.batch import BY_EPOCH
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.inference.evidence import FEW
-from runwatch.parsers.inference.losses import LOSS_WORDS, PLAIN, aliases, losses_of, whole_of
+from runwatch.parsers.inference.losses import LOSS_WORDS, PART_WORDS, PLAIN, aliases, losses_of, whole_of
 from runwatch.parsers.inference.places import (
     ENOUGH,
     Kept,
@@ -28,13 +28,14 @@ from runwatch.parsers.inference.places import (
     two_ratios,
 )
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import EPOCH_RANK, LEADING, STEP_RANK, is_time
+from runwatch.parsers.inference.roles import EPOCH_RANK, LEADING, STEP_RANK, is_row, is_time
 from runwatch.parsers.inference.tokens import VALUE_OF_PLACE
 from runwatch.parsers.inference.turns import takes_turns, turning
-from runwatch.parsers.inference.unnamed import is_curve, mean_losses, unnamed_losses
+from runwatch.parsers.inference.unnamed import falls, is_curve, mean_losses, unnamed_losses
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical
-from runwatch.parsers.lexicon.parts import LETTERS
+from runwatch.parsers.lexicon.parts import LETTERS, PLAYERS
+from runwatch.parsers.lexicon.records import objective
 from runwatch.parsers.lexicon.words import (
     OTHER_WORK,
     distinguishes_runs,
@@ -45,11 +46,14 @@ from runwatch.parsers.lexicon.words import (
     is_quality,
     is_return,
     is_split,
+    is_trained,
     is_val,
     words,
 )
 
-_BARE = LOSS_WORDS | frozenset(b"mse mae ce bce nll l cross entropy model step epoch iter the info".split())
+_BARE = frozenset(
+    b"mae cross entropy model step epoch iter the info rms contrastive triplet style content".split()
+).union(LOSS_WORDS, PART_WORDS, PLAYERS)
 """Words of the name of a loss that is believed to be one of training if its lines show nothing else."""
 _DENSE = 512
 """So many of these lines right below each other are enough."""
@@ -102,12 +106,7 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     structured = by_epoch or (counter is not None and (epoch is not None or two_ratios(lines)))
     guessed = not meaningful and not structured and counter is not None and _steady(lines, counter)
     guessed = guessed and all(OTHER_WORK.isdisjoint(words(name)) for name in counts)
-    if (
-        counter is not None
-        and counter[0] == LEADING
-        and is_item(counter[1])
-        and not any(map(is_loss, quality))
-    ):
+    if not structured and _only_measures(counter, quality - named - players):
         return None
     if not meaningful and not guessed and not (structured and _has_floats(lines)):
         return None
@@ -148,7 +147,21 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
     score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
     whole = any(LOSS_WORDS.issuperset(words(name)) for name in plan.losses)
     certainty = _certainty(plan, apart=not whole_of(lines, shown) and len(losses_of(lines, shown)) > 1)
-    return Judgement(plan, score if whole else 0.9 * score, certainty, waits, guessed, bare)
+    part = 1.0 if whole else 0.5 if bare else 0.9  # what has a line of its own may be a part
+    return Judgement(plan, part * score, certainty, waits, guessed, bare)
+
+
+def _only_measures(counter: Place | None, quality: frozenset[bytes]) -> bool:
+    """Whether lines show scores, and neither a place in a run nor anything that is trained.
+
+    They are a table of results. The number that begins a line is no place if its name is that of an item, or
+    of anything else than steps: `SNR=-4: accuracy 0.6`.
+    """
+    if not quality or (counter is not None and (counter[0] != LEADING or not counter[1])):
+        return False
+    if counter is not None and is_item(counter[1]):
+        return not any(map(is_loss, quality))
+    return not any(name == VALUE_OF_PLACE or is_trained(name) for name in quality)
 
 
 def _certainty(plan: Plan, *, apart: bool) -> float:
@@ -171,7 +184,7 @@ def _meant(plan: Plan) -> set[str]:
 
 
 def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bool:
-    """Whether lines show the loss of training, nearly always another, and only a time or a share next to it.
+    """Whether lines show a loss of training that moves, and only a time or a share next to it.
 
     Or the return of an episode each, which is a count that may come again.
 
@@ -179,32 +192,56 @@ def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bo
     """
     if names == [VALUE_OF_PLACE]:
         enough = last or len(lines) >= 2 * _DENSE  # what is kept is bounded, and the first would be lost
-        return enough and is_curve([kept.value(0) for kept in lines]) and _is_all(lines)
-    of_episode = len(names) == 1 and is_return(names[0])
-    if not of_episode and (len(names) != 1 or not is_loss(names[0]) or not _is_plain(names[0])):
+        return enough and _is_all(lines) and is_curve([kept.value(0) for kept in lines])
+    name = names[0] if len(names) == 1 else b""
+    of_episode, of_training = is_return(name), is_loss(name) and _is_plain(name)
+    if not (of_episode or of_training or objective((spelled(name),))) or is_val(name):
         return False
-    values = [k.text(f) for k in lines for f in k.found if f.name == names[0]]
+    if lines[0].line.lstrip().startswith(b'"'):  # an item of a document, which is written once
+        return False
+    shown = [(k, i) for k in lines for i, f in enumerate(k.found) if f.name == name]
+    texts = [k.text(k.found[i]) for k, i in shown]
+    values = [k.value(i) for k, i in shown]
     dense = 2 * (lines[-1].seen - lines[0].seen) < 3 * len(lines) < 3 * _DENSE
-    alone = all(f.name == names[0] or is_time(f) or f.suffix == b"%" for k in lines for f in k.found)
-    return (
-        alone
-        and (last or not dense or of_episode)
-        and (of_episode or all(b"." in value for value in values))
-        and (4 * len(set(values)) > 3 * len(values) or (of_episode and len(set(values)) > FEW))
-    )
+    alone = all(f.name == name or is_time(f) or f.suffix == b"%" for k in lines for f in k.found)
+    if not alone or len(set(texts)) <= FEW or not (last or not dense or of_episode):
+        return False
+    if not of_training:
+        return of_episode or is_curve(values)
+    moves = sum(a != b for a, b in pairwise(texts))
+    real = all(b"." in text or text[-1:].isalpha() for text in texts)  # nan, inf
+    return falls(values) or (real and 2 * moves > len(texts))
 
 
 def _is_all(lines: list[Kept]) -> bool:
-    """Whether lines are right below each other, or headings, many, and nothing but a number each."""
+    """Whether lines are right below each other, or headings, many, and nothing but a number each.
+
+    Or a row each of a table whose first column may be a loss.
+    """
     between = lines[-1].seen - lines[0].seen + 1 - len(lines)
     dense = _A_HEADING * between <= len(lines)
-    return dense and len(lines) >= ENOUGH and all(len(k.found) == 1 for k in lines)
+    columns = {(kept.found[0].name, len(kept.found)) for kept in lines}
+    if not dense or len(lines) < ENOUGH or len(columns) > 1:
+        return False
+    table = is_row(lines[0].found) and len(lines) >= 2 * ENOUGH
+    return len(lines[0].found) == 1 or (table and not _is_sampled(lines))
+
+
+def _is_sampled(lines: list[Kept]) -> bool:
+    """Whether rows are a function's values at places in order, and not the loss of each step and a score."""
+    places, values = ([kept.value(i) for kept in lines] for i in (0, 1))
+    if any(b > a for a, b in pairwise(places)):
+        return 4 * len(set(places)) <= 3 * len(places)
+    middle = places[len(places) // 2]
+    slows = places[0] - middle > 2 * (middle - places[-1])
+    scored = min(values) >= 0.0 and max(values) <= 100.0 and falls(values[::-1])
+    return not (slows and scored)
 
 
 def _is_plain(name: bytes) -> bool:
     """Whether a loss is one of training by its name alone, as the only one of `Losses {...}` is."""
     said = words(name)
-    return said[0] == b"losses" or _BARE.issuperset(said)
+    return said[0] == b"losses" or (_BARE.issuperset(said) and b"final" not in said)
 
 
 def _has_floats(lines: list[Kept]) -> bool:

@@ -190,7 +190,7 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
     """Whether columns are those of a table of training: names, one of which counts, or says how it goes."""
     if not 2 <= len(columns) <= _MAX_COLUMNS or len(set(columns)) < len(columns):
         return False
-    paired = _counter(columns) == 0 or all(map(is_loss, columns))
+    paired = _counter(columns) == 0 or all(map(is_loss, columns)) or _of_scores(columns)
     if len(columns) == 2 and not (paired and _TWO.search(line)):
         return False
     if not all(_COLUMN.match(column) for column in columns):
@@ -208,10 +208,17 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
 def _of_losses(columns: tuple[bytes, ...]) -> bool:
     """Whether columns none of which counts are of training all the same: the first, or most, are losses.
 
-    Times and learning rates do not count.
+    Or all are scores. Times and learning rates do not count.
     """
     rest = [column for column in columns if not (_is_time(column) or is_rate(column))]
-    return bool(rest) and (is_loss(rest[0]) or 2 * sum(map(is_loss, rest)) > len(rest))
+    losses = 2 * sum(map(is_loss, rest))
+    return bool(rest) and (is_loss(rest[0]) or losses > len(rest) or _of_scores(columns))
+
+
+def _of_scores(columns: tuple[bytes, ...]) -> bool:
+    """Whether columns are a loss of training and other scores of an epoch: `accuracy,loss`."""
+    rest = [column for column in columns if not (_is_time(column) or is_rate(column))]
+    return all(map(is_quality, rest)) and any(is_loss(name) and not is_val(name) for name in rest)
 
 
 def _is_time(column: bytes) -> bool:

@@ -35,6 +35,7 @@ from runwatch.parsers.lexicon.words import (
     VAL,
     is_epoch,
     is_loss,
+    is_meaningful,
     is_quality,
     is_rate,
     is_retrieval,
@@ -43,10 +44,14 @@ from runwatch.parsers.lexicon.words import (
     split_of,
     words,
 )
+from runwatch.parsers.lexicon.words import (
+    TRAIN as TRAIN_WORDS,
+)
 
 _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
     VAL - {b"test", b"tested", b"testing"}
 )
+_OF_BATCH = TRAIN_WORDS | {b"batch", b"minibatch"}
 _SAYS_VAL = re.compile(
     rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*"
     rb"|\s{1,8}(?:[>*+-]{1,3} )?|\s{1,32}\[(?=val|test|eval|dev))"
@@ -57,6 +62,10 @@ _SAYS_VAL = re.compile(
     rb"|\w{1,24}[_.-](?:val|test|eval)\b[\w.]{0,24} ?[:=])"
 )
 """A line whose first word, after a logger's, is a part of the data, or whose words before a colon are."""
+_LED_BY_VAL = re.compile(
+    rb"(?i)[^a-z]*(?:val|valid|validation|validating|eval|evaluation|evaluating|dev|test|testing)\b(?![\w.])"
+)
+"""Begins the head of a record that is of a validation: `[EVAL] episode #`, `Validation epoch #`."""
 _OF_BEST = re.compile(rb"(?i)\b(?:in|of|with|from) (?:the )?best (?:\w+ )?(?:model|checkpoint|weights)\b")
 """What is evaluated is the best: its value is printed for the first time."""
 _STARRED = re.compile(rb"\s{0,4}\* {1,3}(?=[A-Z])")
@@ -106,6 +115,8 @@ class LearnedMatcher(Matcher):
         self._sums_up = not any(map(is_loss, names))
         """Whether the only losses are those of lines that sum up an epoch."""
         self._stages: dict[bytes, Plan] = {}
+        self._headed = any(plan.heads for plan in plans.values())
+        """Whether lines show the epoch above its batches."""
         self._tests = {split_of(head) for head in plans} >= {"val", "test"}
         """Whether lines of tests are next to those of a validation."""
         self._boxed = any(plan.alone and plan.head[:1] == b"|" for plan in plans.values())
@@ -184,7 +195,8 @@ class LearnedMatcher(Matcher):
             if behind is not None:
                 return behind
             plan = self._stage(section + family, found, ranked)
-        if plan is None:
+        sums_up = plan is not None and plan.heads and any(is_quality(f.name) for f in found)
+        if plan is None or sums_up:  # `Epoch 3/9 | loss 0.5` below the batches that `Epoch 3/9` heads
             return self._evaluation(section + family, line, found, ranked)
         return self._read(plan, section + family, line, found, ranked)
 
@@ -243,12 +255,15 @@ class LearnedMatcher(Matcher):
             columns.append((what, number.name if what == EPOCH else b"", unit, (number.start, number.end)))
             if number.total is not None and not (plan.endless and what != EPOCH):
                 columns.append((end, b"", Unit(), number.total))
-        if plan.counter is None and plan.epoch is not None:
+        if plan.heads:
             return self._match(plan.pattern, HEADING, columns)
         kind = plan.kind({number.name for index, number in enumerate(found) if index not in taken})
         if kind is None:
             return None
-        validation = kind == EVAL and is_val(family) and SCORE not in plan.aliases.values()
+        validation = SCORE not in plan.aliases.values() and (
+            is_val(family) if kind == EVAL else _says_val(family, line, found)
+        )
+        taken |= _amounts(line, found) if validation else set()
         if plan.alone or plan.rated:
             metrics = [_rate(f) for index, f in enumerate(found) if index not in taken and is_rate(f.name)][
                 :1
@@ -299,7 +314,7 @@ class LearnedMatcher(Matcher):
         both = {split_of(f.name) for f in found} >= {"train", "val"}  # LOSS train 0.5 valid 0.6
         if main.counter is not None and at is None and not (says or dated or below or both or main.alone):
             return None
-        taken = {i for _, i in ranked}
+        taken = {i for _, i in ranked} | _amounts(line, found)
         names = [f.name for i, f in enumerate(found) if i not in taken]
         tests = {} if self._validated else tests_of(names)  # they came too late to be learned
         meant = {**(_errors(names) if self._has_loss else {}), **tests, **self._evaluated, **_of_val(names)}
@@ -310,9 +325,9 @@ class LearnedMatcher(Matcher):
         return self._match("evaluation", EVAL, columns) if columns else None
 
     def _summary(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Match | None:
-        """Return the match of a line that sums up an epoch below the batches of it.
+        """Return the match of a line that sums up an epoch below its batches, or adds a score to a record.
 
-        Where these show no loss, it counts within the run too: `[Step 900] cos 0.9`, `Ep 3: Loss 0.5`.
+        Where its batches show no loss, it counts within the run too: `[Step 900] cos 0.9`, `Ep 3: Loss 0.5`.
         """
         closing = self._closing(found, ranked)
         taken = {index for _, index in ranked}
@@ -320,12 +335,13 @@ class LearnedMatcher(Matcher):
             epoch = found[ranked[0][1]]
             losses = any(is_loss(f.name) for f in found)
             closing = [(EPOCH, epoch.name, Unit(), (epoch.start, epoch.end))] * losses
-        metrics = self._nearby(self._metrics(found, taken, {}, False)) if closing else []
+        near = closing or self._headed or (not ranked and all(map(_is_of_batch, found)))
+        metrics = self._nearby(self._metrics(found, taken, {}, False)) if near else []
         return self._match("summary", EVAL, [*closing, *metrics]) if metrics else None
 
     def _closing(self, found: list[Field], ranked: list[tuple[int, int]]) -> list[Column]:
         """Return the epoch, and of how many, that a line shows below its batches, whose lines show none."""
-        if not self._main.nested or self._main.epoch is not None:
+        if not self._main.nested or self._main.epoch is not None or self._headed:
             return []
         at = next((index for r, index in ranked if r == EPOCH_RANK and is_epoch(found[index].name)), None)
         if at is None:
@@ -376,6 +392,31 @@ def _layout(shown: _Shown) -> Layout:
     texts = zip(names, map(spelled, raw), strict=True)
     return Layout(
         kind, pattern, names, units, {metric: text for metric, text in texts if text not in ("", metric)}
+    )
+
+
+def _is_of_batch(number: Field) -> bool:
+    """Whether a number is a score of what was just learned from, and no loss: `Minibatch accuracy: 80%`."""
+    said, scored = words(number.name), is_quality(number.name) and not is_loss(number.name)
+    return scored and not _OF_BATCH.isdisjoint(said) and (REPEATED | VAL).isdisjoint(said)
+
+
+def _amounts(line: bytes, found: list[Field]) -> set[int]:
+    """Return which numbers say how much was evaluated, or of what: `samples=38400`, `classes 11 to 20`."""
+    counts = (i for i, f in enumerate(found) if line[f.start : f.end].isdigit() and not f.suffix)
+    return {i for i in counts if not (is_meaningful(found[i].name) or is_split(found[i].name))}
+
+
+def _says_val(family: bytes, line: bytes, found: list[Field]) -> bool:
+    """Whether a record says of itself that it is of a validation: `Epoch 3: Validation: loss 0.5`.
+
+    The name of a logger or of a file says nothing.
+    """
+    if not (family.endswith(b" val") or _LED_BY_VAL.match(family)):
+        return False
+    first = next((f.start for f in found if is_quality(f.name)), 0)
+    return TRAIN_WORDS.isdisjoint(words(line[:first])) and not any(
+        is_val(f.name) and is_quality(f.name) for f in found
     )
 
 

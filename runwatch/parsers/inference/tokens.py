@@ -29,12 +29,13 @@ TIMES = (b"s", b"ms", b"us", b"m", b"min", b"h")
 _PLAIN = (b"f0", b"%", *TIMES, b"sec", b"secs")
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
 _GLUED = (
-    rb"(?:(?<=[hprEe])(?:(?<=\b[Ee]poch)|(?<=\b[Bb]atch)|(?<=\b[Ss]tep)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)|(?<=\b[Ee]))"
+    rb"(?:(?<=[hprEe])(?:(?<=\b[Ee]poch)|(?<=\b[Bb]atch)|(?<=\b[Ss]tep)|(?<=_step)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)"
+    rb"|(?<=\b[Ee]))"
     rb"|(?<=[hpr][-._])(?:(?<=\b[Ee]poch[-._])|(?<=\b[Ss]tep[-._])|(?<=\b[Ii]ter[-._]))"
     rb"|(?<=[a-zB\] ][#B])(?:(?<=[a-z\]] #)|(?<= B))|(?<=^[#B])|(?<=\b[Ee]p\.)|(?<=\b[Nn]o\.))"
 )
 """What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`, `epoch_7`,
-`No.3`, `Round #3`."""
+`No.3`, `Round #3`, `train_step9`."""
 _ORDINAL = (
     rb"-?(?:st|nd|rd|th)(?= (?P<nth>(?i:epoch|episode|step|iter(?:ation)?|(?:mini-?)?batch|round|update))\b)"
 )
@@ -56,7 +57,7 @@ TOKEN = re.compile(
     rb"|" + DURATION + rb")"
     rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")" + _PAIR + rb"(?![\w/]|\.\w)"
     rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
-    rb"|" + _GLUED + rb"(?P<at>\d+)(?![\w-]|[./]\w))"
+    rb"|" + _GLUED + rb"(?P<at>\d+)(?!\w|-(?![A-Za-z_]{1,24}(?:[=:]|\d+-))|[./]\w))"
     rb"|" + _NO_WORD + rb"(?P<value>" + VALUE + rb")"
     rb"(?:" + _ORDINAL + rb"|(?P<gap> )?(?P<unit>" + _UNIT + rb")(?(gap)(?!\s*[:=])))?"  # `step 5k: loss`
     rb"(?!\.*\w|/(?!\d+\.\d)\w|,\d)"

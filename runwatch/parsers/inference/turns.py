@@ -42,14 +42,18 @@ def turning(lines: list[Kept]) -> Place | None:
 
 
 def _falls(lines: list[Kept], counted: Place) -> tuple[int, bool]:
-    """Return how often a counter began again, and whether at its end each time."""
+    """Return how often a counter began again, and whether at its end each time.
+
+    Where it counts to another end then, it is another launch, with other data.
+    """
     places = [at for kept in lines if (at := _place(kept, counted)) is not None]
     nest, bases = Nest(), []
     for step, total in places:
         nest.place(0.0, -1.0, step, total, -1.0)
         bases.append(nest.base)
-    falls = sum(b[0] < a[0] for a, b in pairwise(places))
-    return falls, sum(b > a for a, b in pairwise(bases)) == falls
+    fell = [b[0] < a[0] and a[1] == b[1] for a, b in pairwise(places)]
+    ended = [b > a for a, b in pairwise(bases)]
+    return sum(fell), all(end for fall, end in zip(fell, ended, strict=True) if fall)
 
 
 def _place(kept: Kept, counted: Place) -> tuple[float, float] | None:

@@ -72,6 +72,8 @@ _ENDS = re.compile(r"([A-Za-z][^/]*?)(?: o[fn])?[_/ .-](?i:val|valid|validation|
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where a word begins in LearningRate and TrainLR."""
 _TOKEN = re.compile(r"l[12](?![a-z0-9])|bf16|[a-z]+|%|/|\d+(?:\.\d+)?")
+_TAG = re.compile(r"(?i)^\[(?:epoch|step|iter|batch)\] ?(?=\w)")
+"""Before a name, says over what it was measured: `[Epoch] loss`."""
 _own: dict[str, Meaning] = {}
 """The user's names, in small letters."""
 _HELD = re.compile(r"(?<![a-z])h[eo]ld[ _-]?out(?![a-z])")
@@ -177,9 +179,9 @@ def own(printed: str) -> str | None:
 def of_validation(printed: str) -> str | None:
     """Return a name that begins with a word for held-out data as one of validation: `eval_ppl` -> val/ppl.
 
-    So is a score that ends with one, or is glued to it: `acc_val`, `valacc` -> val/acc, and one in another
-    language. One that begins so before a slash or a number, or speaks of a test, stays as it is printed;
-    None for others.
+    So is a score that ends with one, or is glued to it, `acc_val`, `valacc` -> val/acc, one in another
+    language, and anything before a slash and one, `size/valid`. One that begins so before a slash or a
+    number, or speaks of a test, stays as it is printed; None for others.
     """
     found = _BEGINS.match(printed)
     if found is None:
@@ -191,7 +193,8 @@ def of_validation(printed: str) -> str | None:
         score = b"" if ends is None else ends[1].encode(errors="replace")
         if printed.isascii() and (glued := apart(printed.lower()))[:-1] == ["val"]:
             return f"val/{glued[1]}"
-        return f"val/{ends[1]}" if ends and is_quality(score) and not split_of(score) else None
+        said = ends is not None and (is_quality(score) or printed[ends.end(1)] == "/")
+        return f"val/{ends[1]}" if ends and said and not split_of(score) else None
     rest = printed[found.end() :]
     named = found["sep"] in ("/", ".") or (found["sep"] == "-" and "/" in rest)  # verl's val-core/x/mean
     kept = named or found["test"] or not rest[:1].isalpha()
@@ -203,6 +206,9 @@ def of_validation(printed: str) -> str | None:
 
 def _read(name: str) -> Meaning:
     """Return what a name means by itself."""
+    rest = _TAG.sub("", name, 1)
+    if rest != name and (tagged := meaning(rest)).metric != rest:
+        return replace(tagged, loose=tagged.loose + 1)
     lower = name.lower()
     if lower in EXACT:
         return Meaning(EXACT[lower], f"{lower!r} itself", "loss", "val")

@@ -19,7 +19,9 @@ _JUDGES = frozenset(b"d dis disc discriminator discrim critic fake real".split()
 """Words of the losses of networks that judge another one."""
 LETTERS = ("D", "G")
 """Two adversaries by their letters."""
-PLAYERS = _JUDGES | frozenset(b"g gen generator actor policy value".split())
+ADVERSARIES = _JUDGES | frozenset(b"g gen generator".split())
+"""Words of the losses of both."""
+PLAYERS = ADVERSARIES | frozenset(b"actor policy value".split())
 """Words of losses that are against, or next to, each other: none is the sum of the others."""
 
 
@@ -43,9 +45,15 @@ def adversaries(names: Sequence[str]) -> list[int]:
 def foremost(losses: Sequence[bytes]) -> bytes:
     """Return which of several losses, in the order of print, is shown as that of training: no sum is printed.
 
-    It is the first, as programs print first what they are about; but no network is trained for its judge.
+    It is the first, as programs print first what they are about; but no network is trained for its judge,
+    nor a policy for its entropy.
     """
-    return next((name for name in losses if not _is_judges(name.decode(errors="replace"))), losses[0])
+    own = (name for name in losses if not _is_judges(name.decode(errors="replace")))
+    return next((name for name in own if not _is_entropy(words(name))), losses[0])
+
+
+def _is_entropy(said: Sequence[bytes]) -> bool:
+    return b"entropy" in said and b"cross" not in said
 
 
 def _is_judges(name: str) -> bool:

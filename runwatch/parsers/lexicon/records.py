@@ -66,12 +66,7 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
         rivals = [name for name in rivals if (whole := _QUARTILE.sub("", name)) == name or whole not in named]
         said = "train" if target == LOSS else "val"
         rivals = [name for name in rivals if losses[name].split == said] or rivals
-        if len(rivals) != 1 or named[rivals[0]] in METRICS:
-            continue
-        beside = target == LOSS and VAL_LOSS in named.values() and not _OF_V.match(rivals[0])
-        if losses[rivals[0]].unless != target and not (
-            beside and EXTREMES.isdisjoint(tokens_of(rivals[0])[0])
-        ):
+        if len(rivals) != 1 or losses[rivals[0]].unless != target or named[rivals[0]] in METRICS:
             continue
         if target == VAL_LOSS and LOSS in named.values() and losses[rivals[0]].rule == MEASURE:
             continue  # `val_rmse` next to a loss of another kind
@@ -80,6 +75,15 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
     if LOSS in {*named.values(), *found.values()} or any(map(_is_trained, named)):
         found.update(_tested({name: found.get(name, metric) for name, metric in named.items()}))
     return found
+
+
+def trained(named: Mapping[str, str]) -> dict[str, str]:
+    """Return the only loss of a record of training next to that of validation, of whatever kind it is."""
+    if LOSS in named.values() or VAL_LOSS not in named.values():
+        return {}
+    others = [name for name in named if named[name] != VAL_LOSS and meaning(name).role == "loss"]
+    known = len(others) == 1 and meaning(others[0]).split in ("", "train") and not _OF_V.match(others[0])
+    return {others[0]: LOSS} if known and EXTREMES.isdisjoint(tokens_of(others[0])[0]) else {}
 
 
 def _metered(named: Mapping[str, str]) -> dict[str, str]:

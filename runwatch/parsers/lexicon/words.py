@@ -23,6 +23,8 @@ _GLUED = re.compile(
     rb"|r?(ms)(train|valid|val|test)?(?:err|error)"
 )
 """A part of the data and a score in one word: `trloss`, `valacc`, `MSTestError`."""
+_LETTERED = re.compile(rb"(?<![A-Za-z])(tr|vl|va|te|ts)([LA])(?![A-Za-z])")
+"""A score by its letter behind the part of the data: `trL`, `vlA`."""
 SHORT_LOSS = re.compile(
     rb"(?P<split>val_)?[lL]_(?:[gd]_)?(?:pix|percep|style|gan|adv|total|tot|all|mse|mae|l[12]|ssim|ms_ssim|char\w*|fft|freq|"
     rb"edge|tv|lpips|cb|rec|align|kd|con\w*|enc|id\w*|cycle|ce|bce|nll|kl|mask|warp|flow|per|color)(?:_\d)?"
@@ -55,6 +57,8 @@ _NOT_QUALITY = frozenset(b"scale time coeff code".split())
 _COEFFICIENTS = frozenset(b"dice jaccard kappa".split())
 """Scores that are coefficients."""
 _SETTINGS = frozenset((b"interval", b"iters", b"every", b"freq", b"frequency", b"steps", b"batches", b"size"))
+_TRAINED = frozenset(b"nll ce bce xent perplexity ppl bpb bpc bpt elbo fitness".split())
+"""Scores that are minimized, or sought, themselves; others are also printed by what only measures."""
 _SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
 """Words of names that only training prints."""
 TEST = frozenset(b"test tested testing testset".split())
@@ -123,6 +127,7 @@ def words(name: bytes) -> Sequence[bytes]:
 def _words(name: bytes) -> Sequence[bytes]:
     if not name.isascii():
         name = languages.translated(name)
+    name = _LETTERED.sub(lambda m: m[1] + (b"loss" if m[2] == b"L" else b"acc"), name)
     name = _HELD_OUT.sub(b"heldout", _HUMP.sub(b" ", _DIMENSION.sub(b"", name)))
     parts = [part for word in _WORDS.findall(name) for part in _apart(word.lower())]
     if len(parts) > 1 and not _SCORED.isdisjoint(parts):
@@ -184,15 +189,21 @@ def is_loss(name: bytes) -> bool:
     if name.lower() in own_losses:
         return True
     parts = words(name)
-    if not _PERPLEXITY.isdisjoint(parts[-1:]):  # `lm loss PPL`
+    pairs = {*pairwise(parts)}
+    if (b"loss", b"rate") in pairs or not _PERPLEXITY.isdisjoint(parts[-1:]):  # of packets; `lm loss PPL`
         return False
     if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
         return True
-    if SHORT_LOSS.fullmatch(name) or any(pair == (b"cross", b"entropy") for pair in pairwise(parts)):
+    if (b"cross", b"entropy") in pairs or SHORT_LOSS.fullmatch(name):
         return True
     if b"error" in parts and not _MEASURED.isdisjoint(parts):
         return True
     return any(word.endswith(b"cost") for word in parts) and _COSTS.isdisjoint(parts)
+
+
+def is_trained(name: bytes) -> bool:
+    """Whether a name is of what training changes: a loss, a reward, any score of what is learned from."""
+    return is_loss(name) or not (TRAIN | _REWARDS | _TRAINED).isdisjoint(words(name)) or is_return(name)
 
 
 @lru_cache(_NAMES)

@@ -76,7 +76,7 @@ class BarLayout(Layout):
     run_wide: bool = False
     """Whether its description says that it spans the run."""
     loss: int = 0
-    """Which of its values is the first loss."""
+    """Which of its values is the first loss; -1 for none."""
     trains: bool = False
     """Whether its description says that it trains."""
     held_out: str = ""
@@ -125,8 +125,8 @@ class BarLayout(Layout):
             return 1.0 / rate
 
     def loss_of(self, shown: _Values) -> Any:
-        """Return the first loss that a frame shows, or columns of it."""
-        return shown[self.first + self.loss]
+        """Return the first loss that a frame shows, or columns of it; infinite without."""
+        return shown[self.first + self.loss] if self.loss >= 0 else 0.0 * shown[0] + math.inf
 
     def elapsed(self, shown: _Values) -> Any:
         """Return the seconds that a bar is drawn, by a frame or columns of them; -1 if unknown."""
@@ -190,6 +190,8 @@ class BarFrames(Matcher):
     """What bars show: matches those of training that carry a loss, and of held-out data if it `holds_out`."""
 
     holds_out = False
+    lossless = False
+    """Whether it matches bars of training that carry no loss, and no others."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
@@ -302,7 +304,7 @@ class BarFrames(Matcher):
         shown = is_loss if not held_out else is_score
         losses = [i for i, name in enumerate(values) if shown(name)] or adversaries(values)
         losses = losses or [i for i, name in enumerate(values) if is_reward(name)]
-        if not losses:
+        if bool(losses) is self.lossless:
             return None
         of = {"n": scales[0], "total": scales[1]} | dict.fromkeys(_EPOCHS[:epochs], 1.0)
         of |= dict.fromkeys(_CLOCK[len(_CLOCK) - clocked :], 1.0) | ({"rate": scales[2]} if rate else {})
@@ -321,7 +323,7 @@ class BarFrames(Matcher):
             outer=outer,
             open=open_,
             run_wide=run_wide,
-            loss=losses[0],
+            loss=losses[0] if losses else -1,
             trains=trains,
             held_out=held_out,
             scaled=max(scales[:2]) > 1.0,

@@ -24,7 +24,7 @@ from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS, counter_of
 from runwatch.parsers.lexicon.kinds import EXTREMES
 from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, tokens_of, unit_of
-from runwatch.parsers.lexicon.records import looseness, measured, promoted
+from runwatch.parsers.lexicon.records import looseness, measured, promoted, trained
 from runwatch.parsers.lexicon.validation_names import is_score
 from runwatch.parsers.lexicon.words import SPLIT_KEYS, is_setting, is_val
 
@@ -127,12 +127,12 @@ class Schema(Shared):
             return EVAL
         if keys & self.ends:
             return EVAL
-        trained = {key for key in keys if self.is_training(key)}
-        if self.held_out and not trained:
-            trained = {*measured(keys)}
-        if trained:
+        of_training = {key for key in keys if self.is_training(key)}
+        if self.held_out and not of_training:
+            of_training = {*measured(keys)}
+        if of_training:
             settings = self.train is TRAINED and bool(keys & _PLANNED)
-            return None if settings and all(canonical(key) == LEARNING_RATE for key in trained) else TRAIN
+            return None if settings and all(canonical(k) == LEARNING_RATE for k in of_training) else TRAIN
         if any(self.is_held_out(key) and not is_setting(key.encode(errors="replace")) for key in keys):
             return TRAIN if self.held_out and any(map(self._is_loss, keys)) else EVAL
         trains = any(TRAINED.search(key) or key.startswith("train/") for key in keys)
@@ -238,6 +238,7 @@ class RecordReader:
             and (name := EPOCH if key == epoch and kind == TRAIN else schema.metric(key, kind))
         }
         named.update({key: name for key, name in promoted(named).items() if kind == TRAIN or name != LOSS})
+        named.update(trained(named) if kind == TRAIN else {})
         for key, metric in named.items():
             name, text = (
                 shown(key if metric in columns else metric),

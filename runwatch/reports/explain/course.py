@@ -60,6 +60,7 @@ def courses(data: bytes, formats: Sequence[Format]) -> list[Course]:
                 found.pop()
             if segment.begins_run or segment.leads_anew:
                 found.append(Course())
+            found[-1].run.printed.update(batch.printed)
             found[-1].take(segment.block)
     return [course for course in found if course.run.records]
 

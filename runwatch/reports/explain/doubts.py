@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from runwatch.core.metrics import EPOCH
+from runwatch.core.metrics import EPOCH, LOSS
 from runwatch.core.plural import counted
-from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val
+from runwatch.parsers.lexicon.names import canonical
+from runwatch.parsers.lexicon.parts import ADVERSARIES
+from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val, words
 from runwatch.reports.explain.course import Course
 
 _WEIGHTS = {
@@ -214,13 +216,25 @@ def _of_values(grounds: Grounds) -> Iterator[Doubt]:
         yield Doubt(_WEIGHTS["no loss, other measures"], reason)
     elif not losses:
         yield Doubt(_WEIGHTS["no loss"], "no loss of training was found")
-    elif losses < 0.9 * records:
+    elif grounds.learned is None and any(_is_one_of_several(course, names) for course in grounds.courses):
+        reason = "which of several losses is that of training is unknown: the first is shown as it"
+        yield Doubt(_WEIGHTS["losses, none the whole"], reason)
+    if 0 < losses < 0.9 * records:
         share = "most" if 2 * losses > records else "few"
         weight = _WEIGHTS[f"loss in {share} records"]
         yield Doubt(weight, f"only {losses / records:.0%} of the records have the loss of training")
     if grounds.unvalidated is not None:
         reason = f"no score of validation was read, but lines print one: line {grounds.unvalidated:,}"
         yield Doubt(_WEIGHTS["scores not read"], reason)
+
+
+def _is_one_of_several(course: Course, names: Collection[str]) -> bool:
+    """Whether the loss of training is but the first of some, and is not that of a generator or its kin."""
+    printed = course.run.printed.get(LOSS, LOSS)
+    losses = [name.encode() for name in names if name != LOSS]
+    parts = [name for name in losses if is_loss(name) and not is_val(name)]
+    chosen = canonical(printed) != LOSS and " + " not in printed and is_loss(printed.encode())
+    return chosen and any(ADVERSARIES.isdisjoint(words(name)) for name in parts)
 
 
 def _of_total(grounds: Grounds, data: bytes) -> Iterator[Doubt]:

@@ -15,7 +15,8 @@ _LOSS = re.compile(
     r"|^(?:(?:mean|avg|average|ep|episode|\d{1,6})[/_ .])*(?:reward|return)s?(?:[/_ .]mean)?$"
     r"|^(?:average|mean)?ep(?:isode)?(?:ret(?:urn)?|rew(?:ard)?)(?:mean)?$|^(?:average|mean)(?:return|reward)$"
     r"|^(?:[a-z]+[/_ .]){0,3}(?:rewards?|fitness(?:[/_ .](?:max|best|mean|avg))?)$|^epsilon$"
-    r"|^loss[/_ ]|^(?:train[/_])?(?:ppl|perplexity|bpb)$|^train(?:ing)?[/_ .]",
+    r"|^loss[/_ ]|^(?:train[/_])?(?:ppl|perplexity|bpb)$"
+    r"|^train(?:ing)?[/_ .](?!time|dur|sec|hours|size|samples)",
     re.IGNORECASE,
 )
 """What only a table of training has: a weight loss or a profit and loss is none."""
