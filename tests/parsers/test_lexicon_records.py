@@ -198,3 +198,8 @@ def test_games_that_were_lost_are_no_loss():
     assert columns(["WINS", "LOSSES", "TIES", "loss"]) == ["WINS", "LOSSES", "TIES", LOSS]
     assert columns(["Win", "Loss", "Draw"]) == ["Win", "Loss", "Draw"]
     assert columns(["Win rate", "Loss"]) == ["Win rate", LOSS]
+
+
+def test_a_perplexity_of_a_loss_is_none():
+    assert columns(["lm loss value", "lm loss PPL"]) == [VAL_LOSS, "lm loss PPL"]
+    assert not words.is_loss(b"lm loss PPL")

@@ -51,6 +51,8 @@ _F_SCORE = re.compile(rb"(?i)(?<![a-z\d])(?:micro|macro|weighted)?f[12](?![a-z\d
 """Scores whose name is a letter and a digit."""
 _AT_RANK = re.compile(rb"(?i)(?:.* )?rank-\d{1,2}")
 """A score of retrieval by how many of the first guesses count, as that of a process is not spelled."""
+_PERPLEXITY = frozenset((b"ppl", b"perplexity"))
+"""End the name of what is made of a loss."""
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
 _COEFFICIENTS = frozenset(b"dice jaccard kappa".split())
 """Scores that are coefficients."""
@@ -188,7 +190,7 @@ def is_loss(name: bytes) -> bool:
         return True
     parts = words(name)
     pairs = {*pairwise(parts)}
-    if (b"loss", b"rate") in pairs:  # of packets, or of data
+    if (b"loss", b"rate") in pairs or not _PERPLEXITY.isdisjoint(parts[-1:]):  # of packets; `lm loss PPL`
         return False
     if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
         return True
