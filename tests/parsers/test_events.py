@@ -148,7 +148,6 @@ from .logs import parse
         (b"wandb: Waiting for W&B process to finish... (success).", "over"),
         (b':::MLPv0.5.0 net 1234.5 (main.py:26) run_stop: {"success": true}', "over"),
         (b"wandb: Run summary:", "over"),
-        (b"\x1b[1;34mwandb\x1b[0m: Find logs at: \x1b[1;35mwandb/run-1/logs\x1b[0m", "over"),
         (
             b"[rank0]:[W1 x.cpp:9] Warning: process group has NOT been destroyed before we destruct it.",
             "over",

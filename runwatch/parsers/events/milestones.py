@@ -82,12 +82,12 @@ MILESTONES = Signatures(
         b"exit code 0|* train metr|All done|inished |All complete|ALL DONE|ptimization |= DONE|End of epoch|"
         + endings.OVER_NEEDLES,
     ),
-    # a tracker's last lines, and what PyTorch says as a process ends
+    # a tracker's summary, and what PyTorch says as a process ends
     signature(
         "left",
-        rb"^wandb: +(?:Run summary:|Find logs at: )",
+        rb"^wandb: +Run summary:",
         rb"\bprocess group has NOT been destroyed before (?:we destruct|it is being destructed)",
-        needles=b"Run summary|Find logs at|NOT been destroyed",
+        needles=b"Run summary|NOT been destroyed",
     ),
     signature(
         "hooks",
