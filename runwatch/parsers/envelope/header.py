@@ -33,10 +33,9 @@ _SYSLOG_PROCESS = rb"(?: [\w.-]{1,64} [\w./-]{1,64}(?:\[\d+\])?:)"
 STAMP = _DATED + rb"|" + _CLOCK + rb"|" + _GLOG + rb"|" + _SYSLOG + _SYSLOG_PROCESS + rb"?"
 _PROCESS = (
     rb"[\w.-]{1,64} [\w./-]{1,64}\[\d{1,9}\]:(?= )"  # journalctl -o short-iso
-    rb"|"
-    + launchers.NO_COUNTER
-    + rb"\w[\w.-]{0,63} [\w./-]{1,64} (?:\d{1,9}|-) [\w-]{1,32} (?:-|\[[^\]\r\n]{0,120}\])(?= )"  # RFC 5424
-)
+    rb"|(?!" + LEVEL + rb"\b)" + launchers.NO_COUNTER + rb"\w[\w.-]{0,63} " + launchers.NO_COUNTER
+    + rb"[\w./-]{1,64} (?:\d{1,9}|-) [\w-]{1,32} (?:-|\[(?![\d ])[^\]\r\n]{0,120}\])(?= )"  # RFC 5424
+)  # fmt: skip
 _CRI = rb"std(?:out|err) [FP](?= )"
 """What Kubernetes writes behind the time."""
 _SOURCE = rb"[\w./-]{1,80}\.py"

@@ -213,7 +213,7 @@ def place(rank: int, name: bytes) -> tuple[int, bytes]:
     `LSTM_e10 Epoch` and `Fine-Tune Epoch` count epochs, `Iter` what `Iteration` does;
     `best epoch` repeats what others printed.
     """
-    last = name.rpartition(b" ")[2].lower().rstrip(b".")
+    last = name.rstrip(b" #").rpartition(b" ")[2].lower().rstrip(b".")
     if last not in _STEP_RANKS or not REPEATED.isdisjoint(words(name)):
         return rank, name
     return rank, b"iter" if _STEP_RANKS[last] == counted.ITERATION else last

@@ -20,7 +20,7 @@ FORMAT = Format(
             first_epoch=1,
         ),
         training(
-            rb"(?<!\d\] )Iter ?(?:\(train\))? +\[ *{step}/{total}\]\s",
+            rb"(?<!\d\] )Iter(?: ?\(train\) +| +(?=\[[ /\d]{1,40}\]\s+(?:base_)?lr: ))\[ *{step}/{total}\]\s",
             "train-iter",
             fields=True,
             aliases=_ALIASES,

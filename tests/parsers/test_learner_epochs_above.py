@@ -1,0 +1,42 @@
+"""Batches that begin again below the heading of each epoch, or behind it, grow as one step."""
+
+from __future__ import annotations
+
+import pytest
+
+from .logs import parse
+
+HEADINGS = ("Epoch {e}", "Epoch #{e}", "Epoch: {e}", "----- Epoch {e}/6 -----", "Ep. {e}", "E{e}")
+BATCHES = (
+    "Iter [{b}/5] train_loss={x}",
+    "[{b}/5] loss: {x}",
+    "Batch {b}: loss {x}",
+    "iter {b}/5 | loss = {x}",
+)
+
+
+def _rows(heading: str, batch: str) -> tuple[list[str], list[float]]:
+    rows, losses = [], []
+    for epoch in range(1, 7):
+        rows += [heading.format(e=epoch)] if heading else []
+        for b in range(1, 6):
+            losses.append(round(3 / (epoch + b / 5), 4))
+            rows.append(batch.format(e=epoch, b=b, x=losses[-1]))
+    return rows, losses
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_batches_below_the_heading_of_their_epoch(heading, batch):
+    rows, losses = _rows(heading, batch)
+    parsed = parse("\n".join([*rows, ""]).encode())
+    assert parsed.column("train/loss").tolist() == losses
+    assert parsed.format == "learned"
+
+
+@pytest.mark.parametrize("stamp", ["", "2030-01-02 03:04:05,678 INFO ", "2030-01-02 03:04:05,678 - INFO - "])
+def test_no_process_of_syslog_before_a_batch(stamp):
+    rows, losses = _rows("", stamp + "epoch {e} - [{b}/5] - Training Loss={x}")
+    parsed = parse("\n".join([*rows, ""]).encode())
+    assert parsed.column("train/loss").tolist() == losses
+    assert parsed.column("train/epoch").tolist() == [epoch for epoch in range(1, 7) for _ in range(5)]
