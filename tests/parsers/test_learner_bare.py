@@ -268,3 +268,27 @@ def test_a_loss_without_a_step_that_no_longer_moves_or_is_nan():
 def test_losses_of_results_and_of_other_things_without_a_step(line):
     text = "\n".join(line.format(loss=loss, n=i * 7 % 10) for i, loss in enumerate(LOSSES))
     assert parse(text.encode()).format is None
+
+
+def test_a_lone_column_that_falls_by_little():
+    falling = [5.5 + 1.6 * 0.97**i + 0.001 * (i % 3) for i in range(400)]
+    losses = [round(x, 6) for x in falling]
+    assert parse("".join(f"{x}\n" for x in losses).encode()).column("train/loss").tolist() == losses
+    ordered = sorted(losses, reverse=True)
+    assert not parse("".join(f"{x}\n" for x in ordered).encode()).tables
+
+
+@pytest.mark.parametrize("head", ["accuracy,loss,val_accuracy,val_loss", "loss,val_loss,acc,val_acc"])
+def test_few_rows_of_both_losses_without_a_counter(head):
+    names = head.split(",")
+    values = {
+        "loss": 0.5,
+        "val_loss": 0.75,
+        "accuracy": 0.25,
+        "val_accuracy": 0.125,
+        "acc": 0.25,
+        "val_acc": 0.125,
+    }
+    rows = [",".join(str(values[name] + 0.01 * i) for name in names) for i in range(6)]
+    parsed = parse("\n".join([head, *rows, ""]).encode())
+    assert len(parsed.column("train/loss")) == len(parsed.column("val/loss")) == 6

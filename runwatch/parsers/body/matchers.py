@@ -64,8 +64,6 @@ _COUNTERS = tuple(name.encode() for name in (*OF_RUN, "iteration"))
 """Names of the run's step in dicts."""
 _PLACED = frozenset((b"epoch", b"step", *_COUNTERS))
 _TOTALS = tuple(name.encode() for name in TOTALS)
-_TRAINER = frozenset((b"learning_rate", b"grad_norm"))
-"""What the Trainer shows next to a loss, and to a share of an epoch."""
 _BATCHES = tuple(name.encode() for name in WITHIN_EPOCH)
 _BEHIND = re.compile(rb"(?:\(\?<!(?:[^()\\]|\\.)*\))*")
 """What a head may say of the text before it."""
@@ -295,6 +293,11 @@ _SAID = re.compile(rb"([A-Za-z]\w{2,20}): ?\Z")
 """Precedes a dict that is of a part of the data."""
 
 
+def _begins_with_epoch(names: list[bytes]) -> bool:
+    """Whether a dict is of a loop over epochs: the Trainer ends with its share of one, and shows its rate."""
+    return names[0] == b"epoch" and b"learning_rate" not in names
+
+
 class DictPattern(Matcher):
     """A Python dict of metrics printed anywhere in a line, as the Hugging Face Trainer does."""
 
@@ -324,7 +327,7 @@ class DictPattern(Matcher):
         if b"step" not in names:
             batch = next((name for name in _BATCHES if name in names), b"") if b"epoch" in names else b""
             counter = b"" if batch else next((name for name in _COUNTERS if name in names), b"")
-            if not (batch or counter) and (split or (kind == TRAIN and _TRAINER.isdisjoint(names))):
+            if not (batch or counter) and (split or (kind == TRAIN and _begins_with_epoch(names))):
                 counter = b"epoch"  # train: {'epoch': 0, 'loss': 0.5}
             names = [b"step" if name == counter else _WITHIN if name == batch else name for name in names]
         total = next((name for name in _TOTALS if name in names), b"") if b"step" in names else b""

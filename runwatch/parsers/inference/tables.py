@@ -9,7 +9,7 @@ from itertools import islice, pairwise
 from typing import NamedTuple
 
 from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
-from runwatch.core.metrics import CLOCK, EPOCH, LOSS, Unit
+from runwatch.core.metrics import CLOCK, EPOCH, LOSS, VAL_LOSS, Unit
 from runwatch.parsers.api import Known, Layout, Match, Matcher
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import PER, PLANNED, WITHIN
@@ -386,10 +386,12 @@ class TableMatcher(Matcher):
         """Whether the column that counts grows from row to row, but for tables that begin again.
 
         Without one, whether the rows are many and contain no counts. `few` says that the first rows may be
-        enough: those of epochs with the loss of training, or of a column that is all there is.
+        enough: those of epochs with the loss of training, with both losses, or of a column that is all
+        there is.
         """
         if not self.counted:
-            return len(rows) >= (_FEW if few and self.bare else ENOUGH) and all(
+            known = few and (self.bare or {LOSS, VAL_LOSS}.issubset(self._names))
+            return len(rows) >= (_FEW if known else ENOUGH) and all(
                 row.count(b".") >= max(1, len(self._names) - 1) for row in rows
             )
         steps = [place for row in rows if (place := self._place(row)) is not None]

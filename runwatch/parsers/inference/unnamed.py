@@ -33,6 +33,8 @@ _SELDOM = 4
 """One line in so many has another loss than the line before, at least."""
 _MOST_DOWN = 4
 """Of seven steps from an eighth of a curve to the next, more than these go down."""
+_RISES = 16
+"""One number in so many is above the one before, of a loss that falls by little."""
 _CLEARLY = 0.9
 """So much of its former mean is left of what falls clearly."""
 
@@ -103,8 +105,9 @@ def _next_to(names: Collection[bytes], lines: list[Kept]) -> set[bytes]:
 
 
 def _falls(lines: list[Kept], name: bytes) -> bool:
-    """Whether the numbers of that name fall from line to line."""
-    return falls(_values(lines, name))
+    """Whether the numbers of that name fall, clearly or steadily."""
+    values = _values(lines, name)
+    return falls(values) or is_curve(values)
 
 
 def _values(lines: list[Kept], name: bytes) -> list[float]:
@@ -112,12 +115,17 @@ def _values(lines: list[Kept], name: bytes) -> list[float]:
 
 
 def is_curve(values: list[float]) -> bool:
-    """Whether numbers that nothing names fall as a loss does: clearly, and from each eighth to the next."""
+    """Whether numbers that nothing names fall as a loss does: from each eighth to the next, and clearly.
+
+    Or in all eighths, while single ones rise, as those of a sorted list do not.
+    """
     values = [value for value in values if math.isfinite(value)]
     size = len(values) // 8
     means = [sum(values[i * size : (i + 1) * size]) for i in range(8)]
     downs = sum(b < a for a, b in pairwise(means))
-    return size > 0 and min(values) >= 0.0 and falls(values) and downs > _MOST_DOWN and means[0] == max(means)
+    rises = sum(b > a for a, b in pairwise(values))
+    falling = falls(values) or (downs == len(means) - 1 and _RISES * rises > len(values))
+    return size > 0 and min(values) >= 0.0 and falling and downs > _MOST_DOWN and means[0] == max(means)
 
 
 def falls(values: list[float], least: float = _CLEARLY) -> bool:
