@@ -22,7 +22,9 @@ def bad_batch(t: Trace, at: int) -> None:
     t.columns["grad"][at] *= t.rng.uniform(3, 30)
 
 
-@fault("loss_spike divergence", r"rose|above its best", group="optimisation", rows=60, also=OPTIMISER)
+@fault(
+    "loss_spike divergence", r"rose|above its best", group="optimisation", rows=60, also=OPTIMISER, info=True
+)
 def spike_that_recovers_slowly(t: Trace, at: int) -> None:
     length = int(t.rng.integers(15, 60))
     shape = 1 + t.rng.uniform(0.6, 2.5) * np.exp(-np.arange(t.rows - at) / (length / 3))
