@@ -1,4 +1,4 @@
-"""The bars that Lightning draws: with rich, and those of tqdm that carry no loss."""
+"""The bar that Lightning draws with rich."""
 
 from __future__ import annotations
 
@@ -8,44 +8,10 @@ import re
 from runwatch.parsers.api import Match, Row
 from runwatch.parsers.body.matchers import values
 from runwatch.parsers.progress.bar_frame import BarFrames
-from runwatch.parsers.progress.grammar import NAMED, bar_in, emptied, lightning, named
+from runwatch.parsers.progress.grammar import NAMED, emptied, lightning, named
 from runwatch.parsers.progress.tracker import BarReader
 
 _MORE = re.compile(rb" {8,400}(?:(?:[\d:]{4,12}|-:--:--) +)?(?=[A-Za-z]|[-+]?\d[\d.e+-]*\s*$)")
-
-
-class _LosslessFrames(BarFrames):
-    lossless = True
-
-    def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return what a bar without a loss of training shows."""
-        bar = bar_in(line, start)
-        if bar is None or bar.postfix is None or line.find(b"v_num=", bar.postfix[0]) < 0:
-            return None
-        return self.frame(line, bar, named(line, *bar.postfix))
-
-
-class LosslessReader(BarReader):
-    """`Epoch 0:  22%|##  | 4/18 [00:17<01:02, 4.47s/it, v_num=193315]`: how far training is."""
-
-    begins = rb"Epoch "
-    awake = False
-
-    def __init__(self) -> None:
-        super().__init__(_LosslessFrames("lightning"), first_epoch=0)
-
-    def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take one frame of a bar."""
-        match = self.frames[0].match(line)
-        return None if match is None else self.take(match.layout, values(line, match), number_)
-
-    def may(self, line: bytes) -> bool:
-        """Return whether a line may hold a bar."""
-        return line[:6] == b"Epoch "
-
-    def thin(self, text: bytes) -> bytes:
-        """Return the text with empty bars."""
-        return emptied(text, redrawn=False)
 
 
 class _RichFrames(BarFrames):

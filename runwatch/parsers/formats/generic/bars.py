@@ -1,9 +1,13 @@
-"""Progress bars that carry the metrics: Lightning, kohya, own tqdm loops; OpenPCDet; Keras; pytorch-cifar."""
+"""Progress bars that carry the metrics: Lightning, kohya, own tqdm loops; OpenPCDet; Keras; pytorch-cifar.
 
-from runwatch.parsers.api import Format
+And those of a script that say which epoch it trains, and no loss.
+"""
+
+from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.progress.cifar import CifarReader
 from runwatch.parsers.progress.keras import KerasReader
 from runwatch.parsers.progress.lightning import RichReader
+from runwatch.parsers.progress.lossless import EpochReader
 from runwatch.parsers.progress.openpcdet import PcdetReader
 from runwatch.parsers.progress.tqdm import TqdmReader
 
@@ -43,4 +47,23 @@ CIFAR = Format(
     title="pytorch-cifar and other users of its progress_bar",
     example=" [===== 391/391 =====>]  Step: 28ms | Tot: 9s | Loss: 1.625 | Acc: 25.0% (32/128)",
     readers=(CifarReader,),
+)
+
+EPOCH = Format(
+    name="epoch-bar",
+    title="tqdm's bar of an epoch without a loss",
+    example="Epoch 3/40:  25%|##5       | 5/20 [00:10<00:30,  2.00s/it]",
+    readers=(EpochReader,),
+    weak=True,
+    samples=(
+        Sample(
+            "".join(
+                f"\rEpoch {epoch}/3:  {20 * n}%|##   | {n}/5 [00:0{n}<00:0{5 - n},  1.00it/s]"
+                for epoch in range(1, 4)
+                for n in range(1, 6)
+            )
+            + "\n",
+            {"step": list(range(1, 16)), "total": [15] * 15},
+        ),
+    ),
 )

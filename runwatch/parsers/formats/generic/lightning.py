@@ -4,7 +4,7 @@ import re
 
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.matchers import VALUE, training
-from runwatch.parsers.progress.lightning import LosslessReader
+from runwatch.parsers.progress.lossless import LosslessReader
 
 _SCORE = (
     rb"(?<=Metric )([A-Za-z][\w/.-]{0,80}) improved(?: by \S+ >= min_delta = \S+)?\. New best score: ("
