@@ -3,41 +3,68 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from runwatch.parsers.api import Match, Row
+from runwatch.parsers.api import Layout, Match, Row
 from runwatch.parsers.body.matchers import values
 from runwatch.parsers.progress.bar_frame import BarFrames
 from runwatch.parsers.progress.grammar import bar_in, emptied, named
 from runwatch.parsers.progress.tracker import BarReader
 
+if TYPE_CHECKING:
+    from runwatch.parsers.body.decoded import Floats
+    from runwatch.parsers.body.frames import Frames
+
 _EPOCH = re.compile(rb"Epoch:? \[?\d{1,6}(?: ?/ ?\d{1,6})?\]?:?\s*")
 """A description that is the epoch and nothing else."""
+_LIGHTNING = b"v_num="
+"""What Lightning's bar carries in any case."""
 
 
 class _LosslessFrames(BarFrames):
     lossless = True
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return what a bar without a loss of training shows."""
+        """Return what a bar shows that is Lightning's, or has no values and is described by its epoch."""
         bar = bar_in(line, start)
-        if bar is None or bar.postfix is None or line.find(b"v_num=", bar.postfix[0]) < 0:
+        if bar is None:
             return None
-        return self.frame(line, bar, named(line, *bar.postfix))
+        if bar.postfix is None:
+            return self.frame(line, bar, []) if _EPOCH.fullmatch(line, *bar.desc) else None
+        return self.frame(line, bar, named(line, *bar.postfix)) if _LIGHTNING in line else None
 
 
 class LosslessReader(BarReader):
-    """`Epoch 0:  22%|##  | 4/18 [00:17<01:02, 4.47s/it, v_num=193315]`: how far training is."""
+    """`Epoch 0:  22%|##  | 4/18 [00:17<01:02, 4.47s/it, v_num=193315]`: how far training is.
+
+    Lightning counts epochs from 0; a script draws `Epoch 1/40:  22%|##  | 4/18 [00:17<01:02, 4.47s/it]`.
+    """
 
     begins = rb"Epoch "
     awake = False
 
     def __init__(self) -> None:
-        super().__init__(_LosslessFrames("lightning"), first_epoch=0)
+        super().__init__(_LosslessFrames("epoch-bar"))
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one frame of a bar."""
         match = self.frames[0].match(line)
-        return None if match is None else self.take(match.layout, values(line, match), number_)
+        if match is None:
+            return None
+        self._note(match.layout)
+        return self.take(match.layout, values(line, match), number_)
+
+    def fold(self, frames: Frames) -> Iterator[tuple[Layout, Floats]]:
+        """Take many frames, each as if by itself; return the records they complete."""
+        for part in frames.parts:
+            self._note(part.layout)
+        return super().fold(frames)
+
+    def _note(self, layout: Layout) -> None:
+        """See whether Lightning draws the bar: it counts epochs from 0."""
+        if self._epochs.first is None and "v_num" in layout.names:
+            self._epochs.first = 0
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may hold a bar."""
@@ -46,21 +73,3 @@ class LosslessReader(BarReader):
     def thin(self, text: bytes) -> bytes:
         """Return the text with empty bars."""
         return emptied(text, redrawn=False)
-
-
-class _EpochFrames(BarFrames):
-    lossless = True
-
-    def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return what a bar shows that is described by its epoch, and carries no value."""
-        bar = bar_in(line, start)
-        if bar is None or bar.postfix is not None or not _EPOCH.fullmatch(line, *bar.desc):
-            return None
-        return self.frame(line, bar, [])
-
-
-class EpochReader(LosslessReader):
-    """`Epoch 3/40:  22%|##  | 4/18 [00:17<01:02, 4.47s/it]`, as scripts draw it."""
-
-    def __init__(self) -> None:
-        BarReader.__init__(self, _EpochFrames("epoch-bar"))

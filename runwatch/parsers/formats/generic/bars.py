@@ -1,13 +1,13 @@
 """Progress bars that carry the metrics: Lightning, kohya, own tqdm loops; OpenPCDet; Keras; pytorch-cifar.
 
-And those of a script that say which epoch it trains, and no loss.
+And those that say which epoch is trained, and no loss.
 """
 
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.progress.cifar import CifarReader
 from runwatch.parsers.progress.keras import KerasReader
 from runwatch.parsers.progress.lightning import RichReader
-from runwatch.parsers.progress.lossless import EpochReader
+from runwatch.parsers.progress.lossless import LosslessReader
 from runwatch.parsers.progress.openpcdet import PcdetReader
 from runwatch.parsers.progress.tqdm import TqdmReader
 
@@ -51,11 +51,21 @@ CIFAR = Format(
 
 EPOCH = Format(
     name="epoch-bar",
-    title="tqdm's bar of an epoch without a loss",
+    title="tqdm's bar of an epoch without a loss, as PyTorch Lightning and scripts draw it",
     example="Epoch 3/40:  25%|##5       | 5/20 [00:10<00:30,  2.00s/it]",
-    readers=(EpochReader,),
+    readers=(LosslessReader,),
     weak=True,
     samples=(
+        Sample(
+            "".join(
+                f"\rEpoch {epoch}:  {20 * n}%|##   | {n}/5 [00:0{n}<00:0{5 - n},  1.00it/s, v_num=7{score}]"
+                for epoch, score in enumerate(("", ", val_acc=0.250", ", val_acc=0.500"))
+                for n in range(1, 6)
+            )
+            + "\n",
+            {"step": list(range(1, 16)), "total": [5] * 5 + [10] * 5 + [15] * 5},
+            {"step": [6, 11], "val/acc": [0.25, 0.5]},
+        ),
         Sample(
             "".join(
                 f"\rEpoch {epoch}/3:  {20 * n}%|##   | {n}/5 [00:0{n}<00:0{5 - n},  1.00it/s]"
