@@ -1,4 +1,4 @@
-"""The loss of held-out data is found next to that of training, however the two are told apart."""
+"""The loss of held-out data is found next to that of training, whatever distinguishes their names."""
 
 from __future__ import annotations
 

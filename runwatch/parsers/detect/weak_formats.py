@@ -19,13 +19,9 @@ _ENOUGH = 16
 """So many training records of a weak format, and none of another, settle on it."""
 _PATIENCE = 8
 """So many times more, where it shows no loss and lines that no format knows do."""
-
-
 _EPOCHS = 2
 """Epochs after which no score is awaited that a script prints when one ends."""
 _PLACES = META_COLUMNS | {EPOCH, STEP_TIME}
-
-
 _TRAIN_LOSSES = frozenset({LOSS, "train/epoch_loss", "eval/train_loss"})
 _MOST = 64
 """Evaluations held at most."""
@@ -69,6 +65,7 @@ class WeakFormats:
             if not epochs or (epochs >= _EPOCHS and not scored):
                 return True
         if len(rows) > 2 * _PATIENCE * _ENOUGH:
+            # places alone may be thinned out; of values the oldest go
             del rows[slice(1) if measures(rows) else slice(1, None, 2)]
         return False
 

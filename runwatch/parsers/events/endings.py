@@ -29,13 +29,9 @@ _NOW = (
 )
 _AT = rb"(?:at|in|on) (?:the )?(?:[Ee]poch|[Ss]tep|[Ii]ter(?:ation)?|[Rr]ound|[Uu]pdate)\b"
 _AT_OTHERS = (
-    (
-        "(?:en(?: la)?|em|na|no|bei|nach|in der|(?:à|a) l['’]|nell['’]|all['’]|на|в|w) ?"
-        "(?:(?:É|é|[Ee])po[cqk]\\S{0,3}|эпох(?:е|и)|шаге) ?[:#]? ?\\d"
-    )
-    .replace("['’]", "(?:'|’)")
-    .encode()
-)
+    r"(?:en(?: la)?|em|na|no|bei|nach|in der|(?:(?:à|a) l|nell|all)(?:'|’)|на|в|w) ?"
+    r"(?:(?:É|é|[Ee])po[cqk]\S{0,3}|эпох(?:е|и)|шаге) ?[:#]? ?\d"
+).encode()
 """The same in other languages, which keep the English words for the stop."""
 EARLY = (
     _STOP + rb"(?::? ?(?:is |was |has been |criteri(?:on|a) |condition )*"

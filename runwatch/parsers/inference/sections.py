@@ -11,7 +11,16 @@ import re
 from runwatch.parsers.body.matchers import number
 from runwatch.parsers.inference.roles import STEP_RANK
 from runwatch.parsers.inference.tokens import Field
-from runwatch.parsers.lexicon.words import SAVES, is_epoch, is_quality, is_val, split_of, words
+from runwatch.parsers.lexicon.words import (
+    SAVES,
+    SPLIT_WORDS,
+    TRAIN,
+    is_epoch,
+    is_quality,
+    is_val,
+    split_of,
+    words,
+)
 
 SECTION = b"section"
 """Family of the lines that open a section and hold no number; the head of no other."""
@@ -28,8 +37,20 @@ _OPENS = re.compile(
     rb"|performance|errors?|accuracy|scores?|begins?|starts?|started)){0,2}"
     rb"\W*\Z"
 )
-
-
+SAYS_VAL = re.compile(
+    rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*"
+    rb"|\s{1,8}(?:[>*+-]{1,3} )?|\s{1,32}\[(?=val|test|eval|dev))"
+    rb"(?:(?:(?:avg\.?|averaged?|mean|overall|epoch|final|current|new|total|full) ){0,2}"
+    rb"(?:train|val|test|eval|dev\b)"
+    rb"|[a-z ]{1,40}(?:\d{1,9} )?(?: |\b)(?:val|test|eval)[a-z]{0,8}"
+    rb"(?:[ -](?:set|data|images|samples|examples))?:"
+    rb"|\w{1,24}[_.-](?:val|test|eval)\b[\w.]{0,24} ?[:=])"
+)
+"""A line whose first word, after a logger's, is a part of the data, or whose words before a colon are."""
+_LED_BY_VAL = re.compile(
+    rb"(?i)[^a-z]*(?:val|valid|validation|validating|eval|evaluation|evaluating|dev|test|testing)\b(?![\w.])"
+)
+"""Begins the head of a record that is of a validation: `[EVAL] episode #`, `Validation epoch #`."""
 _COUNTS = re.compile(rb"(?<!\d)\d{1,15} ?/ ?\d{1,15}")
 """How far a section has come, on the line that opens it: `DEV  100/1216  200/1216`."""
 
@@ -42,6 +63,25 @@ def _opening(line: bytes) -> re.Match[bytes] | None:
 def opens(line: bytes) -> bool:
     """Return whether a line without a number, or with nothing but counts, opens a section."""
     return _opening(line) is not None
+
+
+def says_val(family: bytes, line: bytes, found: list[Field]) -> bool:
+    """Whether a record says of itself that it is of a validation: `Epoch 3: Validation: loss 0.5`.
+
+    The name of a logger or of a file says nothing.
+    """
+    if not (family.endswith(b" val") or _LED_BY_VAL.match(family)):
+        return False
+    first = next((f.start for f in found if is_quality(f.name)), 0)
+    return TRAIN.isdisjoint(words(line[:first])) and not any(
+        is_val(f.name) and is_quality(f.name) for f in found
+    )
+
+
+def beside(family: bytes, head: bytes) -> bool:
+    """Whether a family differs from another in saying validation: `Epoch # - VAL - Batch#`, `- TRAIN -`."""
+    rest = [word for word in words(head) if word not in SPLIT_WORDS]
+    return is_val(family) and [word for word in words(family) if word not in SPLIT_WORDS] == rest
 
 
 class Sections:

@@ -21,7 +21,7 @@ from runwatch.parsers.counters.nesting import CLOSES, HEADING, PER, PLANNED, WIT
 from runwatch.parsers.inference.losses import SCORE, aliases, tests_of
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, barred, is_boxed, named_by, place, relevant
-from runwatch.parsers.inference.sections import VAL_SECTION, Sections
+from runwatch.parsers.inference.sections import SAYS_VAL, VAL_SECTION, Sections, beside, says_val
 from runwatch.parsers.inference.shapes import plain_shape, reading_of
 from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.lexicon.languages import spelled, translated
@@ -31,7 +31,6 @@ from runwatch.parsers.lexicon.words import (
     CHANGED,
     REPEATED,
     SAVES,
-    SPLIT_WORDS,
     VAL,
     is_epoch,
     is_loss,
@@ -53,20 +52,6 @@ _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
     VAL - {b"test", b"tested", b"testing"}
 )
 _OF_BATCH = TRAIN_WORDS | {b"batch", b"minibatch"}
-_SAYS_VAL = re.compile(
-    rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*"
-    rb"|\s{1,8}(?:[>*+-]{1,3} )?|\s{1,32}\[(?=val|test|eval|dev))"
-    rb"(?:(?:(?:avg\.?|averaged?|mean|overall|epoch|final|current|new|total|full) ){0,2}"
-    rb"(?:train|val|test|eval|dev\b)"
-    rb"|[a-z ]{1,40}(?:\d{1,9} )?(?: |\b)(?:val|test|eval)[a-z]{0,8}"
-    rb"(?:[ -](?:set|data|images|samples|examples))?:"
-    rb"|\w{1,24}[_.-](?:val|test|eval)\b[\w.]{0,24} ?[:=])"
-)
-"""A line whose first word, after a logger's, is a part of the data, or whose words before a colon are."""
-_LED_BY_VAL = re.compile(
-    rb"(?i)[^a-z]*(?:val|valid|validation|validating|eval|evaluation|evaluating|dev|test|testing)\b(?![\w.])"
-)
-"""Begins the head of a record that is of a validation: `[EVAL] episode #`, `Validation epoch #`."""
 _OF_BEST = re.compile(rb"(?i)\b(?:in|of|with|from) (?:the )?best (?:\w+ )?(?:model|checkpoint|weights)\b")
 """What is evaluated is the best: its value is printed for the first time."""
 _STARRED = re.compile(rb"\s{0,4}\* {1,3}(?=[A-Z])")
@@ -262,7 +247,7 @@ class LearnedMatcher(Matcher):
         if kind is None:
             return None
         validation = SCORE not in plan.aliases.values() and (
-            is_val(family) if kind == EVAL else _says_val(family, line, found)
+            is_val(family) if kind == EVAL else says_val(family, line, found)
         )
         taken |= _amounts(line, found) if validation else set()
         if plan.alone or plan.rated:
@@ -309,8 +294,8 @@ class LearnedMatcher(Matcher):
             finest = next((index for r, index in ranked if r < RATIO), None)
             at = finest if same is None else same
         code = len(scores) == 1 and b" = " in line and b" " not in scores[0].name
-        says = _SAYS_VAL.match(line if line.isascii() else translated(line)) and not code
-        says = says or _beside(family, main.head)
+        says = SAYS_VAL.match(line if line.isascii() else translated(line)) and not code
+        says = says or beside(family, main.head)
         dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1
         both = {split_of(f.name) for f in found} >= {"train", "val"}  # LOSS train 0.5 valid 0.6
         if main.counter is not None and at is None and not (says or dated or below or both or main.alone):
@@ -408,30 +393,11 @@ def _amounts(line: bytes, found: list[Field]) -> set[int]:
     return {i for i in counts if not (is_meaningful(found[i].name) or is_split(found[i].name))}
 
 
-def _says_val(family: bytes, line: bytes, found: list[Field]) -> bool:
-    """Whether a record says of itself that it is of a validation: `Epoch 3: Validation: loss 0.5`.
-
-    The name of a logger or of a file says nothing.
-    """
-    if not (family.endswith(b" val") or _LED_BY_VAL.match(family)):
-        return False
-    first = next((f.start for f in found if is_quality(f.name)), 0)
-    return TRAIN_WORDS.isdisjoint(words(line[:first])) and not any(
-        is_val(f.name) and is_quality(f.name) for f in found
-    )
-
-
 def _of_validation(metric: str, number: Field, said: set[bytes]) -> str:
     """Return what a line of validation means by a name of these words that may be one of training, too."""
     if metric == LOSS or (said <= _PLAIN_LOSS and said != {b"total"} and number.suffix != b"%"):
         return VAL_LOSS
     return metric if said & VAL or metric in (EPOCH, LEARNING_RATE) else f"val/{spelled(number.name)}"
-
-
-def _beside(family: bytes, head: bytes) -> bool:
-    """Whether a family differs from another in saying validation: `Epoch # - VAL - Batch#`, `- TRAIN -`."""
-    rest = [word for word in words(head) if word not in SPLIT_WORDS]
-    return is_val(family) and [word for word in words(family) if word not in SPLIT_WORDS] == rest
 
 
 def _of_test(column: Column) -> str:

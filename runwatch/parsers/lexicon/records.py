@@ -21,11 +21,14 @@ _OF_TEST = re.compile(
 _LETTER = re.compile(r"^t(?=_)|(?<=_)t$")
 """Is in short for training, where a `v` is in the same place of another name."""
 _OF_V = re.compile(r"(?i)v[_ -]")
+"""Begins a name that may be of validation, or of values."""
 _LONE = re.compile(r"(?i)v[_ -]?loss")
 """Is that of validation next to the loss of training."""
 _AGENT = frozenset(
-    b"p pi ploss pg q qf policy actor critic value entropy ent kl reward rewards return returns".split()
-) | frozenset(b"episode ep clip clipfrac advantage".split())
+    b"p pi ploss pg q qf policy actor critic value entropy ent kl reward rewards return returns "
+    b"episode ep clip clipfrac advantage".split()
+)
+"""Words of what an agent's training prints: next to them, a `v_loss` is of values."""
 _LASTED = re.compile(r"(?i)(?:(?:avg|mean|ep|episode|total)[_ ])?dur(?:ation)?")
 """Says how long something took, and not what."""
 _VALUE = re.compile(r"(?<=[a-z])[_./]val$")
@@ -77,7 +80,7 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def trained(named: Mapping[str, str]) -> dict[str, str]:
+def only_loss(named: Mapping[str, str]) -> dict[str, str]:
     """Return the only loss of a record of training next to that of validation, of whatever kind it is."""
     if LOSS in named.values() or VAL_LOSS not in named.values():
         return {}

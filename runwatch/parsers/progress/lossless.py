@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from runwatch.parsers.api import Layout, Match, Row
+from runwatch.parsers.api import Match, Row
 from runwatch.parsers.body.matchers import values
 from runwatch.parsers.progress.bar_frame import BarFrames
 from runwatch.parsers.progress.grammar import bar_in, emptied, named
 from runwatch.parsers.progress.tracker import BarReader
-
-if TYPE_CHECKING:
-    from runwatch.parsers.body.decoded import Floats
-    from runwatch.parsers.body.frames import Frames
 
 _EPOCH = re.compile(rb"Epoch:? \[?\d{1,6}(?: ?/ ?\d{1,6})?\]?:?\s*")
 """A description that is the epoch and nothing else."""
@@ -50,21 +44,7 @@ class LosslessReader(BarReader):
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one frame of a bar."""
         match = self.frames[0].match(line)
-        if match is None:
-            return None
-        self._note(match.layout)
-        return self.take(match.layout, values(line, match), number_)
-
-    def fold(self, frames: Frames) -> Iterator[tuple[Layout, Floats]]:
-        """Take many frames, each as if by itself; return the records they complete."""
-        for part in frames.parts:
-            self._note(part.layout)
-        return super().fold(frames)
-
-    def _note(self, layout: Layout) -> None:
-        """See whether Lightning draws the bar: it counts epochs from 0."""
-        if self._epochs.first is None and "v_num" in layout.names:
-            self._epochs.first = 0
+        return None if match is None else self.take(match.layout, values(line, match), number_)
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may hold a bar."""

@@ -24,7 +24,7 @@ from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS, counter_of
 from runwatch.parsers.lexicon.kinds import EXTREMES
 from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, tokens_of, unit_of
-from runwatch.parsers.lexicon.records import looseness, measured, promoted, trained
+from runwatch.parsers.lexicon.records import looseness, measured, only_loss, promoted
 from runwatch.parsers.lexicon.validation_names import is_score
 from runwatch.parsers.lexicon.words import SPLIT_KEYS, is_setting, is_val
 
@@ -238,7 +238,7 @@ class RecordReader:
             and (name := EPOCH if key == epoch and kind == TRAIN else schema.metric(key, kind))
         }
         named.update({key: name for key, name in promoted(named).items() if kind == TRAIN or name != LOSS})
-        named.update(trained(named) if kind == TRAIN and schema.held_out else {})
+        named.update(only_loss(named) if kind == TRAIN and schema.held_out else {})
         for key, metric in named.items():
             name, text = (
                 shown(key if metric in columns else metric),
