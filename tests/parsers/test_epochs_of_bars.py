@@ -46,6 +46,13 @@ def test_bars_that_end_and_begin_again_are_epochs(times, begun, text):
     assert total == [PER * (e + 1) for e in range(times) for _ in range(PER)]
 
 
+@pytest.mark.parametrize(("line", "before"), [("Epoch {0}/40", 1), ("Epoch {0}", 0)])
+def test_a_line_with_an_end_says_that_a_resumed_bar_counts_epochs_from_one(line, before):
+    text = "".join(f"{line.format(e)}\n{bar(e - 12, f'Epoch {e} [ultra]: ')}\n" for e in (12, 13))
+    step, _ = reported(text, 2)
+    assert step == [PER * (12 - before) + i for i in range(1, 2 * PER + 1)]
+
+
 @pytest.mark.few(2)
 @pytest.mark.parametrize("times", [3, 200])
 @pytest.mark.parametrize("line", ["Epoch {0}/{1}", "2030-01-02 03:04:05 - INFO - --- EPOCH [{0}/{1}] ---"])

@@ -354,3 +354,17 @@ def test_no_policy_is_trained_for_its_entropy():
     rows = "".join(f"{i},-0.5,{loss},0.25\n" for i, loss in enumerate(LOSSES))
     parsed = parse(f"epoch,loss_entropy,loss_objective,loss_aux\n{rows}".encode())
     assert parsed.column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize("val", [True, False])
+def test_a_column_of_any_name_counts_rows_with_both_losses(val):
+    head = "Model version,Images seen,Time [s],Loss (Training),Loss (Validation),Accuracy (Training)"
+    held = VALS if val else [""] * N  # a cell may stay empty
+    rows = "".join(
+        f"{i + 1},{64000 + 128 * i},{9.5 * i},{loss},{other},0.5\n"
+        for i, (loss, other) in enumerate(zip(LOSSES, held, strict=True))
+    )
+    parsed = parse(f"{head}\n{rows}".encode())
+    assert parsed.column("step").tolist() == [i + 1 for i in range(N)]
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == (VALS if val else [])

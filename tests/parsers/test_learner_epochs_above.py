@@ -34,6 +34,18 @@ def test_batches_below_the_heading_of_their_epoch(heading, batch):
     assert parsed.format == "learned"
 
 
+@pytest.mark.parametrize("epochs", [2, 6])
+def test_sizes_may_be_behind_the_epoch(epochs):
+    rows = []
+    for epoch in range(1, epochs + 1):
+        rows.append(f"Epoch {epoch}/9 - train_steps=6000, val_steps=50")
+        rows += [f"  [train] step {20 * b}/6000  loss={4 / (epoch + b / 300):.4f}" for b in range(1, 301)]
+        rows += [f"  [val] step {b}/50  loss={4 / epoch:.4f}" for b in range(10, 51, 10)]
+    parsed = parse("\n".join([*rows, ""]).encode())
+    assert parsed.column("step").tolist() == [20 * i for i in range(1, 300 * epochs + 1)]
+    assert set(parsed.column("total").tolist()) == {54_000}
+
+
 @pytest.mark.parametrize("stamp", ["", "2030-01-02 03:04:05,678 INFO ", "2030-01-02 03:04:05,678 - INFO - "])
 def test_no_process_of_syslog_before_a_batch(stamp):
     rows, losses = _rows("", stamp + "epoch {e} - [{b}/5] - Training Loss={x}")

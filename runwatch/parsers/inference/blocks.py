@@ -231,12 +231,13 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
         heads = list(filter(_places_alone, alike))  # below it may be a summary that begins in the same way
         if 2 * len(heads) < len(alike):
             continue
-        epoch = place(EPOCH_RANK, heads[0].found[heads[0].ranked[0][1]].name) if heads[0].ranked else None
-        reported = [kept.at(epoch) for kept in heads] if epoch and is_epoch(epoch[1]) else [None]
+        names = [heads[0].found[i].name for r, i in heads[0].ranked if r >= EPOCH_RANK]
+        epoch = next((place(EPOCH_RANK, name) for name in names if is_epoch(name)), None)
+        reported = [kept.at(epoch) for kept in heads] if epoch else [None]
         on = all(
             a is not None and b is not None and (a < b or b == reported[0]) for a, b in pairwise(reported)
         )
-        if None in reported or not on or not _NO_EPOCH.isdisjoint(words(head)):
+        if None in reported or not on or not _NO_EPOCH.isdisjoint(_said(heads)):
             continue
         if ends and not (epoch and ratio(heads, epoch)):  # lines show where an epoch ends, and it no more
             continue
@@ -247,6 +248,15 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
         if above and offsets[0] < at[0][0]:
             return {head: Plan(head, None, epoch=epoch, main=False)}
     return {}
+
+
+def _said(heads: list[Kept]) -> set[bytes]:
+    """Return the words of headings, without the names of sizes that stay the same: `val_steps=25000`."""
+    first = heads[0]
+    names = {f.name for i, f in enumerate(first.found) if first.whole(i) and not is_epoch(f.name)}
+    shown = [(f.name, kept.text(f)) for kept in heads for f in kept.found]
+    fixed = {name for name in names if len({text for of, text in shown if of == name}) == 1}
+    return set(words(first.head)) - {word for name in fixed for word in words(name)}
 
 
 def _planned(epoch: Place, lines: list[Kept], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:

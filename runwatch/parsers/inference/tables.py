@@ -35,6 +35,7 @@ from runwatch.parsers.lexicon.words import (
     is_rate,
     is_split,
     is_val,
+    shows_both,
     split_of,
     words,
 )
@@ -209,11 +210,11 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
 def _of_losses(columns: tuple[bytes, ...]) -> bool:
     """Whether columns none of which counts are of training all the same: the first, or most, are losses.
 
-    Or all are scores. Times and learning rates do not count.
+    Or all are scores, or two the losses of training and of validation. Times and learning rates do not count.
     """
     rest = [column for column in columns if not (_is_time(column) or is_rate(column))]
     losses = 2 * sum(map(is_loss, rest))
-    return bool(rest) and (is_loss(rest[0]) or losses > len(rest) or _of_scores(columns))
+    return bool(rest) and (is_loss(rest[0]) or losses > len(rest) or shows_both(rest) or _of_scores(columns))
 
 
 def _of_scores(columns: tuple[bytes, ...]) -> bool:
@@ -286,7 +287,9 @@ class TableMatcher(Matcher):
         return TableMatcher(self.head)
 
     def settled(self, rows: list[bytes]) -> TableMatcher:
-        """Return what reads rows like these: the only column, or a series without a name, may be the loss."""
+        """Return what reads rows like these: a column may count whatever its name, or be the loss."""
+        if self._is_indexed(rows):
+            return TableMatcher(self.head._replace(columns=(b"#", *self.head.columns[1:])))
         name = self.head.columns[-1]
         series = _UNNAMED.fullmatch(b",".join(self.head.columns))
         if not series and not self.bare:
@@ -325,7 +328,9 @@ class TableMatcher(Matcher):
         dates = sum(cell is not None and cell["clock"] is not None for cell in cells)
         words_of = self._part is not None
         missing = (
-            self._step not in names if self.counted else len(names) + dates + words_of < len(self._names)
+            self._step not in names
+            if self.counted
+            else len(names) + dates + words_of < len(placed or self._names)
         )
         if missing or len(names) < min(2, len(self._names)):
             return None
@@ -351,8 +356,9 @@ class TableMatcher(Matcher):
 
     def _below(self, line: bytes, words: Sequence[re.Match[bytes]], start: int) -> list[str] | None:
         """Return the columns whose names cells are below, where some are empty; None if that is not sure."""
-        if self.head.barred:
-            at = [line.count(b"|", start, word.start()) - 1 for word in words]
+        listed = next((sign for sign, cell in _LISTED_WORD.items() if cell is self.head.cell), None)
+        if self.head.barred or (listed and len(words) < len(self._names)):
+            at = [line.count(listed or b"|", start, word.start()) - (not listed) for word in words]
             sure = len({*at}) == len(at) and at[0] >= 0 and at[-1] < len(self._names)
             return [self._names[column] for column in at] if sure else None
         columns = iter(zip(self._names, self.head.spans, strict=False))
@@ -390,6 +396,8 @@ class TableMatcher(Matcher):
         there is.
         """
         if not self.counted:
+            if few and self._is_indexed(rows):
+                return True
             known = few and (self.bare or {LOSS, VAL_LOSS}.issubset(self._names))
             return len(rows) >= (_FEW if known else ENOUGH) and all(
                 row.count(b".") >= max(1, len(self._names) - 1) for row in rows
@@ -398,6 +406,13 @@ class TableMatcher(Matcher):
         rises = sum(b > a for a, b in pairwise(steps))
         least = 1 if few and self.of_epochs else 3
         return len(steps) >= least and rises >= max(least - 1, 0.8 * (len(steps) - 1)) and _distinct(steps)
+
+    def _is_indexed(self, rows: list[bytes]) -> bool:
+        """Whether the first column counts rows that show both losses: `Model version,Time,...`."""
+        if self.counted or len(rows) < _FEW or not {LOSS, VAL_LOSS}.issubset(self._names):
+            return False
+        first = [found[0] for row in rows if (found := self.head.cell.search(row)) is not None]
+        return all(map(bytes.isdigit, first)) and all(int(b) == int(a) + 1 for a, b in pairwise(first))
 
     def _place(self, row: bytes) -> tuple[float, float] | None:
         """Return the epoch and the step of a row."""

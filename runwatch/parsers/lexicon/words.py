@@ -291,6 +291,11 @@ def is_population(columns: Sequence[bytes]) -> bool:
     return names[0] in (b"gen", b"generation") and not _STATISTICS.isdisjoint(names[1:])
 
 
+def shows_both(columns: Iterable[bytes]) -> bool:
+    """Whether columns are a loss of training and one of validation."""
+    return {is_val(name) for name in columns if is_loss(name)} == {True, False}
+
+
 def is_indexed(columns: Sequence[bytes]) -> bool:
     """Whether nothing but the nameless index of a data frame counts, and all columns are of training.
 
@@ -298,5 +303,6 @@ def is_indexed(columns: Sequence[bytes]) -> bool:
     """
     if columns[0] not in (b"", b"Unnamed: 0") or len(columns) < 3:
         return False
-    both = {is_val(name) for name in columns[1:] if is_loss(name)} == {True, False}
-    return both or all(is_meaningful(n) or is_split(n) or b"time" in words(n) for n in columns[1:])
+    return shows_both(columns) or all(
+        is_meaningful(n) or is_split(n) or b"time" in words(n) for n in columns[1:]
+    )

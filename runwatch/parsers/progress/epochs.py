@@ -125,7 +125,8 @@ class Epochs:
                 self.first = self.around.first
         elif epoch >= 0:
             if self.first is None:
-                self.first = int(epoch == 1 or (epochs >= 0 and epoch > 0))
+                ends = epochs >= 0 or self.around.announces(int(epoch))
+                self.first = int(epoch == 1 or (ends and epoch > 0))
             self.last = max(self.last, epochs if epoch == epochs else -1.0)
             if self.first == 0 and epochs > self.last:
                 epochs -= 1
@@ -227,6 +228,10 @@ class Around:
                 self._epoch = epoch
         self._any, self._by_line = True, not (self._behind or for_all)
         self._report(epoch + self._behind, epochs)
+
+    def announces(self, epoch: int) -> bool:
+        """Whether a line above said that the next bar is of this epoch, and how many there will be."""
+        return self._reported is not None and self._reported[0] == epoch and self.planned > 0
 
     def note_outer(self, epoch: int, epochs: int) -> None:
         """Take what a bar of epochs shows."""
