@@ -92,7 +92,7 @@ class StreamParser:
         """A file of records that was read until the stream broke."""
         for kind in FRAMINGS:
             if kind.format == settled:
-                self._begin(RecordFile(kind, start=start, origin=origin, first_line=first_line, bulk=bulk))
+                self._begin(RecordFile(kind, start=start, origin=origin, first_line=first_line))
 
     @cached_property
     def _log(self) -> LogParser:
@@ -168,8 +168,8 @@ class StreamParser:
             self._records.prime(head, recent)
         elif self._offset > self._origin:
             line = self._first_line
-            start, origin, bulk = self._offset, self._origin, self._bulk
-            self._begin(RecordFile(kind, start=start, origin=origin, first_line=line, inside=True, bulk=bulk))
+            start, origin = self._offset, self._origin
+            self._begin(RecordFile(kind, start=start, origin=origin, first_line=line, inside=True))
             self.prime(head, recent)
 
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:
@@ -259,8 +259,7 @@ class StreamParser:
             kind = framing(held) if self._text is None else None
             if kind is not None:
                 start = self._offset
-                known, bulk = self._known, self._bulk
-                self._begin(RecordFile(kind, start=start, origin=start, before=known, bulk=bulk))
+                self._begin(RecordFile(kind, start=start, origin=start, before=self._known))
                 data = bytes(held)
                 held.clear()
                 return self._feed(data, tail)

@@ -20,20 +20,13 @@ import bisect
 import math
 from array import array
 from collections.abc import Collection, Mapping
-from itertools import pairwise
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from runwatch.core.batch import BY_EPOCH, EPOCH_STEPS, NODE, TRAIN, Table
 from runwatch.core.metrics import EPOCH
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
 
 _Placed: TypeAlias = "tuple[float, float, float]"
 """A step, its total, and the steps of an epoch where that is but its end."""
@@ -54,8 +47,6 @@ _MOST = 2.0**53
 _MAX_RANKS = 4096
 _KNOWN = ("step", "total", EPOCH_STEPS)
 _PLACES = (EPOCH, WITHIN, PER, PLANNED, "rank", "node")
-_MANY = 256
-"""Lines that numpy is quicker with."""
 
 
 class Nest(msgspec.Struct):
@@ -91,30 +82,8 @@ class Nest(msgspec.Struct):
         A number that the line does not show is -1.
         """
         self._begin(at, epoch, step, per)
-        self._follow(step, step - self.newest, step - self.newest)
+        self._follow(step)
         return self.base + step, *self._total(planned)
-
-    def place_many(self, places: Floats) -> Floats:
-        """Return what place() does, (3, n), of lines in stream order; `places` (5, n) are what it takes."""
-        import numpy as np
-
-        fell = places[2, 1:] < places[2, :-1]
-        said = places[[1, 3, 4]]
-        other = (said[:, 1:] != said[:, :-1]).any(axis=0)
-        edges = [0, *(np.flatnonzero(fell | other) + 1).tolist(), places.shape[1]]
-        shift = np.empty((3, len(edges) - 1))
-        for which, (begin, end) in enumerate(pairwise(edges)):
-            at, epoch, first, per, planned = places[:, begin].tolist()
-            self._begin(at, epoch, first, per)
-            gaps = np.diff(places[2, begin:end], prepend=self.newest)
-            gaps = gaps[gaps > 0]
-            gap, longest = (float(gaps[-1]), float(gaps.max())) if len(gaps) else (0.0, 0.0)
-            self.zero = self.zero or first == 0
-            self._follow(float(places[2, end - 1]), gap, longest)
-            shift[:, which] = self.base, *self._total(planned)
-        placed = np.repeat(shift, np.diff(edges), axis=1)
-        placed[0] += places[2]
-        return placed
 
     def close(self, epoch: float) -> None:
         """Take that an epoch has ended; the steps so far are its own if no line has shown another."""
@@ -187,11 +156,12 @@ class Nest(msgspec.Struct):
         self.length = reported if exact and alike else 0.0
         return paced if paced < _MOST else 0.0
 
-    def _follow(self, step: float, gap: float, longest: float) -> None:
-        """Take the newest step, how far it is from the one before, and the most that any was from it."""
+    def _follow(self, step: float) -> None:
+        """Take the newest step."""
+        gap = step - self.newest
         self.zero = self.zero or step == 0
         if gap > 0:
-            self.gap, self.stride = gap, max(self.stride, longest)
+            self.gap, self.stride = gap, max(self.stride, gap)
         self.newest = step
 
 
@@ -212,9 +182,7 @@ class Nests(msgspec.Struct):
         if not any(_is_head(t) or WITHIN in t.names for t in tables):
             return tables
         nested = [t for t in tables if _is_head(t) or (t.kind == TRAIN and WITHIN in t.names)]
-        many = sum(table.rows for table in nested) >= _MANY
-        many = many and not self.below and not any(CLOSES in table.names for table in nested)
-        placed = iter((self._place_many if many else self._place)(nested))
+        placed = iter(self._place(nested))
         out: list[Table] = []
         for table in tables:
             if _is_head(table):
@@ -282,27 +250,6 @@ class Nests(msgspec.Struct):
             for column, value in zip(placed[which], nest.place(offset, of, step, per, ends), strict=True):
                 column[at] = value
         return placed
-
-    def _place_many(self, tables: list[Table]) -> list[_Columns]:
-        """Return the same for many lines at once."""
-        import numpy as np
-
-        lines = np.concatenate(
-            [np.array([_column(t, name) for name in ("offset", *_PLACES)]) for t in tables], 1
-        )
-        order = np.argsort(lines[0], kind="stable")
-        places, who = lines[:5, order], lines[5, order] + NODE * lines[6, order]
-        headed, heads = places[1] == _UNKNOWN, places[2] == _UNKNOWN
-        if heads.any() or self.heading[0] != _UNKNOWN:
-            known = np.concatenate((np.array([self.heading]).T, places[1::3, heads]), axis=1)
-            places[1::3] = np.where(headed, known[:, np.cumsum(heads)], places[1::3])
-            self.heading = float(known[0, -1]), float(known[1, -1])
-        placed = np.empty((3, len(order)))
-        for rank in np.unique(who[~heads]).tolist():
-            own = np.flatnonzero((who == rank) & ~heads)
-            placed[:, order[own]] = self._nest(rank).place_many(places[:, own])
-        ends = np.cumsum([table.rows for table in tables])[:-1]
-        return [tuple(array("d", row.tobytes()) for row in p) for p in np.split(placed, ends, axis=1)]
 
     def _nest(self, rank: float) -> Nest:
         if rank not in self.ranks and len(self.ranks) >= _MAX_RANKS:

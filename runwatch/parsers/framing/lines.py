@@ -86,21 +86,6 @@ class Lines:
         ends = starts + self.lengths[index] - 1
         return [text[i:j] for i, j in zip(starts.tolist(), ends.tolist(), strict=True)]
 
-    def joined(self, index: Ints, head: int, tail: int) -> bytes:
-        """Return many records, a line each, without so many bytes at their begin and end."""
-        starts, text = self.starts[index] + self.begin, self.text
-        ends = starts + self.lengths[index] - 1
-        if head or tail:
-            ends -= tail
-            starts += head
-            parts = [text[i:j] for i, j in zip(starts.tolist(), ends.tolist(), strict=True)]
-        else:  # neighbors at once
-            apart = np.flatnonzero(starts[1:] != ends[:-1] + 1)
-            begins, stops = starts[[0, *(apart + 1)]], ends[[*apart, -1]]
-            parts = [text[i:j] for i, j in zip(begins.tolist(), stops.tolist(), strict=True)]
-        joined = b"\n".join(parts) + b"\n"
-        return joined.replace(b"\r", b"\n") if self.redraws else joined
-
     def rows(self, index: Ints, length: int) -> Bytes:
         """Return a copy of `length` bytes from the beginning of each record, (n, length)."""
         return self.heads(self.starts[index], length)
@@ -183,14 +168,6 @@ class Lines:
                 begins[same] = self.eight[self.starts[same] + size].view("<u8")
                 escaped = _is_escape(begins)
         return begins, escaped
-
-    def ending(self, index: Ints, tail: bytes) -> Flags:
-        """Return a mask of the records `index` that end with `tail`: at most eight bytes, newline too."""
-        ends = self.starts[index] + self.lengths[index]
-        shift = np.uint64(64 - 8 * len(tail))
-        wanted = np.uint64(int.from_bytes(tail, "little"))
-        found = (self.eight[np.maximum(ends - 8, 0)].view("<u8") >> shift) == wanted
-        return np.asarray(found & (ends >= 8) & (self.lengths[index] >= len(tail)))
 
 
 def worth(places: Iterable[int], end: int, awake: Callable[[], bool]) -> Iterator[int]:

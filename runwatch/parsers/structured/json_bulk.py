@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -168,21 +168,26 @@ class GroupDecoder(ABC, Generic[_S]):
         found: dict[_S, tuple[list[Ints], list[Floats]]] = {}
         self._misses = 0
 
-        def read(begin: int, end: int, rows: Floats | None) -> bool:
-            """Take the rows of some texts, which have the first shape; return whether there are any."""
+        def keep(begin: int, end: int, rows: Floats) -> None:
+            """Keep the rows of some texts, which have the first shape."""
+            indices, parts = found.setdefault(self._shapes[0], ([], []))
+            indices.append(where[begin:end])
+            parts.append(rows)
+
+        todo = [(begin, min(begin + _GROUP, len(texts))) for begin in range(0, len(texts), _GROUP)][::-1]
+        while todo:
+            begin, end = todo.pop()
+            rows = self._shapes[0].table(texts[begin:end]) if self._shapes else None
             if rows is not None:
-                indices, parts = found.setdefault(self._shapes[0], ([], []))
-                indices.append(where[begin:end])
-                parts.append(rows)
-            return rows is not None
-
-        def together(begin: int, end: int) -> bool:
-            return bool(self._shapes) and read(begin, end, self._shapes[0].table(texts[begin:end]))
-
-        for begin, end in left_over(len(texts), _FEW, together):
-            for place in range(begin, end):
-                read(place, place + 1, self._one(texts[place]))
-        return [decoded(shape.layout, *parts) for shape, parts in found.items()]
+                keep(begin, end, rows)
+            elif end - begin > _FEW:
+                middle = (begin + end) // 2
+                todo += [(middle, end), (begin, middle)]
+            else:
+                for place in range(begin, end):
+                    if (row := self._one(texts[place])) is not None:
+                        keep(place, place + 1, row)
+        return [_decoded(shape.layout, *parts) for shape, parts in found.items()]
 
     def _one(self, text: bytes) -> Floats | None:
         """Return the row of one line, its shape now first among the shapes; None leaves it to the matcher."""
@@ -242,21 +247,7 @@ class JsonDecoder(GroupDecoder[_Shape]):
         return learned
 
 
-def left_over(count: int, few: int, read: Callable[[int, int], bool]) -> Iterator[tuple[int, int]]:
-    """Read so many lines in groups, of a group that cannot be read the halves; yield the few left of it."""
-    todo = [(begin, min(begin + _GROUP, count)) for begin in range(0, count, _GROUP)][::-1]
-    while todo:
-        begin, end = todo.pop()
-        if read(begin, end):
-            continue
-        if end - begin > few:
-            middle = (begin + end) // 2
-            todo += [(middle, end), (begin, middle)]
-        else:
-            yield begin, end
-
-
-def decoded(layout: Layout, indices: list[Ints], parts: list[Floats]) -> Decoded:
+def _decoded(layout: Layout, indices: list[Ints], parts: list[Floats]) -> Decoded:
     """Return records of a layout: their indices (n,) and values as printed (n, columns), in parts."""
     columns = list(np.ascontiguousarray(np.concatenate(parts).T))
     for column, unit in zip(columns, layout.units, strict=True):

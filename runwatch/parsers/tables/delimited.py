@@ -226,7 +226,13 @@ class Columns(Matcher):
         by_row = self._mode_at is not None or self._single is not None
         if not lines or by_row or not self._rows or self._rows < self._known.rows:
             return []
-        return self._alike(lines) or self._one_by_one(lines)
+        rows = self._alike(lines)
+        for line in () if rows else lines:
+            row = self._alike([line])
+            if not row:
+                break
+            rows += row
+        return rows
 
     def _alike(self, lines: list[bytes]) -> Rows:
         """Return the rows of lines whose cells are all alike, column by column, else nothing."""
@@ -260,30 +266,6 @@ class Columns(Matcher):
         for column, unit in plan.units:
             values[column] = [*map(unit.apply, values[column])]
         return [(plan.layout, list(zip(*values, strict=True)))]
-
-    def _one_by_one(self, lines: list[bytes]) -> Rows:
-        """Return the rows up to the first line that is not one, or an odd one."""
-        rows: Rows = []
-        for line in lines:
-            cells = line.split(self._separator)
-            if len(cells) != len(self._keys) or b'"' in line or b"_" in line:
-                break
-            plan = self._plan_of(cells)
-            if plan is None or any(_is_float(cells[i]) for i in plan.words):
-                break
-            try:
-                values = [float(cells[i]) for i in plan.cells]
-                for i in plan.ignored:
-                    float(cells[i])
-            except ValueError:
-                break
-            self._rows += 1
-            if plan.counter >= 0:
-                values.insert(plan.counter, float(self._rows))
-            for column, unit in plan.units:
-                values[column] = unit.apply(values[column])
-            rows.append((plan.layout, [values]))
-        return rows
 
     def _plan_of(self, cells: list[bytes]) -> _Plan | None:
         empty = bytes([not cell for cell in cells]) if b"" in cells else b""

@@ -43,16 +43,15 @@ class RecordFile:
         first_line: int = 1,
         inside: bool = False,
         before: Known | None = None,
-        bulk: bool = True,
     ) -> None:
         """`origin` is the stream's byte at which the file begins, `start` the one that comes first.
 
         `inside`: no record need begin at `start`. `before` is what was read at this place
-        until the stream broke. Without `bulk`, numpy is not needed.
+        until the stream broke.
         """
         self.kind = kind
         self._framing = kind(start, origin, inside=inside)
-        self._decoder = _decoder(kind, bulk)
+        self._decoder = _decoder(kind)
         self._origin = origin
         self._end = start
         self._line = first_line
@@ -141,11 +140,11 @@ class RecordFile:
         return self._warnings <= _MAX_WARNINGS
 
 
-def _decoder(kind: type[LevelDbLog] | type[TFRecords], bulk: bool) -> WandbDecoder | EventDecoder:
+def _decoder(kind: type[LevelDbLog] | type[TFRecords]) -> WandbDecoder | EventDecoder:
     if kind is LevelDbLog:
         from runwatch.parsers.trackers.wandb.log import WandbDecoder
 
-        return WandbDecoder(bulk=bulk)
+        return WandbDecoder()
     from runwatch.parsers.trackers.tensorboard import EventDecoder
 
     return EventDecoder()

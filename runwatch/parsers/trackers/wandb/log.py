@@ -8,10 +8,9 @@ bit for bit. Summary records repeat the history and are not looked at.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import TYPE_CHECKING
 
 from runwatch.core.batch import EVAL, PLAN, TRAIN, Event
 from runwatch.core.metrics import Unit
@@ -29,10 +28,6 @@ from runwatch.parsers.framing.protobuf import (
 from runwatch.parsers.framing.record_files import Records
 from runwatch.parsers.structured.keyed_records import RecordReader, Schema
 from runwatch.parsers.trackers.wandb.notes import Console, Facts, item, of_config, of_machine, of_run, stats
-from runwatch.parsers.trackers.wandb.shape import HistoryShape
-
-if TYPE_CHECKING:
-    from runwatch.parsers.trackers.wandb.bulk import HistoryDecoder
 
 _HISTORY, _SUMMARY, _OUTPUT, _CONFIG, _STATS, _ALERT = 2, 3, 4, 5, 7, 10
 _OUTPUT_RAW, _RUN, _EXIT, _PREEMPTING, _ENVIRONMENT = 13, 17, 18, 23, 26
@@ -50,20 +45,32 @@ _ITEM = re.compile(rb"\n.[\n\x12].([ -~]+)\x82\x01.([-+.0-9EINaefinty]+)", re.DO
 _QUOTED = {b'"NaN"': b"NaN", b'"Infinity"': b"Infinity", b'"-Infinity"': b"-Infinity"}
 _MAX_SHAPES = 512
 _INTERRUPTED = 255
-_MANY = 256
-"""Records at once that are worth the bulk path."""
 
 Row = tuple[dict[bytes, bytes], int, int]
 """A history row, {key: JSON text}, and its record's offset and number."""
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryShape:
+    """What history rows that hold the same keys become."""
+
+    layout: Layout
+    again: Layout
+    """For one more row of a step: its samples count, but it is no further step."""
+    unplaced: Layout
+    """For a row that only says how many rows there were before it, where others know the step."""
+    get: Callable[[Mapping[bytes, bytes]], tuple[bytes, ...]]
+    """Returns the texts of the columns' values."""
+    units: tuple[tuple[int, Unit], ...]
+    """The columns that are not stored as they are, and how."""
+    counted: bool
+    """Its step is the number of rows before it."""
+
+
 class WandbDecoder:
     """Decodes records; remembers the newest step, the facts reported, and the console's unfinished line."""
 
-    def __init__(self, *, bulk: bool = True) -> None:
-        """Without `bulk`, numpy is not needed."""
-        self._bulk: HistoryDecoder | None = None
-        self._may_bulk = bulk
+    def __init__(self) -> None:
         self._reader = RecordReader(_SCHEMA)
         self._shapes = Known(self._build, _MAX_SHAPES)
         self._step: float | None = None
@@ -74,30 +81,12 @@ class WandbDecoder:
 
     def decode(self, records: Records, line: int, piece: Piece) -> Sequence[tuple[int, str]]:
         """Add rows and events; return the console lines that ended."""
-        if self._may_bulk and len(records) >= _MANY:
-            return self._decode_many(records, line, piece)
         shown: list[tuple[int, str]] = []
         rows: list[Row] = []
         for number, (offset, data) in enumerate(records, line):
             shown += self._read(data, offset, number, piece, rows)
         for row in rows:
             self.add_row(*row, piece)
-        return shown
-
-    def _decode_many(self, records: Records, line: int, piece: Piece) -> Sequence[tuple[int, str]]:
-        """Do the same, history in bulk: nothing else depends on it."""
-        if self._bulk is None:
-            from runwatch.parsers.trackers.wandb.bulk import HistoryDecoder
-
-            self._bulk = HistoryDecoder()
-        shown: list[tuple[int, str]] = []
-        rows: list[Row] = []
-        found = self._bulk.decode(records, line, self.shape)
-        for index in found.left:
-            offset, data = records.offsets[index], records.data[index]
-            shown += self._read(data, offset, line + index, piece, rows)
-        read = [(*each, offset, number) for row, offset, number in rows if (each := self.values(row))]
-        self._step, self._placed = found.add(read, self._step, self._placed, piece)
         return shown
 
     def _read(
@@ -218,7 +207,6 @@ class WandbDecoder:
             layout,
             again,
             replace(again, names=again.names[1:], units=again.units[1:]),
-            tuple(columns),
             itemgetter(*columns),  # a step and a metric at least, so it returns a tuple
             tuple((at, unit) for at, unit in enumerate(layout.units) if unit != Unit()),
             found.keys[0] == "_step",
