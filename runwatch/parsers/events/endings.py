@@ -17,7 +17,10 @@ _WHY = (
     # or it is as good as it has to be
     rb"|\b(?:[Cc]onverge(?:d|nce)|(?:has )?plateaued)\b"
     rb"|\b[Tt]arget (?:\S+ ){0,4}?(?:is |was |has been )?(?:reached|achieved|met)\b"
-    rb"|\b[Rr]eached (?:the )?target\b)"
+    rb"|\b[Rr]eached (?:the )?target\b"
+    # or could get no better
+    rb"|\b(?:[Ll]earning[ _]rate|LR|lr) (?:is |was |has become |became |fell )?"
+    rb"(?:too (?:small|low)\b|below (?:the )?(?:minimum|min_lr|threshold)\b))"
 )
 _BEGINS = rb"(?:\A|[^\w\s]\s*|\d\s)"
 _COUNTS = rb"(?!.*?(?<!\d)(?P<%s>\d+) ?(?:/|out of) ?(?!(?P=%s)\b)\d)"
@@ -56,7 +59,7 @@ EARLY = (
 )  # fmt: skip
 """Training stops before its end, as it gets no better."""
 EARLY_NEEDLES = (
-    "arly|ARLY|Stopping. Best|Signaling|mprov|atience|onverge|lateaued|arget |arada |rrêt |rret "
+    "arly|ARLY|Stopping. Best|Signaling|mprov|too small|too low|below |atience|onverge|lateaued|arget |arada |rrêt |rret "
     "|早停|提前停止|早期終了|조기 종료"
 ).encode()
 _EPOCHS = "轮|折|эпох|에포크|에폭|エポック|(?:[ÉéEe]|É|é)po[ck]|(?i:fold)"
