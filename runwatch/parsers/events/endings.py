@@ -59,8 +59,8 @@ EARLY = (
 )  # fmt: skip
 """Training stops before its end, as it gets no better."""
 EARLY_NEEDLES = (
-    "arly|ARLY|Stopping. Best|Signaling|mprov|too small|too low|below |atience|onverge|lateaued|arget |arada |rrêt |rret "
-    "|早停|提前停止|早期終了|조기 종료"
+    "arly|ARLY|Stopping. Best|Signaling|mprov|atience|too small|onverge|lateaued|arget |arada "
+    "|rrêt |rret |too low|below |早停|提前停止|早期終了|조기 종료"
 ).encode()
 _EPOCHS = "轮|折|эпох|에포크|에폭|エポック|(?:[ÉéEe]|É|é)po[ck]|(?i:fold)"
 _OF_OTHERS = (
