@@ -122,19 +122,62 @@ def test_what_is_measured_may_be_in_the_description_as_a_share():
         "Val epoch {e} - loss: 0.5, acc: 0.5, accuracy: 0.{a}",
         "[Valid] Epoch {e}/20 | accuracy: 0.{a}",
         "\nEpoch {e} val_accuracy=0.{a} metrics={{'dice': 0.5}}",
+        "\n  VAL   - Loss: 0.5, accuracy: 0.{a}",
+        "\n  tr_loss=0.7  tr_acc=0.5  |  vl_loss=0.5  vl_accuracy=0.{a}",
+        "\n[Zork-Val(Clean)] Epoch {e:03d} (Fixed): loss = 0.5, accuracy = 0.{a}",
+        "\nVALIDATION FINISHED: ACCURACY: 0.{a}",
+        "\nVal accuracy: 0.{a} | best accuracy: 0.99",
+        "\n  验证集 - 损失: 0.5, accuracy: 0.{a}\n最优验证 accuracy: 0.99",
+        "\nValid Result:\nprecision: 0.5, accuracy: 0.{a}, F1: 0.5",
+        "\n--- Validation ---\n  accuracy: 0.{a}\nTraining accuracy: 0.99",
+        "\nEval epoch: {e}\n  accuracy: 0.{a}",
     ],
 )
 @pytest.mark.parametrize("between", ["", "\n"])
 def test_a_line_about_validation_may_be_right_behind_a_bar(line, between):
-    log = (
+    log = [
         f"Training: 100%|####| 9/9 [00:02<00:00,  4.50it/s, loss={e}.5]\n"
         f"Validating: 100%|####| 4/4 [00:02<00:00,  2.00it/s]{between}{line.format(e=e, a=e + 10)}\n"
         for e in range(1, 31)
-    )
+    ]
     parsed = parse("".join(log).encode())
-    assert parsed.column("val/accuracy", "eval").tolist() == [(e + 10) / 100 for e in range(1, 31)]
+    parsed.same_as(parse("".join(log).encode(), bulk=False))
+    scores = [*parsed.column("val/accuracy", "eval"), *parsed.column("val/ACCURACY", "eval")]
+    assert scores == [(e + 10) / 100 for e in range(1, 31)]
     assert parsed.column("step", "eval").tolist() == [9 * e for e in range(1, 31)]
     assert not {name for table in parsed.tables for name in table[2] if "poch" in name} - {
         "train/epoch",
         "epoch_steps",
     }
+
+
+def test_losses_by_the_part_of_the_data_alone_next_to_a_bar():
+    log = (
+        f"Epoch {e}: 100%|####| 9/9 [00:02<00:00,  4.50it/s, loss={e}.5]\n"
+        f"Epoch  {e}: Train: {e}.25, Val: {e}.75, Time: 3.1s\n"
+        for e in range(1, 31)
+    )
+    parsed = parse("".join(log).encode())
+    assert parsed.column("train/loss").tolist() == [e + 0.5 for e in range(1, 31)]
+    assert parsed.column("val/loss", "eval").tolist() == [e + 0.75 for e in range(1, 31)]
+
+
+def test_a_test_at_the_end_is_no_validation():
+    log = [
+        f"Epoch {e}: 100%|####| 9/9 [00:02<00:00,  4.50it/s, loss={e}.5]\nVAL - Loss: {e}.75\n"
+        for e in range(1, 31)
+    ]
+    parsed = parse("".join([*log, "\nTEST RESULTS:\n  Loss: 99.5, Acc: 0.5\n"]).encode())
+    assert parsed.column("val/loss", "eval").tolist() == [e + 0.75 for e in range(1, 31)]
+    assert parsed.column("test Loss", "eval").tolist() == [99.5]
+
+
+def test_a_line_of_all_ranks_is_at_the_step_of_the_lowest():
+    log = (
+        f"[GPU0] Epoch {e}: 100%|####| 9/9 [00:02<00:00,  4.50it/s, loss={e}.5]\n"
+        f"Epoch {e} val_loss={e}.75 metrics=0.5\n"
+        for e in range(30)
+    )
+    parsed = parse("".join(log).encode())
+    assert parsed.column("step", "eval").tolist() == [9.0 * e + 9 for e in range(30)]
+    assert parsed.column("val/loss", "eval").tolist() == [e + 0.75 for e in range(30)]

@@ -16,6 +16,7 @@ _MEANT = {
     "error": "误差 誤差 오차 ошибк",
     "accuracy": "准确率 精度 정확도 точност précision precisión acurácia exactitud doğruluk dokładność "
     "độ%chính%xác",
+    "best": "最佳 最优 最高 最低 最良 최고 최적 лучш",
     "reward": "奖励 報酬 보상 наград",
     "lr": "学习率 学習率 학습률 скорость%обучени",
     "train": "训练 訓練 学習 학습 훈련 обучени тренировочн entraînement eğitim",
@@ -33,6 +34,7 @@ _LATIN = {
     "loss": "perda perdida perdita perte verlust kayip strata straty kerugian",
     "error": "fehler erreur errore erro blad galat",
     "accuracy": "exactitud exactitude genauigkeit dogruluk accuratezza acuracia dokladnosc akurasi",
+    "best": "mejor meilleur meilleure beste bester bestes melhor migliore najlepszy najlepsza terbaik",
     "train": "trainings treino treinamento entrenamiento entrainement apprentissage addestramento egitim "
     "treningowa treningowy uczenia latih pelatihan",
     "val": "validierungs validierung validacion validacao validazione "

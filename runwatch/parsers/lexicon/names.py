@@ -179,15 +179,16 @@ def own(printed: str) -> str | None:
 def of_validation(printed: str) -> str | None:
     """Return a name that begins with a word for held-out data as one of validation: `eval_ppl` -> val/ppl.
 
-    So is a score that ends with one, or is glued to it, `acc_val`, `valacc` -> val/acc, one in another
-    language, and anything before a slash and one, `size/valid`. One that begins so before a slash or a
-    number, or speaks of a test, stays as it is printed; None for others.
+    So is a score that ends with one, or is glued to it, `acc_val`, `valacc` -> val/acc, one in short,
+    `vl_acc`, or in another language, and anything before a slash and one, `size/valid`. One that begins so
+    before a slash or a number, or speaks of a test, stays as it is printed; None for others.
     """
     found = _BEGINS.match(printed)
     if found is None:
         tokens, numbers = tokens_of(printed)
         split, words = without_split(tokens)
-        if split == "val" and is_foreign(printed) and not numbers and len(words) == 1:
+        spelled_otherwise = is_foreign(printed) or not any(split_of(token.encode()) for token in tokens)
+        if split == "val" and spelled_otherwise and not numbers and len(words) == 1:
             return f"val/{words[0]}" if is_quality(words[0].encode()) else None
         ends = _ENDS.fullmatch(printed)
         score = b"" if ends is None else ends[1].encode(errors="replace")

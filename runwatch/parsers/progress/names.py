@@ -6,25 +6,11 @@ import re
 
 from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS
 from runwatch.parsers.lexicon.names import meaning, of_validation
-from runwatch.parsers.lexicon.words import VAL, is_quality, words
+from runwatch.parsers.lexicon.words import is_quality, words
 
 ALIASES = {"reduced_train_loss": LOSS, "Tot": LOSS, "t_loss": LOSS}
 """NeMo's, next to a `train_loss` that is the mean of the epoch; sums of losses that are called otherwise."""
 
-_HELD_OUT = "|".join(sorted((word.decode() for word in VAL), key=len, reverse=True))
-_HELD_OUT_NAME = re.compile(rf"(?i)\b(?:{_HELD_OUT})(?:[ _/-].*)?$")
-_SCORE = "loss|acc|elbo|error|dice|f1|auc|m?iou|psnr|ppl|perplexity"
-_HELD_OUT_SCORE = re.compile(
-    rf"(?i:\b(?:{_HELD_OUT})"
-    rf"(?:(?:[ _/-]\w{{1,20}})?[ _/-]|(?P<all>: (?:L1 [\d.e-]{{1,24}} )?"
-    rf"|\]?(?: -|\.)? epoch ?:? ?\[?\d{{1,9}}(?:/\d{{1,9}})?[\].,:|-]{{0,2}} (?:[|-] )?(?:[a-z]{{1,20}} )?))"
-    rf"(?:{_SCORE}))".encode()
-)
-"""A score, or a heading on the line of the scores: `Evaluating test: L1 0.5`, `Val epoch 3: acc 0.5`."""
-_REPEATED = re.compile(rb"(?i:best|improv|lowest|minimum|patience|reached|monitor)|%\|")
-"""What is in lines that print a value again, or that others read."""
-_IN_DICT = re.compile(rb"\{['\"]")
-"""Begins what others read."""
 _LOSS = re.compile(r"(?i:loss)(?!.*epoch)|^Tot$")
 _BEST = re.compile(r"(?i:best|lowest|min(?:imum)?)[_/ -]")
 _REWARDS = frozenset(b"reward rewards return returns".split())
@@ -94,21 +80,3 @@ def is_reward(name: str) -> bool:
 def is_score(name: str) -> bool:
     """Return whether a value of a bar of held-out data says how good the model is."""
     return is_validation(name) or is_quality(name.encode("ascii", "replace"))
-
-
-def held_out(name: str) -> str:
-    """Return the part of a name in a line next to a bar that is of held-out data; empty if none is."""
-    found = _HELD_OUT_NAME.search(name)
-    return found[0] if found else ""
-
-
-def has_held_out(line: bytes) -> bool:
-    """Return whether a line next to a bar prints a score of held-out data for the first time."""
-    found = _HELD_OUT_SCORE.search(line) if len(line) < 400 else None
-    return found is not None and not (_REPEATED.search(line) or _IN_DICT.search(line, 0, found.end()))
-
-
-def all_held_out(line: bytes) -> int:
-    """Return from where on the scores of such a line are of held-out data, whatever their names say."""
-    found = _HELD_OUT_SCORE.search(line)
-    return len(line) if found is None or found["all"] is None else found.end("all")

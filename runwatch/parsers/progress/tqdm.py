@@ -10,21 +10,14 @@ from typing import TYPE_CHECKING, cast
 from runwatch.core.batch import EVAL
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Layout, Match, Row
-from runwatch.parsers.body.matchers import FIELDS, number, values
+from runwatch.parsers.body.matchers import values
 from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
-from runwatch.parsers.lexicon.words import is_epoch, is_quality
 from runwatch.parsers.progress.bar_frame import BarFrames, BarLayout
 from runwatch.parsers.progress.epochs import begun, epoch_of, outer_of
 from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, emptied, holds, is_drawn, named
-from runwatch.parsers.progress.names import (
-    all_held_out,
-    counts_other,
-    has_held_out,
-    held_out,
-    is_validation,
-    part_of,
-)
+from runwatch.parsers.progress.held_out import HeldOutLines, may_show
+from runwatch.parsers.progress.names import counts_other, is_validation, part_of
 from runwatch.parsers.progress.stacked import apart, apart_until, newest, seen
 from runwatch.parsers.progress.tracker import BarReader
 from runwatch.parsers.progress.validation import Frame, ValidationBars, has_total
@@ -95,10 +88,9 @@ class TqdmReader(BarReader):
         """Text and total of the newest bar at the top."""
         self._row = RowMaker("tqdm")
         self._validation_bars = ValidationBars()
+        self._held_out_lines = HeldOutLines()
         self._ended: dict[tuple[Layout, tuple[float, ...]], None] = {}
         """Bars of rich that have ended, as they were last."""
-        self._validates = False
-        """Whether a bar was called one of validation: then one of test data is another."""
         self._under = False
         """Whether there is a bar of epochs above."""
         self._nested = False
@@ -125,6 +117,8 @@ class TqdmReader(BarReader):
         self._note(line)
         shown = values(line, match)
         layout = cast("BarLayout", match.layout)
+        if not layout.held_out:
+            self._held_out_lines.trains()
         if self._again(layout, shown):
             return []
         rows = self._one(layout, shown, number_)
@@ -167,6 +161,8 @@ class TqdmReader(BarReader):
     def fold(self, frames: Frames) -> Iterator[tuple[Layout, Floats]]:
         """Take many frames, each as if by itself; return the records they complete."""
         self._line, self._records = int(frames.line[-1]), _SURE  # else there would be no block
+        if not all(cast("BarLayout", part.layout).held_out for part in frames.parts):
+            self._held_out_lines.trains()
         kept = frames.spread((), 1.0) > 0
         kept[self._drawn_again(frames)] = False
         for part in frames.parts if self._stacked else ():
@@ -214,8 +210,7 @@ class TqdmReader(BarReader):
         if validated is not None and self.step is not None:
             layout, shown, line = validated
             values = zip(layout.values, shown[layout.first :], strict=False)
-            self._validates |= layout.held_out == "val"
-            part = "test" if layout.held_out == "test" and self._validates else "val"
+            part = self._held_out_lines.part(layout.held_out)
             items = [(name if is_validation(name) else f"{part}_{name}", value) for name, value in values]
             rows = [self._row(EVAL, line, [("step", self.step), *items])]
         return [*rows, *(row for frame in trained for row in self._trained(frame))]
@@ -260,15 +255,9 @@ class TqdmReader(BarReader):
     def _held_out(self, line: bytes, number_: int) -> list[Row] | None:
         """Return what a line near a bar says about held-out data, at the step at which the bar is."""
         self.awake = number_ - self._line < _NEAR
-        if self.step is None or not self.awake or not has_held_out(line):
+        if self.step is None or not self.awake or not may_show(line):
             return None
-        items: list[tuple[str, float]] = []
-        behind = all_held_out(line)
-        for field in FIELDS.finditer(line):
-            printed, said = field[1].decode("ascii"), items or field.start() >= behind
-            name = held_out(printed) or (f"val {printed}" if said and is_quality(field[1]) else None)
-            if name and not is_epoch(field[1]):
-                items.append((name, number(field[3])))
+        items = self._held_out_lines.scores(line)
         if not items:
             return None
         row = self._row(EVAL, number_, [("step", self.step), *items])
@@ -279,7 +268,7 @@ class TqdmReader(BarReader):
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may hold a bar, or a loss of held-out data."""
-        return _MAY.search(line) is not None and (self.concerns(line) or holds(line))
+        return self.concerns(line) or (_MAY.search(line) is not None and holds(line))
 
     def concerns(self, line: bytes) -> bool:
         """Return whether a line may show a loss of held-out data, or of epochs."""
@@ -287,11 +276,11 @@ class TqdmReader(BarReader):
             return b" 0/" in line or b"poch" in line
         if b"poch" in line or b"POCH" in line:
             return True
-        return has_held_out(line)
+        return may_show(line)
 
     def passes(self, line: bytes) -> bool:
         """Return whether a redraw shows nothing of any bar, whichever its numbers."""
-        if self._bar.match(line) is not None or has_held_out(line):
+        if self._bar.match(line) is not None or may_show(line):
             return False
         return outer_of(line) is None if is_drawn(line) else epoch_of(line) is None
 

@@ -62,9 +62,11 @@ class BarReader(FoldingReader):
 
     @property
     def step(self) -> float | None:
-        """Step at which the bar is; None where ranks have bars of their own."""
+        """Step at which the bar is; that of the lowest rank where ranks have bars of their own."""
+        if self._ranks:
+            return self._ranks[min(self._ranks)].step
         place = self._flushed if self._pending is None else self._pending[0]
-        return None if self._ranks or place is None else place[0]
+        return None if place is None else place[0]
 
     @property
     def bars(self) -> list[Epochs]:
