@@ -16,7 +16,7 @@ from runwatch.core.metrics import LOSS, Unit
 from runwatch.core.text import shown
 from runwatch.parsers.api import Layout
 from runwatch.parsers.body.piece import Piece
-from runwatch.parsers.framing import crc32c
+from runwatch.parsers.framing.crc32c import masked
 from runwatch.parsers.framing.protobuf import (
     MalformedError,
     Value,
@@ -71,18 +71,16 @@ class EventDecoder:
 
     def decode(self, records: Records, line: int, piece: Piece) -> Sequence[tuple[int, str]]:
         """Add rows and events; there are no console lines."""
-        found: list[_Scalars] = []
         rows = zip(records.offsets, records.data, records.checks, strict=True)
         for number, record in enumerate(rows, line):
             scalars = self._quickly(record, number)
             if scalars is None:
                 try:
-                    scalars = self._wholly(record, number, found, piece)
+                    scalars = self._wholly(record, number)
                 except MalformedError:
                     piece.unparsed += 1
             if scalars is not None:
-                found.append(scalars)
-        self._add(found, piece)
+                self._add(scalars, piece)
         return ()
 
     def flush(self, piece: Piece) -> None:
@@ -106,7 +104,7 @@ class EventDecoder:
         value = _FLOAT.unpack_from(data, len(data) - 4)[0]
         return record, line, time, float(signed(step)), tags, [value]
 
-    def _wholly(self, record: _Record, line: int, found: list[_Scalars], piece: Piece) -> _Scalars | None:
+    def _wholly(self, record: _Record, line: int) -> _Scalars | None:
         """Return the scalars of any event. Raises MalformedError if it cannot be read."""
         time = step = 0.0
         scalars: dict[str, float] = {}
@@ -119,9 +117,7 @@ class EventDecoder:
                 scalars.update(_summary(message(value)))
             elif field == _SESSION:
                 session = {number: part for number, _, part in fields(message(value))}
-                if session.get(1) == _START and crc32c.masked(record[1]) == record[2]:
-                    self._add(found, piece)
-                    found.clear()
+                if session.get(1) == _START and masked(record[1]) == record[2]:
                     self._begin()
         if not scalars:
             return None
@@ -143,21 +139,20 @@ class EventDecoder:
                 self._alike.clear()
             self._alike[rest] = (tag,)
 
-    def _add(self, found: Sequence[_Scalars], piece: Piece) -> None:
-        """Add the events whose checksum is right."""
-        sums = crc32c.many([scalars[0][1] for scalars in found])
-        for ((offset, _, reported), line, time, step, tags, values), checked in zip(found, sums, strict=True):
-            if checked != reported:
-                piece.unparsed += 1
-                title = f"damaged: record {line} is passed over, its checksum is wrong"
-                piece.events.append(Event("damaged", offset, line, title))
-                continue
-            layouts = self._layouts.get(tags)
-            if layouts is None:
-                layouts = self._build(tags)
-            layout = layouts[self._nearby(tags, step)]
-            stored = (unit.apply(value) for unit, value in zip(layout.units[2:], values, strict=True))
-            piece.add(layout, offset, line, [step, time, *stored])
+    def _add(self, scalars: _Scalars, piece: Piece) -> None:
+        """Add an event if its checksum is right."""
+        (offset, data, checksum), line, time, step, tags, values = scalars
+        if masked(data) != checksum:
+            piece.unparsed += 1
+            title = f"damaged: record {line} is passed over, its checksum is wrong"
+            piece.events.append(Event("damaged", offset, line, title))
+            return
+        layouts = self._layouts.get(tags)
+        if layouts is None:
+            layouts = self._build(tags)
+        layout = layouts[self._nearby(tags, step)]
+        stored = (unit.apply(value) for unit, value in zip(layout.units[2:], values, strict=True))
+        piece.add(layout, offset, line, [step, time, *stored])
 
     def _nearby(self, tags: tuple[str, ...], step: float) -> bool:
         """Return whether an event is of a step that was reported; note how far its tags are.
