@@ -9,7 +9,7 @@ Those whose lines can be decoded at once have a bulk path (see frames).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -61,9 +61,13 @@ class FoldingReader(Reader):
     def took(self, text: bytes) -> None:
         """Take note of a block that was read at once."""
 
-    def fold(self, frames: Frames) -> Iterable[tuple[Layout, Floats]]:
-        """Take frames as `feed` would; return the records (offset, line and values, n) they complete."""
+    def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
+        """Take one frame; return the records it completes."""
         raise NotImplementedError
+
+    def fold(self, frames: Frames) -> Iterable[tuple[Layout, Floats]]:
+        """Take many frames, each as if by itself; return the records (offset, line and values, n)."""
+        return frames.one_by_one(0, len(frames), self.take)
 
 
 class RowMaker(Shared):
