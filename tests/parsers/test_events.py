@@ -36,7 +36,6 @@ from .logs import parse
         (b"The loss has diverged; stopping training", "error"),
         (b"ERROR training was aborted: see above", "error"),
         (b"An error occurred during training: bad batch", "error"),
-        (b"=> Experiment 2 failed!", "error"),
         (b"Abort trap: 6", "segfault"),
         (b"Error while loading dataset: it is empty", "error"),
         (b"Batch 300: Invalid loss, terminating training", "error"),

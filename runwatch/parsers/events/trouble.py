@@ -143,7 +143,6 @@ TROUBLE = Signatures(
         rb"[Ff]ailed to (?:save|write) (?:the |a )?(?:\w+ )?checkpoint\b|^terminate called after throwing",
         rb"\b[Tt]raining (?:(?:was |has been )?aborted|failed)\b(?! (?:runs|trials|jobs))"
         rb"|\b[Ee]rror (?:occurred )?during training\b",
-        rb"^\W*(?:Experiment|Run|Job)(?: #?\d+)? (?:has )?failed[.!]+\s*$",  # a script around it
         rb"^Batch \d+: Invalid loss, terminating training",  # Keras
         rb"\b[Ll]oss is (?:nan|NaN|-?inf)(?: \w+)?, (?:stopping|aborting|exiting)",
         rb"\b(?:(?:NaN|nan) (?:detected|encountered|found|loss)|[Ll]oss (?:has )?diverged)\b"
@@ -158,7 +157,7 @@ TROUBLE = Signatures(
         b"Assertion |[Fatal]|Quitting (on|double free|(): |corrupted |Message Summary|bject repr |"
         b"ported operand|object has no|object is not|sitional arg|list index|convert string|to unpack|"
         b"import name|rror reading|rror loading|rror opening|rror parsing|rror creating|rror building|"
-        b"rror initial|rror running|rror while |rror when | failed!| failed.",
+        b"rror initial|rror running|rror while |rror when ",
     ),
     # of a program that does not even begin, Python prints no traceback
     signature(
