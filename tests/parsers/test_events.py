@@ -343,6 +343,7 @@ def test_showing_lines(line, kind):
         b"run.sh: line 4: cd: data: No such file or directory",
         b"Error in 3 of 512 images : skipped",
         b"Error reading a.png: truncated, skipping it",
+        b"[99.5] vfs.c:28  UCX  ERROR inotify_add_watch(/tmp) failed: No space left on device",
         b"INFO object has no attribute 'shape'",
         b"Error in reading a.png : it is empty",
         b"Command exited with non-zero status 0",
