@@ -29,8 +29,8 @@ What to do: stop and check, in this order: whether the parameters are in the opt
 labels that fit their inputs, the learning rate, a single batch that it can overfit.
 
 Traps: a run that is resumed begins at its level (but not at one value to the last digit), and one that is
-started again from its first step is judged again; losses of adversaries and of agents have no level to fall from; warm-up holds the first rows up, which the length
-allows for.
+started again from its first step is judged again; losses of adversaries and of agents have no level to fall
+from; warm-up holds the first rows up, which the length allows for.
 
 Source: the loss of guessing among k classes is ln(k).
 """

@@ -227,9 +227,7 @@ class ScoreFloor(RankRule):
                 zero.append(self._say(name, watch, 0.0, here, Severity.WARNING))
         return [finding for finding in zero if finding is not None]
 
-    def _say(
-        self, name: str, watch: _Watch, level: float, here: Place, severity: Severity
-    ) -> Finding | None:
+    def _say(self, name: str, watch: _Watch, level: float, here: Place, severity: Severity) -> Finding | None:
         if not severity.exceeds(watch.firing):
             return None
         watch.firing = severity
