@@ -162,6 +162,8 @@ from .logs import parse
         (b"========== All finished ==========", "over"),
         (b"End of epoch 200 / 200 \t Time Taken: 178 sec", "over"),
         ("2030-01-02 03:04:05 - INFO - 训练完成!".encode(), "over"),
+        (">>> 实验完成。Best AUC=0.9364".encode(), "over"),
+        (b"INFO: - Eval metrics: accuracy: 00nan ; loss: 00nan", "nan"),
         (b"Early stopping", "early_stop"),
         (b"INFO: EARLY STOPPING!", "early_stop"),
         (b"EarlyStopping counter: 7 out of 7", "early_stop"),
