@@ -48,3 +48,10 @@ def test_what_grew_at_first_is_judged_from_where_it_falls():
     assert "critical" in {severity for severity, _ in fired(found)}
     assert log.judge(Divergence(), range(1, log.count, 7)) == found
     assert log.judge(AboveStart()) == []
+
+
+def test_another_launch_may_print_sums():
+    normal = 3.0 * np.exp(0.02 * np.random.default_rng(5).normal(size=100))
+    log = Log(restarts=[100], train__loss=np.r_[normal, sums(5, 100)])
+    for rule in (Divergence, LossDrop, LossSpike):
+        assert log.judge(rule()) == log.judge(rule(), range(1, log.count, 5)) == []

@@ -30,9 +30,13 @@ class MetricRule(RunRule):
         found: list[Finding] = []
         for restarted, piece in self._segments.split(block.samples.get(self.about), self.cuts(block)):
             if restarted:
-                found += self.restart(place(piece, 0))
+                found += self.begin_again(place(piece, 0))
             found += self.walk(piece)
         return found
+
+    def begin_again(self, where: Place) -> Sequence[Finding]:
+        """Begin again, with all that is known of the rows."""
+        return self.restart(where)
 
     def cuts(self, block: Block) -> Sequence[int]:
         """Return the offsets in a block at which the metric begins again."""
@@ -108,6 +112,11 @@ class LossRule(MetricRule):
         """Judge the loss in a block."""
         self._players.push(block)
         return super().judge(block)
+
+    def begin_again(self, where: Place) -> Sequence[Finding]:
+        """Begin again: another launch may print sums, or none."""
+        self._sums, self._kind = Sums(), Kind.MAY
+        return self.restart(where)
 
     def walk(self, rows: Samples) -> Sequence[Finding]:
         """Judge the next rows up to the first negative one."""
