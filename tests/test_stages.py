@@ -104,6 +104,15 @@ def test_another_launch_of_the_same_training_is_no_stage():
     assert [(run["name"], run["stages"]) for run in runs] == [("speedrun", []), ("speedrun#2", [])]
 
 
+@pytest.mark.parametrize(
+    "words", ["Training Started", "Starting model training", "TRAINING BEGINS", "Begin training"]
+)
+def test_a_banner_that_any_training_begins_with_is_no_stage(words):
+    banner = f"===== {words} =====\n"
+    runs = document(folded(banner + base() + banner + base()), 2000.0)["runs"]
+    assert [(run["name"], run["stages"]) for run in runs] == [("speedrun", []), ("speedrun#2", [])]
+
+
 def test_a_header_makes_a_stage_of_the_same_kind_of_lines():
     (run,) = document(folded(base() + "==> further training\n" + base()), 2000.0)["runs"]
     assert [s["name"] for s in run["stages"]] == ["stage 1", "further training"]

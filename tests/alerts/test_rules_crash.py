@@ -77,6 +77,30 @@ def test_a_title_begins_with_the_cause(wrapper):
     assert found.title == "crashed: NotFoundError: no such file"
 
 
+def skipping(times):
+    kinds = enumerate(["oom", "skip"] * times)
+    return [event(kind, 10_000 + 10 * n, "CUDA out of memory") for n, kind in kinds]
+
+
+def test_a_log_that_skipped_all_its_last_batches_trained_nothing():
+    few, rule = Crash(), Crash()
+    for each, times in ((few, 7), (rule, 8)):
+        each.observe(rows(0, 100))
+        each.observe(only(*skipping(times)))
+        assert each.tick(quiet(600)) == [], "while it may still train"
+    assert few.tick(quiet(600, live=False)) == []
+    (found,) = rule.tick(quiet(600, live=False))
+    assert found.title.startswith("an error was caught, and nothing was trained since, 8 errors")
+    assert found.severity.value == "warning"
+
+
+def test_what_is_not_skipped_ends_it_whatever_was_skipped_before():
+    rule = Crash()
+    rule.observe(rows(0, 100))
+    rule.observe(only(*skipping(8), event("oom", 11_000, "CUDA out of memory")))
+    assert brief(rule.tick(quiet(6))) == [("firing", "critical")]
+
+
 def test_a_handled_exception_clears_after_three_rows():
     rule = Crash()
     found = list(rule.observe(rows(0, 100, events=[event("traceback", 5050)])))

@@ -254,6 +254,12 @@ def test_a_loss_that_never_falls_from_chance():
     assert healthy().judge(NeverLearns()) == []
 
 
+def test_a_loss_of_one_value_to_the_last_digit_is_reported_wherever_the_log_begins():
+    log = Log(1300.0 + 50 * np.arange(40), train__loss=np.full(40, 16.742228))
+    assert fired(log.judge(NeverLearns())) == [("warning", 2500)]
+    assert Log(log.steps, train__loss=np.full(40, 16.7)).judge(NeverLearns()) == [], "as it is printed"
+
+
 @pytest.mark.parametrize(("every", "found"), [(10, [("warning", 990)]), (5, [])])
 def test_a_loss_that_rests_while_the_rate_is_printed_as_0_is_reported_sooner(every, found):
     log = Log(np.arange(150) * every, train__loss=1.7 + 0.01 * np.sin(np.arange(150)))

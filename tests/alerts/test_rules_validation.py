@@ -215,6 +215,17 @@ def test_a_main_score_of_nothing_is_a_warning_in_the_end_though_the_loss_falls()
     assert fired(falls.judge(ScoreFloor())) == [("info", 7), ("warning", 31)]
 
 
+def test_a_main_score_of_nothing_has_cost_a_short_run_when_it_is_over():
+    flat = scored(np.zeros(10), "val/mAP50", loss=np.full(10, 0.15))
+    flat.set("val/box_loss", np.full(10, 0.1)).set("val/cls_loss", np.zeros(10))
+    assert fired(flat.judge(ScoreFloor(), end=False)) == [("info", 7)], "one class has no loss of its own"
+    assert [severity for severity, _ in fired(flat.judge(ScoreFloor()))] == ["info", "warning"]
+    unchecked = flat.set("val/box_loss", np.zeros(10))
+    assert unchecked.judge(ScoreFloor()) == []
+    falls = scored(np.zeros(10), "val/mAP50", loss=np.geomspace(0.3, 0.1, 10))
+    assert fired(falls.judge(ScoreFloor())) == [("info", 7)]
+
+
 def test_a_score_of_nothing_is_a_note_where_the_loss_falls_or_networks_play():
     falls = scored(np.zeros(60), loss=np.geomspace(3, 0.1, 60))
     assert fired(falls.judge(ScoreFloor())) == [("info", 7)]
@@ -295,6 +306,40 @@ def test_lines_of_one_evaluation_are_one():
     assert more.judge(Validation()) == []
     more.steps[rows] += np.arange(len(values))
     assert fired(more.judge(Validation())) == [("info", 503), ("warning", 503)]
+
+
+def in_batches(levels, count):
+    """Evaluations of which each batch is printed; the first one of some is far from the others."""
+    batches = np.outer(levels, np.linspace(0.7, 1.3, count))
+    batches[4, 0] *= 0.1
+    batches[9:, 0] *= 4
+    return Log(np.repeat(np.arange(len(levels)) * 100.0, count), val__loss=batches.ravel())
+
+
+def test_an_evaluation_of_which_each_batch_is_printed_is_judged_by_their_median():
+    calm = in_batches(np.linspace(2, 1, 24), 7)
+    assert calm.judge(Validation()) == calm.judge(Validation(), range(0, calm.count, 3)) == []
+    rising = in_batches(np.r_[np.linspace(2, 1, 8), np.linspace(1.1, 2.5, 16)], 7)
+    found = rising.judge(Validation())
+    assert fired(found)[-1][0] == "warning"
+    assert "above its best of 1 at step 700" in found[-1].title
+    assert rising.judge(Validation(), range(0, rising.count, 3)) == found
+
+
+def test_the_last_of_them_is_complete_when_the_run_is_over():
+    log = in_batches([1.2, 1.1, *np.ones(6), 2.2, 2.3], 3)
+    assert log.judge(Validation(), end=False) == []
+    assert [step for _, step in fired(log.judge(Validation()))] == [900]
+
+
+def test_half_of_the_evaluations_far_above_the_others_are_no_noise():
+    low, high = [0.7, 0.8, 0.7, 3.2, 2.2, 6.7, 12, 1.0], [2.1, 1.9, 1.8, 3.4, 4.6, 20, 11, 15]
+    log = Log(train__loss=np.full(160, 0.8))
+    log.set(VAL, np.full(160, np.nan))
+    log.columns[VAL][9::10] = low + high
+    assert fired(log.judge(Validation())) == [("warning", 159)]
+    log.columns[VAL][89] = 1.2
+    assert log.judge(Validation()) == []
 
 
 def test_a_score_that_makes_no_progress_is_a_note_reported_at_its_best():

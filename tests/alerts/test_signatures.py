@@ -20,6 +20,13 @@ from runwatch.core.batch import CRASH_KINDS, Event
         ),
         ("traceback", "tf.errors.ResourceExhaustedError: OOM on gpu", "cuda_oom", Role.ROOT),
         ("traceback", "RuntimeError: can't alloc", "host_oom", Role.ROOT),
+        (
+            "traceback",
+            "cv2.error: OpenCV(4.8) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 9 bytes"
+            " in function 'cv::OutOfMemoryError'",
+            "host_oom",
+            Role.ROOT,
+        ),
         ("traceback", "OSError: [Errno 12] Cannot allocate memory", "host_oom", Role.ROOT),
         (
             "traceback",

@@ -66,9 +66,10 @@ def test_words_about_a_traceback_begin_none():
     assert parse(b"the log said 'Traceback (most recent call last):\nKeyError: 1\n").events == []
 
 
-def test_what_a_worker_raised_is_reported_as_it_was_raised_there():
+@pytest.mark.parametrize("caught", [b"KeyError: Caught KeyError", b"cv2.error: Caught error"])
+def test_what_a_worker_raised_is_reported_as_it_was_raised_there(caught):
     text = (
-        b"Traceback (most recent call last):\n  File a\nKeyError: Caught KeyError in DataLoader worker process 0.\n"
+        b"Traceback (most recent call last):\n  File a\n" + caught + b" in DataLoader worker process 0.\n"
         b"Original Traceback (most recent call last):\n  File b\nKeyError: 'input_ids'\n\n\r 15%|#  | 9/60 [00:02<00:12,  3.93it/s]\n"
     )
     (event,) = parse(text).events

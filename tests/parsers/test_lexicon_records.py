@@ -203,3 +203,9 @@ def test_games_that_were_lost_are_no_loss():
 def test_a_perplexity_of_a_loss_is_none():
     assert columns(["lm loss value", "lm loss PPL"]) == [VAL_LOSS, "lm loss PPL"]
     assert not words.is_loss(b"lm loss PPL")
+
+
+def test_how_far_a_loss_scattered_is_none():
+    columns_ = ["loss_train_mean", "loss_train_std", "loss_test_mean", "loss_test_std"]
+    assert columns(columns_) == [LOSS, "loss_train_std", VAL_LOSS, "val/loss_std"]
+    assert columns(["loss_mean", "loss_stddev"]) == [LOSS, "loss_stddev"]

@@ -11,6 +11,7 @@ from runwatch.alerts.rules.baseline import Segments, before_negative, positive
 from runwatch.alerts.rules.common.beginning import is_among_first
 from runwatch.alerts.rules.common.curriculum import Curriculum
 from runwatch.alerts.rules.common.players import Players, limited
+from runwatch.alerts.rules.common.sums import Kind, Sums
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding
 from runwatch.core.metrics import LOSS
@@ -29,9 +30,13 @@ class MetricRule(RunRule):
         found: list[Finding] = []
         for restarted, piece in self._segments.split(block.samples.get(self.about), self.cuts(block)):
             if restarted:
-                found += self.restart(place(piece, 0))
+                found += self.begin_again(place(piece, 0))
             found += self.walk(piece)
         return found
+
+    def begin_again(self, where: Place) -> Sequence[Finding]:
+        """Begin again, with all that is known of the rows."""
+        return self.restart(where)
 
     def cuts(self, block: Block) -> Sequence[int]:
         """Return the offsets in a block at which the metric begins again."""
@@ -87,7 +92,7 @@ class LossRule(MetricRule):
     """Judges the positive rows of the training loss, up to the first negative one: that has no logarithm.
 
     The loss of players is no distance from a goal: of adversaries nothing is said, of agents notes alone.
-    Where a log counts the parts of a curriculum, each is judged by itself.
+    Where a log counts the parts of a curriculum, each is judged by itself; sums since an epoch began are not.
     """
 
     about = LOSS
@@ -95,6 +100,9 @@ class LossRule(MetricRule):
     _signed: bool = field(default=False, init=False, repr=False)
     _players: Players = field(default_factory=Players, init=False, repr=False)
     _curriculum: Curriculum = field(default_factory=Curriculum, init=False, repr=False)
+    _sums: Sums = field(default_factory=Sums, init=False, repr=False)
+    _kind: Kind = field(default=Kind.MAY, init=False, repr=False)
+    """What the rows that are judged are."""
 
     def cuts(self, block: Block) -> Sequence[int]:
         """Return where the run restarted, or what it learns became harder."""
@@ -105,6 +113,11 @@ class LossRule(MetricRule):
         self._players.push(block)
         return super().judge(block)
 
+    def begin_again(self, where: Place) -> Sequence[Finding]:
+        """Begin again: another launch may print sums, or none."""
+        self._sums, self._kind = Sums(), Kind.MAY
+        return self.restart(where)
+
     def walk(self, rows: Samples) -> Sequence[Finding]:
         """Judge the next rows up to the first negative one."""
         if self._signed:
@@ -112,7 +125,11 @@ class LossRule(MetricRule):
         judged, self._signed = before_negative(rows)
         found: list[Finding] = []
         for most, piece in self._players.split(positive(judged)):
-            found += limited(self.walk_positive(piece), most)
+            for kind, part in self._sums.split(piece):
+                if kind is not self._kind and Kind.ARE in (kind, self._kind):
+                    found += self.restart(place(part, 0))
+                self._kind = kind
+                found += limited(self.walk_positive(part), most) if kind is not Kind.ARE else []
         if self._signed:  # what was said of it before had no meaning
             found += self.restart(place(rows, len(judged)))
         return found

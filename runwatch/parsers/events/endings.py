@@ -74,10 +74,10 @@ _OF_OTHERS = (
     "学習(?:が|は)?(?:終了|完了)",
 )
 OVER = (
-    f"\\A(?:(?!{_EPOCHS}).)*?(?:训练(?:已|全部)?(?:完成|结束|完毕)"
+    f"\\A(?:(?!{_EPOCHS}).)*?(?:(?:训练|实验)(?:已|全部)?(?:完成|结束|完毕)"
     f"|(?<![A-Za-z-])(?:{'|'.join(_OF_OTHERS)})(?!.{{0,24}}po[ck]))"
 ).encode()
 """Training is over, in other languages than English."""
 OVER_NEEDLES = (
-    "ntrenamiento |reinamento |traînement |trainement |ddestramento |训练|бучение |학습|훈련|学習"
+    "ntrenamiento |reinamento |traînement |trainement |ddestramento |训练|实验|бучение |학습|훈련|学習"
 ).encode()

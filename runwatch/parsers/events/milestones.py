@@ -129,8 +129,8 @@ MILESTONES = Signatures(
     ),
     signature(
         "nan",
-        rb"(?:\A|[\W_])(?:[Ll]oss|LOSS)['\"]?(?:: |=| = )(?:nan|NaN)(?![\w.])|_loss nan(?![\w.])",
-        needles=b": nan|=nan|= nan|_loss nan|: NaN|=NaN|= NaN",
+        rb"(?:\A|[\W_])(?:[Ll]oss|LOSS)['\"]?(?:: |=| = )(?:0{0,8}nan|NaN)(?![\w.])|_loss nan(?![\w.])",
+        needles=b": nan|=nan|= nan|_loss nan|: NaN|=NaN|= NaN|0nan",
     ),
     signature(
         "skip",

@@ -28,6 +28,11 @@ STAGE = (
     rb"(?: ?\([^()]{0,40}\))?))"
     rb"[^\w]{0,80}\Z"
 )  # fmt: skip
+_OF_ANY = re.compile(
+    rb"(?i)(?=.*(?:start|begin))"
+    rb"(?:(?:start(?:ed|ing|s)?|begin(?:s|ning)?|model|train(?:ing)?|now|the)(?: |\Z))+"
+)
+"""What begins any training, and names no stage: each launch says it again."""
 STAGE_NEEDLES = b"tage |TAGE |hase |HASE |==> |=== |>>> "
 _SCORES = b"ccuracy|score|Score|metric|bpb|erplexity|mAP|IoU|AUC|BLEU|pass@"
 _WORD = rb"[A-Za-z0-9@+(][\w@/+.()-]{0,30}"
@@ -48,7 +53,7 @@ _STAGE, _RESULT, _TRACKER = re.compile(STAGE), re.compile(RESULT), re.compile(TR
 def stage(line: bytes) -> dict[str, str]:
     """Return what a header announces: name, number, of; empty if the line is none."""
     found = _STAGE.search(line)
-    if found is None:
+    if found is None or _OF_ANY.fullmatch(found["title"] or b""):
         return {}
     parts = {"name": found["name"] or found["title"], "number": found["number"], "of": found["of"]}
     return {key: decode(value.partition(b"(")[0].strip(), 60) for key, value in parts.items() if value}

@@ -73,7 +73,7 @@ _RAISED = re.compile(
 )
 _NAMED = re.compile(rb"(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Interrupt|Exit)(?::|\s*$)")
 """What was raised, even behind a line that may continue: by the end of its name."""
-_CAUGHT = re.compile(rb"\w+: Caught \w+ in .{1,80}\.$")
+_CAUGHT = re.compile(rb"[\w.]+: Caught \w+ in .{1,80}\.$")
 """What torch raises again for a worker; the original is below."""
 _QUOTES = re.compile(rb"(?:[a-z_]\w*\.)+\w+: .{0,200}\bTraceback \(most recent call last\):\s*$")
 """An error of native code that called Python, whose own traceback it quotes below."""

@@ -120,7 +120,8 @@ TROUBLE = Signatures(
     signature(
         "error",
         rb"\b(?:PANIC => |thread '[^']{1,60}' (?:\(\d+\) )?)panicked at ",  # Rust
-        rb"^MemoryError\s*$|No space left on device|Disk quota exceeded|Stale file handle|std::bad_alloc",
+        rb"^(?!.*\binotify).*No space left on device",  # watches that ran out are no disk
+        rb"^MemoryError\s*$|Disk quota exceeded|Stale file handle|std::bad_alloc",
         rb"(?:^F\d{4} |: F )\S.{0,200}?\] Check failed",  # glog, and TensorFlow
         rb"^\[[^\]]{8,40}\] Error: (?!Aborted from)",  # Marian
         rb"^Error Message Summary:\s*$",  # Paddle

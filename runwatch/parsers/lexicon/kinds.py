@@ -139,5 +139,5 @@ HOLDERS = word_set(
     "info learner learners learner_stats default default_policy __all_modules__"
 )
 """What holds a metric and says no more, before a slash."""
-EXTREMES = word_set("best min lowest max highest")
-"""Words of names that say again what others said."""
+STATISTICS = word_set("best min lowest max highest std stdev stddev variance")
+"""Words of names that say again what others said, or how far it scattered."""

@@ -27,12 +27,12 @@ from runwatch.parsers.lexicon.kinds import (
     BARE,
     ERRORS,
     EXACT,
-    EXTREMES,
     HOLDERS,
     KINDS,
     OWN,
     PERCENT,
     SORTS,
+    STATISTICS,
     WHOLE,
     Kind,
     word_set,
@@ -344,6 +344,6 @@ def _loss_of_a_sort(split: str, words: tuple[str, ...]) -> Meaning | None:
 
 def _role(name: str) -> str:
     raw = name.encode(errors="replace")
-    if not EXTREMES.isdisjoint(tokens_of(name)[0]):
+    if not STATISTICS.isdisjoint(tokens_of(name)[0]):
         return ""
     return "loss" if is_loss(raw) else "score" if is_quality(raw) else ""

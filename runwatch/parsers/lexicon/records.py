@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 
 from runwatch.core.metrics import LOSS, VAL_LOSS
-from runwatch.parsers.lexicon.kinds import ANY, ERRORS, EXTREMES, HELD_OUT, METRICS, SMOOTHED
+from runwatch.parsers.lexicon.kinds import ANY, ERRORS, HELD_OUT, METRICS, SMOOTHED, STATISTICS
 from runwatch.parsers.lexicon.names import MEASURE, SUM, canonical, meaning, own, tokens_of
 from runwatch.parsers.lexicon.words import is_quality, of_episodes, without_split, words
 
@@ -86,7 +86,7 @@ def only_loss(named: Mapping[str, str]) -> dict[str, str]:
         return {}
     others = [name for name in named if named[name] != VAL_LOSS and meaning(name).role == "loss"]
     known = len(others) == 1 and meaning(others[0]).split in ("", "train") and not _OF_V.match(others[0])
-    return {others[0]: LOSS} if known and EXTREMES.isdisjoint(tokens_of(others[0])[0]) else {}
+    return {others[0]: LOSS} if known and STATISTICS.isdisjoint(tokens_of(others[0])[0]) else {}
 
 
 def _metered(named: Mapping[str, str]) -> dict[str, str]:

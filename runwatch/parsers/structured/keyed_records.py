@@ -22,7 +22,7 @@ from runwatch.parsers.api import Known, Layout, Match, Shared
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS, counter_of
-from runwatch.parsers.lexicon.kinds import EXTREMES
+from runwatch.parsers.lexicon.kinds import STATISTICS
 from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, tokens_of, unit_of
 from runwatch.parsers.lexicon.records import looseness, measured, only_loss, promoted
 from runwatch.parsers.lexicon.validation_names import is_score
@@ -117,7 +117,7 @@ class Schema(Shared):
     def _is_loss(self, key: str) -> bool:
         """Return whether a key is of a loss of some kind, which nothing says to be of an evaluation."""
         words = tokens_of(key)[0]
-        return meaning(key).role == "loss" and EXTREMES.isdisjoint(words) and not self.is_held_out(key)
+        return meaning(key).role == "loss" and STATISTICS.isdisjoint(words) and not self.is_held_out(key)
 
     def kind(self, keys: frozenset[str], mode: str | None) -> str | None:
         """Return the kind of table a record with these keys belongs to, or None."""

@@ -186,7 +186,7 @@ SIGNATURES: tuple[Matcher, ...] = (
         "the host ran out of memory",
         _HOST,
         pattern=r"java\.lang\.OutOfMemoryError|ray\.exceptions\.OutOfMemoryError|\bOutOfMemoryError\(\)"
-        r"|\bnode running low on memory",
+        r"|\bnode running low on memory|\bOpenCV\b.*:Insufficient memory\)",
     ),
     _signature("cuda_oom", Role.ROOT, "a GPU ran out of memory", _MEMORY, kinds="oom"),
     _signature(

@@ -40,7 +40,8 @@ advice beneath it says; resume from the last complete checkpoint.
 Traps: ranks print at their own pace, so a row or two may follow the error of
 another rank; a process group that complains after the finish line is no crash;
 a program that receives a signal does not know the sender: the scheduler's word goes first;
-where a program says that it skips a batch for which its memory was not enough, it lives.
+where a program says that it skips a batch for which its memory was not enough, it lives; if it skipped
+the last eight or more, and trained nothing between them, its end is a warning that says so.
 
 Source: the causal roles of NVIDIA's restart agent.
 """
@@ -91,6 +92,8 @@ _PREAMBLE = 2
 """Lines between two exceptions that ended programs from which the second is of another launch."""
 _CONTINUES = 20
 """Lines behind an exception that may have been caught from which the program continues."""
+_SKIPS = 8
+"""Batches skipped without a training row between them from which nothing may be left to train."""
 
 
 @dataclass
@@ -112,6 +115,8 @@ class Crash(RunRule):
     _over: Moment = field(default_factory=Moment, init=False, repr=False)
     """Where it said so."""
     _pace: Pace = field(default_factory=Pace, init=False, repr=False)
+    _skips: int = field(default=0, init=False, repr=False)
+    """Batches since the newest training row that the program says it skips."""
     _trains: bool = field(default=False, init=False, repr=False)
     """Whether anything shows that it is a training."""
 
@@ -152,7 +157,7 @@ class Crash(RunRule):
         if progress is None or low >= high:
             return []
         self._finished &= not self._over.precedes(block, float(progress.offset[high - 1]))
-        self._last, self._trains = place(progress, high - 1), True
+        self._last, self._trains, self._skips = place(progress, high - 1), True, 0
         death = self._death
         if death is None or death.source != block.rank:
             return []
@@ -239,8 +244,12 @@ class Crash(RunRule):
 
     def _skip(self, event: Event) -> list[Finding]:
         """Take the log's word that a batch is skipped: the memory that it had asked for is not needed."""
+        self._skips += 1
         death = self._death
         if death is None or death.root.kind != "oom" or death.final:
+            return []
+        death.skipped = self._skips >= _SKIPS
+        if death.skipped:
             return []
         self._death = None
         return [self._survived(Place(event.step, event.line))]
@@ -260,11 +269,11 @@ class Crash(RunRule):
             return [self._survived(last_place(status))]
         if death is None or death.firing:
             return ()
-        if status.live and status.log_silent_for < max(self.settle, 2 * self._pace.median):
+        if status.live and (death.skipped or status.log_silent_for < max(self.settle, 2 * self._pace.median)):
             return ()
         death.firing = True
         lines = status.lines.get(death.at.source) or max(status.lines.values(), default=0)
-        if death.doubtful and lines - death.newest >= _CONTINUES:
+        if death.skipped or (death.doubtful and lines - death.newest >= _CONTINUES):
             return [self._survivor(death)]
         trained = self._last.line is not None  # else a bar is of something before it
         mild = trained and status.fraction is not None and status.fraction >= self.complete
@@ -278,10 +287,11 @@ class Crash(RunRule):
     def _survivor(self, death: Death) -> Finding:
         """Return what is said of errors that were printed, and behind which nothing was trained so far."""
         root, signature, rank = death.explanation()
-        times = f", {death.count} errors in all" if death.count > 1 else ""
+        count = max(death.count, self._skips if death.skipped else 0)
+        times = f", {count} errors in all" if count > 1 else ""
         return self.say(
             Verdict.FIRING,
-            Severity.WARNING if death.count > 1 else Severity.INFO,
+            Severity.WARNING if count > 1 else Severity.INFO,
             f"an error was caught, and nothing was trained since{times}: {_short(root.title)}",
             Place(death.last_step, root.line),
             cause=signature.cause,
@@ -290,7 +300,7 @@ class Crash(RunRule):
                 "ending": NO_END,
                 "signature": signature.name,
                 "failed_rank": rank,
-                "events": death.count,
+                "events": count,
             },
         )
 

@@ -64,6 +64,8 @@ class Death:
     """Whether no training preceded it: what trains behind the end of a program is another launch."""
     behind: bool = False
     """It came after the word that training is over."""
+    skipped: bool = False
+    """Whether the program skipped the batch that failed, as all others since training last moved."""
     firing: bool = False
     mild: bool = False
     """Whether it is less than critical: training was nearly over or had not begun, or only words say so."""
@@ -73,7 +75,7 @@ class Death:
     def take(self, event: Event, signature: Signature) -> None:
         """Note one more event; the best role wins, among equals the first."""
         self.count += 1
-        self.rows = 0
+        self.rows, self.skipped = 0, False
         self.sure |= not is_caught(event)
         self.newest = event.line
         self.doubtful &= may_be_caught(event)

@@ -19,7 +19,9 @@ Example: 'loss is 4.4 times what it began with (4.31 at step 0)', at a rate 1,00
 
 What to do: stop, and lower the learning rate by ten, or lengthen the warm-up.
 
-Traps: a mean that begins at zero rises for some rows, and falls soon after; rows
+Traps: a mean that begins at zero rises for some rows, and falls soon after; a sum since the epoch began
+only grows (sixteen rows, none lower than the one before unless it begins again; what they add goes up and
+down, and is never three times the first): no rule judges it; rows
 that all have one step or epoch are the ends of several trainings; losses of
 adversaries have no start to fall from, and of those of agents only a note is made; a loss that
 takes both signs has no ratio; after a restart `resume` compares.
@@ -41,6 +43,7 @@ from runwatch.alerts.rules.baseline import Floats, Windows, grow, jitter_of, med
 from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.common.epochs import Epochs
 from runwatch.alerts.rules.common.players import limited
+from runwatch.alerts.rules.common.sums import Kind
 from runwatch.alerts.rules.common.wording import above
 from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.core.block import Block, Samples, Status
@@ -184,6 +187,7 @@ class AboveStart(LossRule, RankRule):
                 not self.firing
                 and (self._start >= log(_LIKELIHOOD) or self._lost)
                 and start + row + 1 >= self.early
+                and self._kind is not Kind.MAY
                 and self._few()
             ):
                 found.append(self._fire(middle(self._newest)))

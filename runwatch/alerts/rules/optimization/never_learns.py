@@ -28,10 +28,9 @@ Example: 'loss has not fallen in the first 400 logged steps: 10.83', which is ln
 What to do: stop and check, in this order: whether the parameters are in the optimizer,
 labels that fit their inputs, the learning rate, a single batch that it can overfit.
 
-Traps: a run that is resumed begins at its level, and one that is started again from its
-first step is judged again; losses of adversaries and
-of agents have no level to fall from; warm-up holds the first rows up, which the length
-allows for.
+Traps: a run that is resumed begins at its level (but not at one value to the last digit), and one that is
+started again from its first step is judged again; losses of adversaries and of agents have no level to fall
+from; warm-up holds the first rows up, which the length allows for.
 
 Source: the loss of guessing among k classes is ln(k).
 """
@@ -246,7 +245,7 @@ class NeverLearns(RankRule):
         passed = self._passed(offset)
         chance = len(levels) == 1 and 0 not in levels and (still or passed >= self.few)
         rests = chance and not falls(first, 2.0 if passed >= 2 * self.few else 1.0)
-        return (same or rests) and not self._began_elsewhere(offset)
+        return same or (rests and not self._began_elsewhere(offset))
 
     def _stays(self, first: Floats, offset: float) -> bool:
         """Whether few rows, of many epochs, do not fall in the least, nor have fallen at once."""

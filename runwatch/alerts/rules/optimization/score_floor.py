@@ -10,7 +10,8 @@ translator (mAP, BLEU, F1) and a reward are judged only where every value is exa
 such scores. A note; a warning from twice as many on, unless the training loss has fallen by `fall` since it
 began, or there is a discriminator; of a main score of training rows only from four times `rows` on, since a
 bar prints the mean of an epoch that has just begun; of one of held-out data from four times as many on at the
-latest, of a reward only then, and of an overlap (IoU, Dice) of all classes at any rate after `epochs`. An
+latest, of a reward only then, and of an overlap (IoU, Dice) of all classes at any rate after `epochs`. At the
+end of the run a main score of held-out data that was always 0 is a warning, unless the loss has fallen. An
 accuracy that was exactly 1/k, the same for a whole number k of 3 or more, in each of `evals` evaluations is
 judged as well: one class is predicted for all. So is one that is that of guessing:
 both halves have means within `chance` of 1/k for 2, 10, 100 or 1000 classes.
@@ -27,7 +28,8 @@ the main one; among thousands of classes an accuracy is small for long, but
 grows; the accuracy of one task of many may be that of guessing for long, so that only one without another
 name is judged by that; a regression may print an accuracy that is always 0, and its loss falls, or is
 below 0.5, as no loss of classes is where none is right: a note; where an error of held-out data is always 0
-too, neither is computed; next to nothing is not judged in per cent above 1: 2.5 may be 2.5 %.
+too, or all losses of them are, neither is computed; next to nothing is not judged in per cent above 1: 2.5
+may be 2.5 %.
 
 Source: our own.
 """
@@ -41,14 +43,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RankRule, in_stream_order, place, threshold
+from runwatch.alerts.rules.base import Place, RankRule, in_stream_order, last_place, place, threshold
 from runwatch.alerts.rules.baseline import middle
 from runwatch.alerts.rules.common.beginning import is_among_first
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.epochs import Epochs
 from runwatch.alerts.rules.common.evaluations import evaluations
 from runwatch.alerts.rules.common.roles import FORGER, JUDGE, role
-from runwatch.core.block import Block, Samples
+from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import HELD_OUT, LOSS, VAL_LOSS, goal, label, of_held_out
 
@@ -211,11 +213,25 @@ class ScoreFloor(RankRule):
             long = False
         long |= times >= 4 and main and (held_out or agent)
         long |= bool(_OVERLAP.match(name.lower())) and self._epochs.passed(offset) >= self.epochs
-        severity = Severity.WARNING if long else Severity.INFO
+        return self._say(name, watch, level, here, Severity.WARNING if long else Severity.INFO)
+
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """When no more values can come, what was always 0 has cost the run, unless the loss has fallen."""
+        over = not status.live or status.finished
+        if not over or self._players < np.inf or self._learns(np.inf):
+            return ()
+        here, zero = last_place(status), []
+        for name, watch in sorted(self._watches.items()):
+            main = of_held_out(name) and _MAIN.match(name.lower()) and not _OF_AGENT.match(name.lower())
+            if main and watch.same == 0 and watch.firing is Severity.INFO:
+                zero.append(self._say(name, watch, 0.0, here, Severity.WARNING))
+        return [finding for finding in zero if finding is not None]
+
+    def _say(self, name: str, watch: _Watch, level: float, here: Place, severity: Severity) -> Finding | None:
         if not severity.exceeds(watch.firing):
             return None
         watch.firing = severity
-        what = "evaluations" if held_out else "logged steps"
+        what = "evaluations" if of_held_out(name) else "logged steps"
         return self.say(
             Verdict.FIRING,
             severity,
@@ -228,8 +244,11 @@ class ScoreFloor(RankRule):
         )
 
     def _computes_nothing(self, offset: float) -> bool:
-        """Whether an error of held-out data was always 0 too: where nothing is right, it is not computed."""
-        return any(begun <= offset < moved for begun, moved in self._errors.values())
+        """Whether an error of held-out data, or every loss of them, was always 0 too: one is not computed."""
+        known = {name: offset < moved for name, (begun, moved) in self._errors.items() if begun <= offset}
+        losses = [zero for name, zero in known.items() if name.endswith("loss")]
+        errors = [zero for name, zero in known.items() if not name.endswith("loss")]
+        return any(errors) or (bool(losses) and all(losses))
 
     def _is_below(self, offset: float, *, held_out: bool) -> bool:
         """Whether the loss is lower than where no answer is right, so that it is not that of classes."""

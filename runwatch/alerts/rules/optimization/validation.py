@@ -17,6 +17,8 @@ last; `long` is `evals` evaluations and at least `part` of all so far, 24 at mos
   one part in as many as lie behind the best, and by what single ones have risen twice and lost again; the
   order of those since the best says so, or it is more than 3 s; above the best itself, whatever the order,
   where the training loss is below half of that and those since scatter by less than half of the rise;
+- it stays away: the training loss is as for a rise, and all of the newest half, eight at least, are above
+  twice the lowest median;
 - it drifts: the order of the newest `trend` to 24 since the best says so (the test of Mann and Kendall), the
   median of the newest `long` is `costly` above the lowest median, and the training loss is as for a rise.
 A warning where it jumped, lost what it had, wastes the run, or the median of the newest `long` is `costly`
@@ -46,10 +48,11 @@ evaluation several times as high as the others is common and came back at the ne
 log where one was seen; the more often a run evaluates, the more often three in a row are
 high by chance, so that a rise must last for a part of the run; losses near zero wander by
 ratios, and come back, which no overfitting does; lines of one running evaluation (the
-same step, no training between) are one evaluation; a loss above zero is not compared with a
-training loss that has been below it, as of a policy; a training loss above that of validation is
-common (dropout, augmented data, smoothed labels) and says nothing; a launch that begins again with
-the step of the one before is another run; a learning rate that rises again undoes what its fall had brought;
+same step, no training between) are one evaluation, and if they were several, the median of the next ones
+is judged once they are complete; a loss above zero is not compared with a training loss that has been
+below it, as of a policy; a training loss above that of validation is common (dropout, augmented data,
+smoothed labels) and says nothing; a launch that begins again with the step of the one before is another
+run; a learning rate that rises again undoes what its fall had brought;
 when the training loss rises too it diverges, and other rules say so.
 
 Source: early stopping as in Prechelt, 1998, with the noise measured.
@@ -75,7 +78,7 @@ from runwatch.alerts.rules.common.scatter import Scatter
 from runwatch.alerts.rules.common.trend import falls
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.common.wording import above
-from runwatch.core.block import Block, Samples
+from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import LEARNING_RATE, LOSS, VAL_BPB, VAL_LOSS, label
 
@@ -93,6 +96,10 @@ _LONGEST = 24
 """The most evaluations in a row that a rise must last."""
 _SURER = 2.0
 """Multiple of the best up to which surer answers explain a rise, while more of them are right."""
+_FAR = 2.0
+"""Multiple of the lowest median of three from which all of half of the evaluations are no noise."""
+_BATCHES = 1024
+"""Lines of one evaluation that are remembered."""
 _GAINED = 0.001
 """Of what was gained since the first evaluations, below which a rise costs nothing."""
 _THREE = 3
@@ -112,7 +119,7 @@ def _comes_back(since: Floats) -> bool:
 class _Sign(Enum):
     """What shows that a validation loss gets worse."""
 
-    RISES, JUMPED, LOST, WASTES, DRIFTS = range(5)
+    RISES, JUMPED, LOST, WASTES, DRIFTS, STAYS = range(6)
 
 
 @dataclass
@@ -147,6 +154,12 @@ class _Watch:
     """Where this run began, in the log."""
     offset: float = -np.inf
     """Where the newest line was."""
+    here: Place = NOWHERE
+    """Where the newest evaluation begins."""
+    batches: list[float] = field(default_factory=list)
+    """What its lines say: of one that takes long a log may print each batch."""
+    waits: bool = False
+    """Whether it is judged when it is complete."""
     newest: deque[float] = field(default_factory=lambda: deque(maxlen=_LONGEST))
     """ln of the newest evaluations."""
     single: Waves = field(default_factory=Waves)
@@ -171,6 +184,10 @@ class _Watch:
     def guesses(self) -> bool:
         """Whether none, of few in a row so far, was better than that of the untrained model, a guess."""
         return self.untrained and self.above < _LONGEST and guessing(self.loss) > 0
+
+
+_KEPT = ("step", "begin", "offset", "here", "batches", "perplexity")
+"""What is known of an evaluation before it is judged."""
 
 
 @dataclass
@@ -228,8 +245,30 @@ class Validation(RankRule):
             watch = self._watches[metric] = _Watch(begin=watch.offset, perplexity=watch.perplexity)
             return found + self._take(metric, watch, samples, row)
         if self._is_same_evaluation(watch, step, offset):
+            watch.batches += [value] if len(watch.batches) < _BATCHES else []
+            if watch.count == 1 and not watch.waits:  # it was judged by its first batch
+                kept = {name: getattr(watch, name) for name in _KEPT}
+                self._watches[metric] = _Watch(**kept, waits=True)
             return []
-        watch.step = step
+        found = self._complete(metric, watch)
+        watch.step, watch.here = step, where
+        watch.waits, watch.batches = len(watch.batches) > 1, [value]
+        return found if watch.waits else found + self._evaluate(metric, watch, value)
+
+    def _complete(self, metric: str, watch: _Watch) -> list[Finding]:
+        """Judge an evaluation of which every batch is printed, as the one before showed, by their median."""
+        waits, watch.waits = watch.waits, False
+        return self._evaluate(metric, watch, middle(watch.batches)) if waits else []
+
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """When no more lines can come, the newest evaluation is complete."""
+        if status.live and not status.finished:
+            return ()
+        return [each for metric, watch in self._watches.items() for each in self._complete(metric, watch)]
+
+    def _evaluate(self, metric: str, watch: _Watch, value: float) -> list[Finding]:
+        """Judge an evaluation."""
+        where = watch.here
         watch.ends.append(watch.offset)
         rows_are_epochs = watch.count == 1 and len(self._trained(watch, watch.begin)) <= 2
         watch.untrained &= not rows_are_epochs
@@ -288,7 +327,9 @@ class Validation(RankRule):
             return _Sign.LOST
         if self._wastes(watch):
             return _Sign.WASTES
-        return _Sign.DRIFTS if learns and self._drifts(watch) else None
+        if not learns:
+            return None
+        return _Sign.DRIFTS if self._drifts(watch) else _Sign.STAYS if self._stays(watch) else None
 
     def _is_grave(self, watch: _Watch, value: float, far: bool) -> bool:
         """Whether it costs the run: a rise is `far`, or has lasted, and no schedule has just begun again."""
@@ -315,6 +356,12 @@ class Validation(RankRule):
         since = list(watch.newest)[-watch.behind :]
         far, before = min(since) - log(watch.best), watch.count - watch.behind
         return before < self.evals and far > log(self.jump) and max(since) - min(since) < far / 2
+
+    def _stays(self, watch: _Watch) -> bool:
+        """Whether the newest half of the evaluations are all far above the lowest level."""
+        half = max(_BACK, min(_LONGEST, ceil(watch.count / 2)))
+        newest = list(watch.newest)[-half:]
+        return watch.behind >= half and min(newest) - watch.low > log(_FAR)
 
     def _wastes(self, watch: _Watch) -> bool:
         """Whether most of the run lies behind the best, and has made it worse by as much as it was long."""
