@@ -260,6 +260,22 @@ def test_a_loss_of_one_value_to_the_last_digit_is_reported_wherever_the_log_begi
     assert Log(log.steps, train__loss=np.full(40, 16.7)).judge(NeverLearns()) == [], "as it is printed"
 
 
+def test_a_short_run_whose_epochs_have_not_lowered_the_loss_is_a_warning_when_it_is_over():
+    loss = 2.0 + 0.08 * np.cos(1.7 * np.arange(16)) + np.where(np.arange(16) > 5, 0.1, 0.0)
+    epochs = Log(train__loss=loss).set("train/epoch", 1.0 + np.arange(16))
+    assert epochs.judge(NeverLearns(), end=False) == []
+    found = epochs.judge(NeverLearns())
+    assert fired(found) == [("warning", 15)]
+    assert epochs.judge(NeverLearns(), range(1, 16)) == found
+    within = Log(train__loss=loss).set("train/epoch", np.arange(16) / 8)
+    fell = Log(train__loss=loss * np.r_[np.ones(6), np.full(4, 0.8), np.ones(6)])
+    fell.set("train/epoch", epochs.columns["train/epoch"])
+    scored = Log(**epochs.columns).set("val/acc", np.linspace(0.2, 0.5, 16))
+    low = Log(train__loss=loss / 10).set("train/epoch", epochs.columns["train/epoch"])
+    for log in (within, fell, scored, low):
+        assert log.judge(NeverLearns()) == []
+
+
 @pytest.mark.parametrize(("every", "found"), [(10, [("warning", 990)]), (5, [])])
 def test_a_loss_that_rests_while_the_rate_is_printed_as_0_is_reported_sooner(every, found):
     log = Log(np.arange(150) * every, train__loss=1.7 + 0.01 * np.sin(np.arange(150)))

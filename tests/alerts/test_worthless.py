@@ -138,3 +138,25 @@ def test_a_file_that_an_installer_cannot_compile_ends_nothing(lines, severity):
     text = listing * 9 + "SyntaxError: can't assign to literal\n\n" + listing * lines
     assert of("crash", text) == [(severity, "firing", 10)]
     assert of("crash", text, 40, 220, 260) == of("crash", text)
+
+
+GONE = (
+    "Exception in thread Thread-3:\nTraceback (most recent call last):\n"
+    '  File "/py/threading.py", line 926, in _bootstrap_inner\n    self.run()\n'
+    '  File "/x/site-packages/wandb/sdk/wandb_run.py", line 144, in run\n    ask()\n'
+    "Exception: The wandb backend process has shutdown\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "reported"),
+    [
+        (rows(1, 100) + GONE, [("warning", "firing", 99)]),
+        (rows(1, 100) + GONE + "\r 25%|##  | 1/4 [00:01<00:03,  1.00s/it]\n", []),
+        (rows(1, 100) + GONE + rows(100, 110), []),
+        (rows(1, 401) + GONE, []),
+        (rows(1, 100) + GONE + "Training finished\n", []),
+    ],
+)
+def test_a_log_that_ends_where_a_trackers_process_had_gone_is_a_warning(text, reported):
+    assert of("ended", text) == of("ended", text, 90, 3100, len(text) - 40) == reported

@@ -265,7 +265,12 @@ OF_CALLBACK = "Exception in callback Wakeup()\nhandle: <Handle Wakeup()>"
             "Exception ignored in: <function Iter.__del__ at 0x7f>\n" + LOGGING[22:].format("TypeError: x\n"),
             [],
         ),
-        (OF_THREAD.format("site-packages/wandb/sdk/wandb_run", "Exception: backend has shutdown"), []),
+        (
+            OF_THREAD.format("site-packages/wandb/sdk/wandb_run", "Exception: backend has shutdown"),
+            ["tracker_gone"],
+        ),
+        (OF_THREAD.format("site-packages/wandb/sdk/wandb_run", "    raise EOFError"), ["tracker_gone"]),
+        (OF_THREAD.format("site-packages/wandb/sdk/wandb_run", "ValueError: no such field"), []),
         (OF_THREAD.format("tqdm/_monitor", "RuntimeError: Set changed size during iteration"), []),
         (OF_THREAD.format("torch/utils/data/_utils/pin_memory", "ValueError: bad"), ["traceback"]),
         (OF_THREAD.format("site-packages/wandb/run", "torch.OutOfMemoryError: CUDA out of memory."), ["oom"]),

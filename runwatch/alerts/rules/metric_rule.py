@@ -101,7 +101,7 @@ class LossRule(MetricRule):
     _players: Players = field(default_factory=Players, init=False, repr=False)
     _curriculum: Curriculum = field(default_factory=Curriculum, init=False, repr=False)
     _sums: Sums = field(default_factory=Sums, init=False, repr=False)
-    _kind: Kind = field(default=Kind.MAY, init=False, repr=False)
+    _kind: Kind = field(default=Kind.SMOOTH, init=False, repr=False)
     """What the rows that are judged are."""
 
     def cuts(self, block: Block) -> Sequence[int]:
@@ -115,7 +115,7 @@ class LossRule(MetricRule):
 
     def begin_again(self, where: Place) -> Sequence[Finding]:
         """Begin again: another launch may print sums, or none."""
-        self._sums, self._kind = Sums(), Kind.MAY
+        self._sums, self._kind = Sums(), Kind.SMOOTH
         return self.restart(where)
 
     def walk(self, rows: Samples) -> Sequence[Finding]:

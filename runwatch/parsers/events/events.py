@@ -330,6 +330,8 @@ def _of_traceback(ended: Ended) -> list[Event]:
     Nor of one by which a program only ends itself.
     """
     kind = (TROUBLE.first(ended.raised) or ("traceback",))[0]
+    if "gone" in ended.data and kind == "traceback":
+        return [Event("tracker_gone", ended.offset, ended.line, _title(ended.raised), ended.rank)]
     if ("ignored" in ended.data and kind == "traceback") or _LEFT.search(ended.raised):
         return []
     title = _title(_said(ended)) if ended.raised else "Traceback without its last line"

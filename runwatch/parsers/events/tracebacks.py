@@ -58,6 +58,10 @@ _OF_TRACKER = re.compile(
     r"(?:wandb|tqdm|tensorboardX?|comet_ml|mlflow|neptune|clearml|swanlab|aim|sentry_sdk)[/\\]"
 )
 """Frames of a thread that watches training and is no part of it."""
+_GONE = re.compile(
+    r"\bshut ?down\b|\b(?:EOF|BrokenPipe|ConnectionReset|ConnectionRefused|ConnectionAborted)Error\s*(?:\Z|:)"
+)
+"""What such a thread raises where the process that it talks to has gone."""
 _FILE = re.compile(r"\s*(?:> )?File \"(?!.*\bconda[/\\]exception_handler\.py).*\", line \d+, in ")
 """A frame; that of conda shows what ended the program that it ran."""
 _FOLDED = re.compile(rb"\s*File \"[^\"]*$")
@@ -291,11 +295,14 @@ class Tracebacks:
         frames = "\n".join(open_.frames[-_SHOWN:])
         first = _FILE.match(open_.frames[0]) if open_.frames else None
         own = _MAIN.match(open_.frames[0]) if open_.frames else None
-        ignored = open_.ignored or _OF_TRACKER.match("\n".join(open_.frames)) is not None
+        of_tracker = _OF_TRACKER.match("\n".join(open_.frames)) is not None
         raised = raised or open_.raised
+        gone = of_tracker and _GONE.search(decode(raised, 300) or frames) is not None
+        ignored = open_.ignored or of_tracker
         if not raised:
             ignored |= open_.headless
-            data = {"frames": frames} | ({"ignored": "1"} if ignored else {})
+            known = {"ignored": ignored, "gone": gone}
+            data = {"frames": frames} | {name: "1" for name, holds in known.items() if holds}
             return Ended(open_.rank, open_.offset, open_.line, b"", data)
         facts = {
             # it begins inside the program, as one does that was caught there and printed
@@ -306,6 +313,8 @@ class Tracebacks:
             "chained": open_.chained,
             # Python continued after it
             "ignored": ignored,
+            # the process that a tracker's thread talks to has gone
+            "gone": gone,
             # it was raised while the one before it was handled: it takes the place of that
             "handling": open_.handling,
         }

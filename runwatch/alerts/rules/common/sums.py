@@ -27,6 +27,7 @@ _AGAIN = 0.5
 class Kind(Enum):
     """What rows are."""
 
+    SMOOTH = "may be sums, to which each row added less than the one before"
     MAY = "may be sums"
     ARE = "are sums"
     NOT = "are no sums"
@@ -36,7 +37,7 @@ class Kind(Enum):
 class Sums:
     """Follows the rows of a loss: behind the first ones that show a sum they are sums, until one falls."""
 
-    _kind: Kind = Kind.MAY
+    _kind: Kind = Kind.SMOOTH
     _first: float = np.nan
     _middle: float = np.nan
     _last: float = np.nan
@@ -59,7 +60,7 @@ class Sums:
         """Return how many of the next rows are of the present kind."""
         if self._kind is Kind.NOT:
             return len(values)
-        if self._kind is Kind.MAY:
+        if self._kind is not Kind.ARE:
             return self._begin(values)
         before = np.append(self._last, values[:-1])
         falls = np.flatnonzero((values < before) & (values > _AGAIN * before))
@@ -76,8 +77,12 @@ class Sums:
             if self._rows and not sum_:
                 self._kind = Kind.NOT
                 return row
+            more = value - self._last > self._added
+            if more and self._kind is Kind.SMOOTH:
+                self._kind = Kind.MAY
+                return row
             self._first = self._first if self._rows else value
-            self._more += value - self._last > self._added
+            self._more += more
             self._added, self._last, self._rows = value - self._last, value, self._rows + 1
             self._middle = value if self._rows == _ROWS // 2 else self._middle
             if self._rows == _ROWS:

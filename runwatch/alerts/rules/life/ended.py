@@ -7,7 +7,8 @@ Formula: every rank and main process that was linked to the log has ended, none 
 come for `settle` seconds without a line. The log shows progress below
 98 %, and there is no crash. A warning; a note if the run may have been complete: its length is unknown, and
 it exited with 0, or is at a round step or at the end of an epoch, as finished runs
-do. Ends when training moves again.
+do. Ends when training moves again. A warning too if a log at rest ends where a thread of a tracker found
+that the process it talks to had gone, with no record or bar behind it: what ended that process ended more.
 
 Example: 'the run's processes ended at step 812 of 5,000; how is not known'.
 
@@ -30,7 +31,8 @@ from typing import ClassVar
 from runwatch.alerts.rules.base import Place, RunRule, last_place, place, threshold
 from runwatch.alerts.rules.common.lastwords import LastWords
 from runwatch.alerts.rules.life.milestone import Milestone
-from runwatch.core.block import Block, Status
+from runwatch.core.batch import BAR, EVAL, RANK, TRAIN
+from runwatch.core.block import Block, Moment, Status
 from runwatch.core.ending import COMPLETE, End
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.render import numbers
@@ -52,12 +54,19 @@ class Ended(RunRule):
 
     _words: LastWords = field(default_factory=LastWords, init=False, repr=False)
     _milestone: Milestone = field(default_factory=Milestone, init=False, repr=False)
+    _gone: Moment | None = field(default=None, init=False, repr=False)
+    """Where a tracker's process had gone, if nothing is behind it."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Progress shows that it continues."""
         self._milestone.push(block)
         self._words.push(block)
         progress = block.progress
+        gone = [event.offset for event in block.events if event.kind == "tracker_gone"]
+        self._gone = Moment.of(block, gone[-1]) if gone else self._gone
+        newest = max(block.marks.get(kind, -1) for kind in (BAR, EVAL, RANK, TRAIN))
+        if self._gone is not None and newest >= 0 and self._gone.precedes(block, newest):
+            self._gone = None
         if progress is None or not block.live:
             return ()
         return self.resolve(self, place(progress, 0))
@@ -66,6 +75,8 @@ class Ended(RunRule):
         """Judge what is left of the run."""
         ended = None if status.machine is None else status.machine.ended
         here = last_place(status)
+        if self._gone is not None and not (status.live or status.finished or self._words.fatal):
+            return self._orphaned(status, here)
         if ended is None or status.finished or not status.live:
             return self.resolve(self, here)
         reported = ended.signal is not None or bool(ended.exit_code)
@@ -94,6 +105,23 @@ class Ended(RunRule):
                     "exit_code": ended.exit_code,
                     "progress": status.fraction,
                 },
+            )
+        ]
+
+    def _orphaned(self, status: Status, here: Place) -> Sequence[Finding]:
+        """Judge a log that ends where a tracker's process had gone."""
+        if self.firing or (status.fraction is not None and status.fraction >= self.complete):
+            return ()
+        self.firing = Severity.WARNING
+        return [
+            self.say(
+                Verdict.FIRING,
+                self.firing,
+                "the log ends where the process of a tracker had gone",
+                here,
+                cause="what ended that process ended the run too, or its program waits for it",
+                advice="See the scheduler's record and dmesg; resume the run if it did not stop on purpose.",
+                evidence={"ending": End.VANISHED.value, "progress": status.fraction},
             )
         ]
 

@@ -8,7 +8,9 @@ a fifth of those steps while the learning rate is printed as 0: the median loss 
 the last quarter of them is not lower than that of the first by more than max(`least`, 2 standard errors
 of the two medians), or both are at ln(k) of fewer than ten classes. Sooner where all rows of `few`
 epochs are within `chance` of ln(k), or an eighth of the rows are and differ by less than 0.2 %, or a
-sixteenth, or those of `few` epochs, are all one value of four digits or more. A warning where that costs
+sixteenth, or those of `few` epochs, are all one value of four digits or more. When the run is over, rows of
+a dozen epochs, fewer than a sixteenth, whose last quarter is not below the first three, nor any three by 5 %:
+a warning, unless a score of held-out data has risen or the loss is below 0.5. A warning where that costs
 the run: the loss is at chance, within `chance` of ln(k) for a usual number of classes or tokens k; no
 learning rate was above `rate`; all gradient norms were exactly 0; or few rows, of `few` epochs (in a first
 launch as few as `few`, if they are alike to 2 %), end where they begin, their order shows no fall (the test
@@ -44,7 +46,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from runwatch.alerts.rules.base import Place, RankRule, place, threshold
+from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import (
     Floats,
     Segments,
@@ -64,7 +66,7 @@ from runwatch.alerts.rules.common.epochs import Epochs
 from runwatch.alerts.rules.common.evaluations import Scores
 from runwatch.alerts.rules.common.players import Players
 from runwatch.alerts.rules.common.trend import falls
-from runwatch.core.block import Block, Samples
+from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import GRAD_NORM, LEARNING_RATE, LOSS, label
 from runwatch.render import numbers
@@ -81,6 +83,8 @@ _LATE = 10
 _OF_NOISE = log(0.5)
 """ln of a loss up to which it may be that of what predicts noise, which fine-tuning hardly lowers."""
 _FLAT = 0.01
+_SHORT, _FALLEN = 12, 0.05
+"""Epochs that a short run has at least, and the fall of its loss, at its lowest, that is learning."""
 _STILL = 0.002
 """Range of the losses at chance, as a fraction, within which no single batch differs from another."""
 _NORMS = 32
@@ -115,6 +119,8 @@ class NeverLearns(RankRule):
     _norms: Recent = field(default_factory=lambda: Recent(512), init=False, repr=False)
     _first: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
     """ln(loss) of the first rows, until judged."""
+    _newest: tuple[float, Place] = field(default=(-np.inf, NOWHERE), init=False, repr=False)
+    """Where the newest of them is."""
     _steps: list[float] = field(default_factory=list, init=False, repr=False)
     """The first two steps."""
     _done: bool = field(default=False, init=False, repr=False)
@@ -153,6 +159,23 @@ class NeverLearns(RankRule):
                 self._done = self._signed = True
         return found
 
+    def elapse(self, status: Status) -> Sequence[Finding]:
+        """When the run is over, the losses of few epochs must do."""
+        count, offset = len(self._first), self._newest[0]
+        over = not status.live or status.finished
+        if not over or self._done or self._signed or not _SHORT <= count < self.rows // 16:
+            return ()
+        if self._passed(offset) < count - 1 or self._began_elsewhere(offset) or offset >= self._players.first:
+            return ()
+        levels = [middle(self._first[at : at + 3].tolist()) for at in range(count - 2)]
+        end = middle(self._first[-(count // 4) :].tolist())
+        fell = min(levels) < levels[0] - log1p(_FALLEN) or end < levels[0]
+        fell |= bool(self._first[0] > levels[0] + _NOISY)
+        if fell or levels[0] <= _OF_NOISE or self._scores.risen(offset):
+            return ()
+        self._firing = Severity.WARNING
+        return [self._fire(self._first, self._newest[1], "the run is over", levels[0], end)]
+
     def _walk(self, rows: Samples) -> list[Finding]:
         if self._done and self._windows is None:
             return []
@@ -170,8 +193,9 @@ class NeverLearns(RankRule):
             if finding is not None:
                 rest = slice(missing, None)
                 return [finding, *self._watch(take(rows, rest), y[rest])]
-        if not self._done:
+        if not self._done and len(rows):
             self._first = np.append(self._first, y[: self.rows - len(self._first)])
+            self._newest = float(rows.offset[-1]), place(rows, -1)
         return []
 
     def _judge(self, first: Floats, offset: float, here: Place, step: float) -> Finding | None:
