@@ -114,3 +114,69 @@ def test_the_same_names_below_headings_of_parts_of_the_data(heading):
     parsed = parse(_lines(block + heading.format("Validation") + "\n  accuracy = 0.{acc}5, F1 = 0.25\n"))
     assert parsed.column("accuracy").tolist() == [float(f"0.{i + 10}") for i in range(N)]
     assert parsed.column("val/accuracy", EVAL).tolist() == [float(f"0.{i + 10}5") for i in range(N)]
+
+
+@pytest.mark.parametrize(
+    "heading", ["Evaluating Dev", "Running validation", "--- Evaluating on the test set ---"]
+)
+@pytest.mark.parametrize("above", ["", "Epoch {step}/20\n", "Training\n"])
+def test_a_line_like_that_of_training_below_a_heading_of_validation(heading, above):
+    line = "Epoch: {step}, Avg_loss: {%s}, Acc: 0.{acc}\n"
+    parsed = parse(_lines(above + line % "loss" + heading + "\n" + line % "val"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
+def test_epochs_of_many_lines_continue_below_a_heading_that_nothing_is_below():
+    batches = "".join("Epoch: {step}, loss: {loss}\n" for _ in range(5))
+    parsed = parse(_lines(batches + "Evaluating...\n" + batches))
+    assert len(parsed.column("train/loss")) == 10 * len(LOSSES)
+
+
+def test_scores_below_a_heading_with_the_epoch_below_one_of_validation():
+    batches = (
+        "Epoch: {step}, Progress: 8/16;50%, Loss: {loss}\nEpoch: {step}, Progress: 16/16;100%, Loss: {loss}\n"
+    )
+    below = "Evaluating Epoch Performance...\nEpoch {step} performance metrics:\nAccuracy: 0.{acc}\n"
+    parsed = parse(_lines(batches + below))
+    assert parsed.column("val/Accuracy", EVAL).tolist() == [float(f"0.{i + 10}") for i in range(N)]
+
+
+def test_scores_of_a_part_of_the_data_by_their_letters():
+    parsed = parse(_lines("Epoch {step} | Train L:{loss} A:0.5 | Val L:{val} A:0.{acc}\n"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss").tolist() == VALS
+    assert parsed.column("val/acc").tolist() == [float(f"0.{i + 10}") for i in range(N)]
+
+
+def test_a_test_is_one_whatever_the_form_of_its_word():
+    of = "Average {}ing {} {} - epoch {{step}}/20\n".format
+    parsed = parse(
+        _lines(
+            of("Train", "loss", "{loss}") + of("Test", "loss", "{val}") + of("Test", "accuracy", "0.{acc}")
+        )
+    )
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+    assert len(parsed.column("val/Average accuracy", EVAL)) + len(parsed.column("val/accuracy", EVAL)) == N
+
+
+def test_a_total_that_is_a_count_is_no_loss():
+    parsed = parse(_lines("epoch {step}  loss(bits/w)={loss}  total=12  -> 0.4x  (10.5s)\n"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_the_heading_of_an_epoch_may_be_right_behind_a_bar_of_epochs():
+    line = "epoch {step}\nTrain Loss: {loss}, Acc: 50%\nVal Loss: {val}, Acc: 0.{acc}\n\r 5%|#   | {step}/99 [00:05<01:00, 9.09s/it]"
+    parsed = parse(_lines(line))
+    assert parsed.column("step").tolist() == [*range(1, N + 1)]
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
+def test_few_epochs_with_a_score_of_retrieval():
+    lines = "".join(
+        f"Epoch  {e}  loss={9 - e / 10}  NDCG@10=0.{e}  HR@10=0.{e + 9}\n" for e in range(10, 60, 10)
+    )
+    parsed = parse(("".join(f"Users {i}: 9\n" for i in range(12)) + lines + "item [0.5]\n" * 30).encode())
+    assert parsed.column("step").tolist() == [10, 20, 30, 40, 50]

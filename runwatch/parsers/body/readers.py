@@ -32,8 +32,12 @@ is_endless = re.compile(rb"(?:it|/\?|steps?|batch(?:es)?|samples) \[\d").search
 """Finds them in a line."""
 _PLACED = re.compile(rb"(?i)(?<=\])(?:epoch|step|iter(?:ation)?) ?[:#]? ?\d+\b[^\w{]{1,4}\Z")
 """Places the dict right behind it: `8.41it/s]epoch 11: {'accuracy': 0.5}`."""
-_MESSAGE = re.compile(rb"[^\s,\])}][^\r\n]{0,400}?(?:[:=]|[A-Za-z] \d+\.\d)")
-"""Something that may contain a number."""
+_MESSAGE = re.compile(
+    rb"[^\s,\])}][^\r\n]{0,400}?(?:[:=]|[A-Za-z] \d+\.\d)"
+    rb"|(?i:[^\w\r\n]{0,40}(?:epoch|episode|round|iter(?:ation)?|step)\b ?[#\[(]? ?\d+"
+    rb"(?: ?(?:/|of) ?\d+)?\W{0,40})\Z"
+)
+"""Something that may contain a number, or the heading of an epoch."""
 
 
 class FoldingReader(Reader):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from runwatch.parsers.inference.naming import ahead, field_of, grouped, next_to
+from runwatch.parsers.inference.naming import ahead, by_letter, field_of, grouped, next_to
 from runwatch.parsers.inference.tokens import BARE, MAX_NAME, TOKEN, VALUE_OF_PLACE, Field
 from runwatch.parsers.lexicon.units import RATES, SCALES
 from runwatch.parsers.lexicon.words import is_quality, split_of
@@ -45,6 +45,8 @@ _NAMES_AHEAD = re.compile(
 """Names in brackets, and their values behind them."""
 _PART = re.compile(rb"(?i)(?<!\w)[\[({<]?(?:val\w*|dev|eval\w*|test)[\])}>]?(?: ?[-:|>])? *\Z")
 """Right before a name: what it is of."""
+_BY_LETTER = re.compile(rb"(?i)(?:.* )?(?:train(?:ing)?|val(?:id)?(?:ation)?|test|dev) [la]")
+"""A score of a part of the data by its letter, as are then all of a line: `Train L 0.5 A 0.9 | Val L 0.6`."""
 _BY_NUMBER = re.compile(rb"\{(\d[\d.]*: ?-?\d[^{}]{0,400})\}")
 """Values by a number, which is no value: `IoU: {0.5: 0.8, 0.75: 0.6}`."""
 _MAY_NAME = frozenset((*RATES, *SCALES))
@@ -74,6 +76,8 @@ def fields(line: bytes) -> list[Field]:
     lists = _NAMES_AHEAD.search(line) if b"]: [" in line else None
     if lists is not None:
         return _named_by_list(found, lists)
+    if any(_BY_LETTER.fullmatch(field.name) for field in found):
+        found = [field._replace(name=by_letter(field.name)) for field in found]
     return _by_part(line, found)
 
 

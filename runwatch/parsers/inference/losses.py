@@ -16,6 +16,7 @@ from runwatch.parsers.lexicon.names import canonical, meaning
 from runwatch.parsers.lexicon.parts import PLAYERS, foremost
 from runwatch.parsers.lexicon.records import lost, measured, objective, of_test
 from runwatch.parsers.lexicon.words import (
+    TEST,
     is_epoch,
     is_loss,
     is_quality,
@@ -44,10 +45,10 @@ _ROUNDED = 0.005
 """Share of a sum by which it may differ from its parts as they are printed."""
 PLAIN = LOSS_WORDS - {b"all"}
 """The same where each is on a line of its own; `all` is then one of several sets of data."""
-_TESTED = PLAIN - {b"train", b"training", b"trn"} | frozenset(b"test set data global".split())
+_TESTED = PLAIN - {b"train", b"training", b"trn"} | TEST | {b"set", b"data", b"global"}
 """Words of the name of the loss of test data."""
 _SUM = frozenset((b"total", b"sum"))
-"""Names of the loss next to its parts."""
+"""Names of the loss next to its parts, or of how many there are."""
 _BEST = frozenset((b"best", b"min", b"lowest"))
 """Words of the names of losses of an earlier record."""
 SCORE = "val/score"
@@ -88,7 +89,8 @@ def losses_of(lines: list[Kept], names: Collection[bytes]) -> list[bytes]:
     printed = dict.fromkeys(f.name for kept in lines for f in kept.found if f.name in names) or names
     shares = {f.name for kept in lines for f in kept.found if f.suffix == b"%"}
     games = lost(map(spelled, printed))
-    scores = [n for n in printed if (is_loss(n) and is_quality(n)) or n.lower() in _SUM]
+    real = {f.name for kept in lines for f in kept.found if b"." in kept.text(f)} if lines else {*printed}
+    scores = [n for n in printed if (is_loss(n) and is_quality(n)) or (n.lower() in _SUM and n in real)]
     scores = [n for n in scores if spelled(n) not in games]
     losses = [n for n in scores if not is_val(n) and _BEST.isdisjoint(words(n)) and n not in shares]
     return losses or _errors(printed)
@@ -153,7 +155,7 @@ def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
     it is called, and what is called by its part of the data alone is a score.
     """
     losses = [name for name in names if is_loss(name) and is_val(name)]
-    plain = [name for name in losses if b"test" in words(name) and _TESTED.issuperset(words(name))]
+    plain = [n for n in losses if not TEST.isdisjoint(words(n)) and _TESTED.issuperset(words(n))]
     meant = dict.fromkeys(plain or [n for n in losses if split_of(n) == "val" and not _is_last(n)], VAL_LOSS)
     meant = meant if len(losses) == 1 else {}
     held_out = {

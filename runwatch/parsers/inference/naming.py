@@ -67,7 +67,7 @@ _PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)s?\
 _OF_TRAIN = re.compile(rb"(?:\A| )(?:train|valid|val|test)\Z")
 """What may be the name of a place: `train 050 2.57`."""
 _LETTERS = {b"l": b"loss", b"a": b"acc"}
-"""What the values of a group may be called in short."""
+"""What values may be called in short."""
 _PAIRED = re.compile(rb"\b([A-Za-z]\w*)/([A-Za-z][\w/]*)\b")
 """What two numbers with a slash between them are, each by itself."""
 _PLACES = re.compile(rb"(?i)\b(epoch|episode|round) (?:and|&) ((?:mini-?)?batch|iter(?:ation)?|step)\Z")
@@ -149,8 +149,14 @@ def grouped(field: Field, groups: Sequence[re.Match[bytes]]) -> Field:
         said, name = group[1].lower(), field.name.lower()
         repeated = name.startswith(said) or (is_loss(said) and is_loss(name))
         if group.start(2) <= field.start < group.end(2) and not repeated:
-            return field._replace(name=group[1] + b" " + _LETTERS.get(name, field.name))
+            return field._replace(name=group[1] + b" " + by_letter(field.name))
     return field
+
+
+def by_letter(name: bytes) -> bytes:
+    """Return a name that ends with the letter of a score with its word: `Train L` -> Train loss."""
+    before, space, last = name.rpartition(b" ")
+    return before + space + _LETTERS.get(last.lower(), last)
 
 
 def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:

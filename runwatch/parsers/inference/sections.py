@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 from runwatch.parsers.body.matchers import number
-from runwatch.parsers.inference.roles import STEP_RANK
+from runwatch.parsers.inference.places import Place
+from runwatch.parsers.inference.roles import STEP_RANK, place
 from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.lexicon.words import (
     SAVES,
@@ -33,8 +34,9 @@ _OPENS = re.compile(
     rb"(?:(?:phase|mode|split|stage|starting|start|begin|on|the|running)\W+){0,2}"
     rb"(?:(?P<train>train(?:ing)?)|val(?:id(?:ation|ating|ate)?)?|test(?:ing)?|eval(?:uation|uating|uate)?"
     rb"|dev)"
-    rb"(?:[ _-]?(?:set|data|phase|mode|split|stage|loop|step|results?|metrics|measures|stats|summary"
-    rb"|performance|errors?|accuracy|scores?|begins?|starts?|started)){0,2}"
+    rb"(?:[ _-]?(?:(?:on |of |the ){0,2}(?:test|val|validation|dev|epoch|set|data|phase|mode|split|stage"
+    rb"|loop|step|results?|metrics|measures|stats|summary|performance|errors?|accuracy|scores?"
+    rb"|begins?|starts?|started))){0,3}"
     rb"\W*\Z"
 )
 SAYS_VAL = re.compile(
@@ -51,6 +53,8 @@ _LED_BY_VAL = re.compile(
     rb"(?i)[^a-z]*(?:val|valid|validation|validating|eval|evaluation|evaluating|dev|test|testing)\b(?![\w.])"
 )
 """Begins the head of a record that is of a validation: `[EVAL] episode #`, `Validation epoch #`."""
+_ONCE_EACH = 2
+"""Scores at one place, if training shows one there, and validation another."""
 _COUNTS = re.compile(rb"(?<!\d)\d{1,15} ?/ ?\d{1,15}")
 """How far a section has come, on the line that opens it: `DEV  100/1216  200/1216`."""
 
@@ -95,8 +99,10 @@ class Sections:
         """How many its batches are in the section, once a line says so."""
         self._newest = -1.0
         """The newest batch in the section."""
-        self._place = b""
+        self._places: dict[Place, bytes] = {}
         """What the newest line outside such sections counted."""
+        self._scored = 0
+        """How many lines showed a score there."""
 
     def pass_by(self, line: bytes) -> bool:
         """Take a line without a number; return whether it opens a section."""
@@ -109,8 +115,9 @@ class Sections:
         """Return the family of a line: below the name of a section, that of its lines.
 
         A line that shows a place means itself, and ends the section before it, unless it counts to
-        another end than those of training, or shows the same step, or the same place and no score, again;
-        so does, but for the end, one that says itself that it is of training.
+        another end than those of training, or shows the same step, or the same place and no score, again, or
+        the same epoch, once, where training showed it once. So does, but for the end, one that says itself
+        that it is of training.
         """
         if not ranked:
             if not self._val or not _TRAIN.isdisjoint(words(line[: found[-1].start])):
@@ -118,12 +125,14 @@ class Sections:
             return VAL_SECTION + family
         if self._counts_other(line, found, ranked):
             return VAL_SECTION + family
-        first = found[ranked[0][1]]
-        shown = line[first.start : first.end]
-        again = self._val and shown == self._place and not any(split_of(each.name) for each in found)
-        if again and (ranked[0][0] <= STEP_RANK or not any(is_quality(each.name) for each in found)):
+        shown = {place(r, found[i].name): line[found[i].start : found[i].end] for r, i in ranked}
+        again = shown.items() <= self._places.items() and not any(split_of(each.name) for each in found)
+        scored = any(is_quality(each.name) for each in found)
+        self._scored = scored + (self._scored if again else 0)
+        if self._val and again and (ranked[0][0] <= STEP_RANK or not scored or self._scored == _ONCE_EACH):
             return VAL_SECTION + family
-        self._place = shown
+        self._places = shown
+        first = found[ranked[0][1]]
         said = line[: first.start]
         self._val = len(found) == len(ranked) and (is_val(said) or family.endswith(b"# val"))
         self._val = self._val and SAVES.isdisjoint(words(said))

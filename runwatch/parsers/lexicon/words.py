@@ -49,6 +49,8 @@ _QUALITY = frozenset(
 """Words of names that say how well training goes."""
 _F_SCORE = re.compile(rb"(?i)(?<![a-z\d])(?:micro|macro|weighted)?f[12](?![a-z\d.])")
 """Scores whose name is a letter and a digit."""
+_AT = re.compile(rb"(?i)(?<![a-z\d.@])[a-z]{1,9}@\d")
+"""A score of so many first guesses: `HR@10`, `R@1`."""
 _AT_RANK = re.compile(rb"(?i)(?:.* )?rank-\d{1,2}")
 """A score of retrieval by how many of the first guesses count, as that of a process is not spelled."""
 _PERPLEXITY = frozenset((b"ppl", b"perplexity"))
@@ -174,7 +176,7 @@ def is_quality(name: bytes) -> bool:
     if is_setting(name):
         return False
     known = is_loss(name) or not _QUALITY.isdisjoint(parts) or [*parts] == [b"top"]  # top1, top-5
-    known = known or _F_SCORE.search(name) is not None
+    known = known or _F_SCORE.search(name) is not None or _AT.search(name) is not None
     return known and (_NOT_QUALITY.isdisjoint(parts) or not _COEFFICIENTS.isdisjoint(parts))
 
 
