@@ -46,9 +46,6 @@ _QUOTED = {b'"NaN"': b"NaN", b'"Infinity"': b"Infinity", b'"-Infinity"': b"-Infi
 _MAX_SHAPES = 512
 _INTERRUPTED = 255
 
-Row = tuple[dict[bytes, bytes], int, int]
-"""A history row, {key: JSON text}, and its record's offset and number."""
-
 
 @dataclass(frozen=True, slots=True)
 class HistoryShape:
@@ -82,17 +79,12 @@ class WandbDecoder:
     def decode(self, records: Records, line: int, piece: Piece) -> Sequence[tuple[int, str]]:
         """Add rows and events; return the console lines that ended."""
         shown: list[tuple[int, str]] = []
-        rows: list[Row] = []
         for number, (offset, data) in enumerate(records, line):
-            shown += self._read(data, offset, number, piece, rows)
-        for row in rows:
-            self.add_row(*row, piece)
+            shown += self._read(data, offset, number, piece)
         return shown
 
-    def _read(
-        self, data: bytes, offset: int, number: int, piece: Piece, rows: list[Row]
-    ) -> Iterable[tuple[int, str]]:
-        """Take in a record, put its history into `rows`; return the console lines that ended."""
+    def _read(self, data: bytes, offset: int, number: int, piece: Piece) -> Iterable[tuple[int, str]]:
+        """Take in a record; return the console lines that ended."""
         shown: list[tuple[int, str]] = []
         try:
             at = 0
@@ -106,11 +98,11 @@ class WandbDecoder:
                 return ()
             if tag == _HISTORY << 3 | 2:
                 size, at = varint(data, at + 1)
-                rows.append((_row(data, at, at + size), offset, number))
+                self.add_row(_row(data, at, at + size), offset, number, piece)
                 return ()
             for field, _, value in fields(data):
                 if field == _HISTORY:
-                    rows.append((_row(message(value), 0, len(message(value))), offset, number))
+                    self.add_row(_row(message(value), 0, len(message(value))), offset, number, piece)
                 else:
                     shown += self._take(field, value, offset, number, piece)
         except (MalformedError, IndexError):
@@ -157,7 +149,7 @@ class WandbDecoder:
 
     def add_row(self, row: dict[bytes, bytes], offset: int, line: int, piece: Piece) -> None:
         """Add a history row: {key: JSON text}."""
-        found = self.values(row)
+        found = self._stored(row)
         if found is None:
             return
         shape, values = found
@@ -172,26 +164,22 @@ class WandbDecoder:
             self._step = values[0]
         piece.add(layout, offset, line, values)
 
-    def values(self, row: dict[bytes, bytes]) -> tuple[HistoryShape, list[float]] | None:
+    def _stored(self, row: dict[bytes, bytes]) -> tuple[HistoryShape, list[float]] | None:
         """Return a row's shape and stored values, or None if it has no step or nothing else."""
-        shape = self.shape(row)
+        shape = self._shapes[frozenset(row)]
         if shape is None:
             return None
         try:
             values = list(map(float, shape.get(row)))
         except ValueError:
             row = {key: known for key, value in row.items() if (known := _number(value)) is not None}
-            shape = self.shape(row)
+            shape = self._shapes[frozenset(row)]
             if shape is None:
                 return None
             values = list(map(float, shape.get(row)))
         for column, unit in shape.units:
             values[column] = unit.apply(values[column])
         return shape, values
-
-    def shape(self, row: Iterable[bytes]) -> HistoryShape | None:
-        """Return what rows that hold these keys become; None: nothing."""
-        return self._shapes[frozenset(row)]
 
     def _build(self, keys: frozenset[bytes]) -> HistoryShape | None:
         named = {key.decode("utf-8", "replace"): key for key in sorted(keys)}
