@@ -252,12 +252,13 @@ def test_the_header_of_a_box_may_take_several_lines_and_its_cells_may_be_empty()
         ),
     ],
 )
-def test_a_row_above_the_names_may_say_which_part_of_the_data_they_are_of(group, names, row):
+@pytest.mark.parametrize("rule", ["", "       |---------------|---------------|\n"])
+def test_a_row_above_the_names_may_say_which_part_of_the_data_they_are_of(group, names, row, rule):
     rows = [
         row.format(n, (90 - n) / 100, (95 - n) / 100, t=(90 - n) / 100, v=(95 - n) / 100) for n in range(20)
     ]
     rows = [f"---- Start validation ----\n{row}\n" for row in rows]
-    text = "\n".join([group, names, "-" * 40, *rows, ""]).encode()
+    text = "\n".join([group, rule + names, "-" * 40, *rows, ""]).encode()
     parsed = parse(text)
     parse(text, [100, 333, 700]).same_as(parsed)
     parse(text, bulk=False).same_as(parsed)

@@ -182,6 +182,16 @@ def test_runs_of_few_epochs_each():
     assert parsed.column("train/loss").tolist() == LOSSES
 
 
+def test_the_total_of_parts_of_a_loss_next_to_a_bar():
+    bar = (
+        "Training:  50%|#####     | {step}/99 [00:05<00:05, 9.10it/s, Total={loss}, PDE=0.5, Data=0.{acc}]\r"
+    )
+    parsed = parse(_lines(bar))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("total").tolist() == [99] * N
+    assert parse(_lines(bar.replace("PDE", "files").replace("Data", "size"))).format is None
+
+
 def test_scores_of_held_out_data_next_to_bars():
     bar = "Epoch {step}: 100%|##########| 400/400 [00:05<00:00, 79.10it/s, loss={loss}]\n"
     parsed = parse(
@@ -210,7 +220,13 @@ def test_other_text_with_numbers_is_no_training(line):
     assert parse(_lines(line)).format is None
 
 
-@pytest.mark.parametrize("row", ["{i} {loss} 0.{acc}\n", "{i}\t{loss}\n", "  {i}   {loss} 0.{acc} 0.5\n"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        *("{i} {loss} 0.{acc}\n", "{i}\t{loss}\n", "  {i}   {loss} 0.{acc} 0.5\n"),
+        *("{i}: {loss}\n", "{i}  :  {loss}\n"),
+    ],
+)
 def test_columns_without_a_header_are_a_step_and_a_loss_if_it_falls(row):
     parsed = parse(_lines(row))
     assert parsed.column("step").tolist() == list(range(N))

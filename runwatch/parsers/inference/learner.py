@@ -45,7 +45,7 @@ from runwatch.parsers.inference.roles import barred, relevant
 from runwatch.parsers.inference.scoring import judge
 from runwatch.parsers.inference.sections import SECTION, VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import reading_of
-from runwatch.parsers.inference.tables import TableMatcher, header, joined
+from runwatch.parsers.inference.tables import RULE, TableMatcher, header, joined
 from runwatch.parsers.inference.template import LearnedMatcher
 from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val, split_of
 
@@ -148,6 +148,9 @@ class Learner:
                 self._keep(Kept(line, offset, number, SECTION, [], []))
                 return False
             above, at = self._above
+            if not line.strip(RULE) and self._lines == at + 1:  # it rules off the rows of a header
+                self._above = above, self._lines
+                return False
             both = joined(above, line) if self._lines == at + 1 else None
             self._above = line, self._lines
             head = (header(both) if both else None) or header(line, first=self._lines == 1)

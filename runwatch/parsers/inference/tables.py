@@ -86,6 +86,8 @@ _TWO = re.compile(rb"[\t|]|\A\W*\w+[,;]? *\w+\s*\Z")
 """What a header of two columns holds, or all there is of it: other pairs of words are prose."""
 _UNNAMED = re.compile(rb"(?i)(?:wall[ _]?time,)?(?P<step>step|iter|iteration),(?P<value>value)")
 """The header of a series whose name is that of its file, as TensorBoard exports them."""
+RULE = b" |+-=_:\r"
+"""Signs of a line between the rows of a table."""
 _FEW = 4
 """Rows that are enough where there is nothing else."""
 _REMARK = re.compile(rb"[^\d|]{0,40}[\s|]*")

@@ -20,7 +20,7 @@ VALUE_OF_PLACE = b"value"
 """What a number without a name behind a place, or alone below one, is called: `epoch 0, batch 12: 4.98`."""
 _REAL, _SIGN = rb"(?:-?\d+\.\d+(?:e[+-]?\d+)?|-?(?:nan|inf)\b)", rb"(?:[ \t]*[,;][ \t]*|\t+)"
 BARE = re.compile(
-    rb"\s*[\[(]?(?:\d+(?:" + _SIGN + rb"|[ \t]+)){0,2}(?P<value>" + _REAL + rb")"
+    rb"\s*[\[(]?(?:\d+(?:" + _SIGN + rb"|[ \t]+|[ \t]*:[ \t]+)){0,2}(?P<value>" + _REAL + rb")"
     rb"(?:(?:" + _SIGN + _REAL + rb"){1,7}|(?:[ \t]+" + _REAL + rb"){0,2})[ \t]*[\])]?[,;]?\s*\Z"
 )
 """A line of nothing but numbers: a value, maybe behind its place and before others."""

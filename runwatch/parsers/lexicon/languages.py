@@ -36,7 +36,7 @@ _LATIN = {
     "accuracy": "exactitud exactitude genauigkeit dogruluk accuratezza acuracia dokladnosc akurasi",
     "best": "mejor meilleur meilleure beste bester bestes melhor migliore najlepszy najlepsza terbaik",
     "train": "trainings treino treinamento entrenamiento entrainement apprentissage addestramento egitim "
-    "treningowa treningowy uczenia latih pelatihan",
+    "treningowa treningowy uczenia latih pelatihan trainging trainning traning",
     "val": "validierungs validierung validacion validacao validazione "
     "walidacyjna walidacyjny walidacji dogrulama validasi "
     "vaildation vaild validtion valdation",

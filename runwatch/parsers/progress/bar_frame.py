@@ -13,10 +13,11 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from runwatch.core.batch import EPOCH_STEPS, EVAL, TRAIN
-from runwatch.core.metrics import EPOCH, STEP_TIME, Unit
+from runwatch.core.metrics import EPOCH, LOSS, STEP_TIME, Unit
 from runwatch.parsers.api import Known, Layout, Match, Matcher
 from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
+from runwatch.parsers.inference.losses import loss_of_parts
 from runwatch.parsers.lexicon.parts import adversaries
 from runwatch.parsers.progress.epochs import Counts, Place
 from runwatch.parsers.progress.grammar import Bar, Named
@@ -53,6 +54,8 @@ _RANK = re.compile(
 )
 _EPOCHS = ("epoch", "epochs")
 _CLOCK = ("hours", "minutes", "seconds")
+_SUMS = dict.fromkeys(("Total", "TOTAL", "sum", "Sum", "SUM"), LOSS)
+"""What the loss may be called next to its parts; `total` is how many steps there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ class BarLayout(Layout):
     """Which of its values is the first loss; -1 for none."""
     trains: bool = False
     """Whether its description says that it trains."""
+    sums: bool = False
+    """Whether its loss is the total of its parts: `Total=0.5, PDE=0.3, Data=0.2`."""
     held_out: str = ""
     """The held-out data that it passes over, if its description says so: val or test."""
     scaled: bool = False
@@ -195,10 +200,10 @@ class BarFrames(Matcher):
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
-        self._row = RowMaker(pattern, ALIASES)
+        row, summed = RowMaker(pattern, ALIASES), RowMaker(pattern, {**ALIASES, **_SUMS})
         self._layouts: Known[tuple[Any, ...], BarLayout | None] = Known(lambda key: self._layout(*key))
         self._columns: Known[tuple[BarLayout, bool, bool, bool, bool], BarColumns] = Known(
-            lambda key: BarColumns(self._row, *key)
+            lambda key: BarColumns(summed if key[0].sums else row, *key)
         )
 
     def columns(
@@ -303,6 +308,8 @@ class BarFrames(Matcher):
         values = tuple(name.decode("ascii") for name in printed)
         shown = is_loss if not held_out else is_score
         losses = [i for i, name in enumerate(values) if shown(name)] or adversaries(values)
+        whole = None if losses else loss_of_parts(frozenset(printed))
+        losses = losses or [i for i, name in enumerate(values) if name in _SUMS and printed[i] == whole]
         losses = losses or [i for i, name in enumerate(values) if is_reward(name)]
         if bool(losses) is self.lossless:
             return None
@@ -326,6 +333,7 @@ class BarFrames(Matcher):
             loss=losses[0] if losses else -1,
             trains=trains,
             held_out=held_out,
+            sums=bool(losses) and values[losses[0]] in _SUMS,
             scaled=max(scales[:2]) > 1.0,
             redrawn=redrawn,
             position=position,
