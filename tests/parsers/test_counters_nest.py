@@ -15,8 +15,8 @@ NO = -1.0
 """Not printed."""
 
 
-def printed(epoch, steps, per=NO, planned=NO):
-    return [(float(epoch), float(step), float(per), float(planned)) for step in steps]
+def printed(epoch, steps, per=NO, planned=NO, loss=math.nan):
+    return [(float(epoch), float(step), float(per), float(planned), loss / (1 + step)) for step in steps]
 
 
 def placed(lines, nest=None):
@@ -42,6 +42,20 @@ NEXT = {
     "the step stays the same": (printed(1, [5], 5) + printed(2, [5], 5), (10, 10, 5)),
     "no epoch": (printed(NO, range(1, 6), 5), (5, 5, None)),
     "no epoch, and it falls at the end": (printed(NO, range(1, 6), 5) + printed(NO, [1], 5), (6, 10, 5)),
+    "and the loss continues": (
+        printed(NO, range(1, 6), 5, NO, 9.0) + printed(NO, [1], 5, NO, 2.0),
+        (6, 10, 5),
+    ),
+    "and the loss is back": (
+        printed(NO, range(1, 6), 5, NO, 9.0) + printed(NO, [1], 5, NO, 8.0),
+        (1, 5, None),
+    ),
+    "and it was not back after the first epoch": (
+        printed(NO, range(1, 6), 5, NO, 9.0)
+        + printed(NO, range(1, 6), 5, NO, 2.0)
+        + printed(NO, [1], 5, NO, 9.0),
+        (11, 15, 5),
+    ),
     "one before the end": (printed(NO, range(1, 5), 5) + printed(NO, [1], 5), (6, 10, 5)),
     "two before the end": (printed(NO, range(1, 4), 5) + printed(NO, [1], 5), (1, 5, None)),
     "every second, within its stride": (printed(NO, [2, 4], 6) + printed(NO, [2], 6), (8, 12, 6)),

@@ -10,7 +10,8 @@ decided here, once, for tables in stream order:
 - Records that show no place below headings of epochs are of the epoch above them.
 - An epoch that goes back is a restart: its steps are those it had before.
 - Where the epoch is printed when it has ended, the lines behind that are of the next one.
-- Where no line shows an epoch, a counter that falls at its printed end has begun the next one.
+- Where no line shows an epoch, a counter that falls at its printed end has begun the next one, unless the
+  loss is back where the training began: then it is another run's.
 - Where no line shows how many epochs there will be, the total is only where the epoch ends, and marked so.
 """
 
@@ -19,7 +20,7 @@ from __future__ import annotations
 import bisect
 import math
 from array import array
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
@@ -27,7 +28,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import msgspec
 
 from runwatch.core.batch import BY_EPOCH, EPOCH_STEPS, NODE, TRAIN, Table
-from runwatch.core.metrics import EPOCH
+from runwatch.core.loss_level import LossLevel
+from runwatch.core.metrics import EPOCH, LOSS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +55,7 @@ _MAX_EPOCHS = 512
 _MOST = 2.0**53
 _MAX_RANKS = 4096
 _KNOWN = ("step", "total", EPOCH_STEPS)
-_PLACES = (EPOCH, WITHIN, PER, PLANNED, "rank", "node")
+_PLACES = (EPOCH, WITHIN, PER, PLANNED, LOSS, "rank", "node")
 _MANY = 256
 """Lines that numpy is quicker with."""
 
@@ -83,19 +85,24 @@ class Nest(msgspec.Struct):
     """Steps before each epoch that was seen."""
     since: float = _NEVER
     """Offset of the line that showed that the step starts again with each epoch."""
+    level: LossLevel = msgspec.field(default_factory=LossLevel)
+    """How far the loss has come, where no line shows an epoch."""
 
-    def place(self, at: float, epoch: float, step: float, per: float, planned: float) -> _Placed:
+    def place(
+        self, at: float, epoch: float, step: float, per: float, planned: float, loss: float = math.nan
+    ) -> _Placed:
         """Return the step and the total of the line at an offset, and the steps of its epoch.
 
         The total is NaN if none is known, the last unless the total is only where the epoch ends.
-        A number that the line does not show is -1.
+        A number that the line does not show is -1, its loss NaN.
         """
-        self._begin(at, epoch, step, per)
+        self._begin(at, epoch, step, per, loss)
+        self._learn(epoch, [loss])
         self._follow(step, step - self.newest, step - self.newest)
         return self.base + step, *self._total(planned)
 
     def place_many(self, places: Floats) -> Floats:
-        """Return what place() does, (3, n), of lines in stream order; `places` (5, n) are what it takes."""
+        """Return what place() does, (3, n), of lines in stream order; `places` (6, n) are what it takes."""
         import numpy as np
 
         fell = places[2, 1:] < places[2, :-1]
@@ -104,8 +111,9 @@ class Nest(msgspec.Struct):
         edges = [0, *(np.flatnonzero(fell | other) + 1).tolist(), places.shape[1]]
         shift = np.empty((3, len(edges) - 1))
         for which, (begin, end) in enumerate(pairwise(edges)):
-            at, epoch, first, per, planned = places[:, begin].tolist()
-            self._begin(at, epoch, first, per)
+            at, epoch, first, per, planned, loss = places[:, begin].tolist()
+            self._begin(at, epoch, first, per, loss)
+            self._learn(epoch, places[5, begin:end].tolist() if epoch == _UNKNOWN else ())
             gaps = np.diff(places[2, begin:end], prepend=self.newest)
             gaps = gaps[gaps > 0]
             gap, longest = (float(gaps[-1]), float(gaps.max())) if len(gaps) else (0.0, 0.0)
@@ -133,7 +141,12 @@ class Nest(msgspec.Struct):
             return self.per, math.nan
         return self.base + self.per, self.per
 
-    def _begin(self, at: float, epoch: float, step: float, per: float) -> None:
+    def _learn(self, epoch: float, losses: Sequence[float]) -> None:
+        """Take the losses of lines that show no epoch."""
+        if epoch == _UNKNOWN:
+            self.level.observe([loss for loss in losses if not math.isnan(loss)])
+
+    def _begin(self, at: float, epoch: float, step: float, per: float, loss: float) -> None:
         """Take the first line of a stretch: of an epoch, or of what follows a step that fell."""
         if epoch % 1:
             epoch = _UNKNOWN  # a share of an epoch shows no more than the step
@@ -143,7 +156,10 @@ class Nest(msgspec.Struct):
         if epoch == _UNKNOWN:
             if fell:  # at its end, the next epoch has begun, else another run
                 ended = self.per != _UNKNOWN and self.newest + max(self.stride, 1.0) >= self.per
+                ended = ended and (self.base > 0 or not self.level.is_back(loss))
                 self.base = self.base + self.per if ended else 0.0
+                self.level = self.level if ended else LossLevel()
+                self.since = min(self.since, at) if ended else self.since
         elif self.epoch == _UNKNOWN:
             self.origin = min(epoch, 1.0)
             self.base = (epoch - self.origin) * max(per, 0.0)
@@ -268,7 +284,7 @@ class Nests(msgspec.Struct):
             for which, numbers in enumerate(columns)
             for at, row in enumerate(zip(*numbers, strict=True))
         )
-        for (offset, epoch, step, per, planned, rank, node), which, at in rows:
+        for (offset, epoch, step, per, planned, loss, rank, node), which, at in rows:
             if step == _UNKNOWN:
                 self.below = CLOSES in tables[which].names
                 self.heading = epoch + self.below, planned
@@ -278,8 +294,8 @@ class Nests(msgspec.Struct):
             of, ends = (epoch, planned) if epoch != _UNKNOWN else self.heading
             if self.below and per != _UNKNOWN:  # its end shows more: a later launch ends the same epochs
                 of = epoch
-            nest = self._nest(rank + NODE * node)
-            for column, value in zip(placed[which], nest.place(offset, of, step, per, ends), strict=True):
+            placing = self._nest(rank + NODE * node).place(offset, of, step, per, ends, loss)
+            for column, value in zip(placed[which], placing, strict=True):
                 column[at] = value
         return placed
 
@@ -291,7 +307,7 @@ class Nests(msgspec.Struct):
             [np.array([_column(t, name) for name in ("offset", *_PLACES)]) for t in tables], 1
         )
         order = np.argsort(lines[0], kind="stable")
-        places, who = lines[:5, order], lines[5, order] + NODE * lines[6, order]
+        places, who = lines[:6, order], lines[6, order] + NODE * lines[7, order]
         headed, heads = places[1] == _UNKNOWN, places[2] == _UNKNOWN
         if heads.any() or self.heading[0] != _UNKNOWN:
             known = np.concatenate((np.array([self.heading]).T, places[1::3, heads]), axis=1)
@@ -328,9 +344,9 @@ def _drop(table: Table, gone: Collection[str]) -> Table:
 
 
 def _column(table: Table, name: str) -> array[float]:
-    """Return a column of a table; -1 for each row if it has none."""
+    """Return a column of a table; if it has none, -1 for each row, or NaN for a loss."""
     if name not in table.names:
-        return array("d", [_UNKNOWN]) * table.rows
+        return array("d", [math.nan if name == LOSS else _UNKNOWN]) * table.rows
     begin = 8 * table.rows * table.names.index(name)
     return array("d", table.data[begin : begin + 8 * table.rows])
 

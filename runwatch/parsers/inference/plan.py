@@ -33,6 +33,10 @@ class Plan:
     """Whether the step may start again with each epoch, be it one that no line shows (see counters)."""
     main: bool = True
     """False for lines that are next to the records and are not records."""
+    by_loss: bool = False
+    """Whether it only does if the loss continues where the step falls at its end."""
+    ends: frozenset[bytes] = frozenset()
+    """The ends of the step, as printed: what counts to another is no step of the run."""
     endless: bool = False
     """Whether the end behind the step is not that of the step."""
     rated: bool = False
