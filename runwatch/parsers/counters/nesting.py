@@ -235,7 +235,7 @@ class Nests(msgspec.Struct):
         for table in tables:
             if _is_head(table):
                 next(placed)
-                out += [_drop(table, {CLOSES, PLANNED})] if CLOSES in table.names else []
+                out += [_drop(table, {CLOSES, PLANNED})] if table.kind != HEADING else []
             elif WITHIN not in table.names:
                 out.append(table)
             elif table.kind == TRAIN:
@@ -252,7 +252,11 @@ class Nests(msgspec.Struct):
         heads = [(-1.0, self.heading[own])]
         for head in tables:
             if head.kind == HEADING:
-                heads += zip(_column(head, "offset"), _column(head, (EPOCH, PLANNED)[own]), strict=True)
+                ended = not own and CLOSES in head.names  # it is below its records
+                shown = [x + ended for x in _column(head, _known_by(head, (EPOCH, PLANNED)[own]))]
+                heads += zip(_column(head, "offset"), shown, strict=True)
+                if ended and heads[0][1] == _UNKNOWN:
+                    heads[0] = (-1.0, shown[0] - 1)
         steps = array("d", [heads[bisect.bisect(heads, (at,)) - 1][1] for at in _column(table, "offset")])
         known = [i for i, step in enumerate(steps) if step != _UNKNOWN]
         if len(known) < len(steps):

@@ -19,6 +19,7 @@ from runwatch.parsers.inference.roles import (
     is_bare_score,
     is_boxed,
     is_pace,
+    is_time,
     place,
 )
 from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED, interleaved, usual_of
@@ -49,6 +50,8 @@ _NEXT = 2
 """Lines within which numbers are right below the first headings."""
 _SHORT = 64
 """Bytes of a line that shows how far training is, and is no sentence."""
+_ENDED = frozenset(b"took time elapsed done finish finished complete completed end ended".split())
+"""Words of lines that show which epoch has ended."""
 _NO_EPOCH = _NO_HEADING | REPEATED
 """Words of lines that are below an epoch, or show another one."""
 
@@ -247,6 +250,13 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
         if above and offsets[0] < at[0][0]:
             return {head: Plan(head, None, epoch=epoch, main=False)}
     return {}
+
+
+def closes(heads: list[Kept], records: list[Kept]) -> bool:
+    """Whether lines that show only an epoch are below the records of that epoch: `Time for epoch 3 is 14`."""
+    first = heads[0]
+    says = not _ENDED.isdisjoint(words(first.line)) or any(map(is_time, first.found))
+    return says and records[0].offset < first.offset
 
 
 def _planned(epoch: Place, lines: list[Kept], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:

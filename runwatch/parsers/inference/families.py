@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from runwatch.core.batch import BY_EPOCH
-from runwatch.parsers.inference.blocks import headings
+from runwatch.parsers.inference.blocks import closes, headings
 from runwatch.parsers.inference.evidence import FEW
 from runwatch.parsers.inference.losses import losses_of
 from runwatch.parsers.inference.places import ENOUGH, Kept, Place, steps_of
@@ -144,7 +144,8 @@ def below_headings(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]
         return plans
     pattern = NAME + BY_EPOCH
     main = replace(main, quality=losses, names=names, losses=losses, main=True, pattern=pattern)
-    heading = replace(of, counter=None, epoch=of.counter, alone=False, main=False)
+    ended = closes(families[of.head], lines)
+    heading = replace(of, counter=None, epoch=of.counter, alone=False, main=False, ended=ended)
     return {main.head: main, **plans, of.head: heading} | {main.head: main}
 
 

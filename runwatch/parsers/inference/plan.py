@@ -25,6 +25,8 @@ class Plan:
     aliases: Mapping[bytes, str] = field(default_factory=dict)
     pattern: str = "learned"
     """Distinguishes families: another kind of step line that begins again is another run."""
+    ended: bool = False
+    """Whether its epoch is that of the lines above, which has ended: `Time for epoch 3 is 14 sec`."""
     alone: bool = False
     """Whether the counter is on a line of its own, and the numbers of its record on others."""
     losses: frozenset[bytes] = frozenset()

@@ -228,7 +228,8 @@ class LearnedMatcher(Matcher):
     ) -> Match | None:
         columns: list[Column] = []
         taken: set[int] = set()
-        places = (WITHIN, PER) if plan.nested else ("step", "total"), (EPOCH, PLANNED)
+        outer = CLOSES if plan.ended else EPOCH
+        places = (WITHIN, PER) if plan.nested else ("step", "total"), (outer, PLANNED)
         for (what, end), counted in zip(places, (plan.counter, plan.epoch), strict=True):
             if counted is None:
                 continue
