@@ -47,6 +47,10 @@ class LossLevel(msgspec.Struct):
             return True
         return any(_is_back(loss, first, newest) for first in (self.first, self.begun))
 
+    def continues(self, loss: float) -> bool:
+        """Return whether a loss is not back, and would be if another training began."""
+        return not self.is_back(loss) and self.is_back(self.first)
+
 
 def _is_back(loss: float, first: float, newest: float) -> bool:
     if min(first, newest, loss) > 0:

@@ -61,6 +61,22 @@ NEXT = {
     "every second, within its stride": (printed(NO, [2, 4], 6) + printed(NO, [2], 6), (8, 12, 6)),
     "every second, one more is missing": (printed(NO, [2, 4], 7) + printed(NO, [2], 7), (2, 7, None)),
     "no epoch, no length": (printed(NO, range(1, 6)) + printed(NO, [1]), (1, None, None)),
+    "no length, and the loss continues": (
+        printed(NO, [0, 10, 20], NO, NO, 9.0) + printed(NO, [0], NO, NO, 0.4),
+        (30, None, None),
+    ),
+    "no length, and the loss is back": (
+        printed(NO, [0, 10, 20], NO, NO, 9.0) + printed(NO, [0], NO, NO, 8.0),
+        (0, None, None),
+    ),
+    "no length, and it begins elsewhere": (
+        printed(NO, [0, 10, 20], NO, NO, 9.0) + printed(NO, [10], NO, NO, 4.4),
+        (10, None, None),
+    ),
+    "no length, and the loss stayed the same": (
+        printed(NO, [0, 0, 0], NO, NO, 9.0) + printed(NO, [10, 0], NO, NO, 90.0),
+        (0, None, None),
+    ),
     "a share of an epoch": (printed(0.5, [5], 10) + printed(0.6, [6], 10), (6, 10, None)),
     "no length, and the epochs are alike": (
         printed(1, [1, 2, 3], NO, 4) + printed(2, [1], NO, 4),

@@ -6,7 +6,15 @@ import pytest
 
 from .logs import parse
 
-HEADINGS = ("Epoch {e}", "Epoch: {e} lr: 0.00{e}", "Epoch #{e}", "Epoch: {e}", "----- Epoch {e}/6 -----", "Ep. {e}", "E{e}")
+HEADINGS = (
+    "Epoch {e}",
+    "Epoch: {e} lr: 0.00{e}",
+    "Epoch #{e}",
+    "Epoch: {e}",
+    "----- Epoch {e}/6 -----",
+    "Ep. {e}",
+    "E{e}",
+)
 BATCHES = (
     "Iter [{b}/5] train_loss={x}",
     "[{b}/5] loss: {x}",

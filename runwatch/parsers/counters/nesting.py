@@ -11,7 +11,8 @@ decided here, once, for tables in stream order:
 - An epoch that goes back is a restart: its steps are those it had before.
 - Where the epoch is printed when it has ended, the lines behind that are of the next one.
 - Where no line shows an epoch, a counter that falls at its printed end has begun the next one, unless the
-  loss is back where the training began: then it is another run's.
+  loss is back where the training began: then it is another run's. One without a printed end has if it begins
+  as it first did, and the loss continues.
 - Where no line shows how many epochs there will be, the total is only where the epoch ends, and marked so.
 """
 
@@ -85,6 +86,8 @@ class Nest(msgspec.Struct):
     """Steps before each epoch that was seen."""
     since: float = _NEVER
     """Offset of the line that showed that the step starts again with each epoch."""
+    start: float = _UNKNOWN
+    """The first step of the run, where no line shows an epoch."""
     level: LossLevel = msgspec.field(default_factory=LossLevel)
     """How far the loss has come, where no line shows an epoch."""
 
@@ -154,12 +157,10 @@ class Nest(msgspec.Struct):
         if epoch == self.epoch and not fell and per == self.per and self.newest != _UNKNOWN:
             return
         if epoch == _UNKNOWN:
-            if fell:  # at its end, the next epoch has begun, else another run
-                ended = self.per != _UNKNOWN and self.newest + max(self.stride, 1.0) >= self.per
-                ended = ended and (self.base > 0 or not self.level.is_back(loss))
-                self.base = self.base + self.per if ended else 0.0
-                self.level = self.level if ended else LossLevel()
-                self.since = min(self.since, at) if ended else self.since
+            if self.newest == _UNKNOWN:
+                self.start = step
+            elif fell:
+                self._fall(at, step, loss)
         elif self.epoch == _UNKNOWN:
             self.origin = min(epoch, 1.0)
             self.base = (epoch - self.origin) * max(per, 0.0)
@@ -176,6 +177,20 @@ class Nest(msgspec.Struct):
             if len(self.before) >= _MAX_EPOCHS:
                 self.before.clear()
             self.before[epoch] = self.base
+
+    def _fall(self, at: float, step: float, loss: float) -> None:
+        """Take a step that is lower than the one before: the next epoch has begun, else another run."""
+        if self.per != _UNKNOWN:
+            length, ended = self.per, self.newest + max(self.stride, 1.0) >= self.per
+            ended = ended and (self.base > 0 or not self.level.is_back(loss))
+        else:
+            length, ended = self._ended(step), step <= self.start and self.level.continues(loss)
+        self.base = self.base + length if ended else 0.0
+        if ended:
+            self.since = min(self.since, at)
+            self.level.restart()
+        else:
+            self.start, self.level = step, LossLevel()
 
     def _move_on(self, at: float, epoch: float, step: float, per: float) -> None:
         """Take the first line of a later epoch."""

@@ -13,8 +13,8 @@ from runwatch.core.metrics import EPOCH, LOSS, STEP_TIME
 from runwatch.parsers.api import Format, Match, Matcher
 from runwatch.parsers.body.enveloped import Logged
 from runwatch.parsers.body.matchers import values
-from runwatch.parsers.counters.nesting import HEADING
 from runwatch.parsers.body.piece import Held, Piece, have_loss
+from runwatch.parsers.counters.nesting import HEADING
 
 _ENOUGH = 16
 """So many training records of a weak format, and none of another, settle on it."""

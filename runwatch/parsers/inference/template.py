@@ -259,7 +259,8 @@ class LearnedMatcher(Matcher):
             metrics = self._metrics(found, taken, {**self._evaluated, **plan.aliases}, validation)
             if self._tests and validation and split_of(family) == "test":
                 metrics = [(_of_test(column), *column[1:]) for column in metrics]
-        steps = plan.head == self._main.head and plan.epoch is None and self._is_step(line, found, ranked)
+        steps = plan.epoch is None and (plan.by_loss or plan.head == self._main.head)
+        steps = steps and self._is_step(line, found, ranked)
         if kind == EVAL and plan.nested and not steps:  # its batches are those of the evaluation
             columns = [column for column in columns if column[0] not in (WITHIN, PER, PLANNED)]
         columns += metrics if kind == TRAIN else self._nearby(metrics)
