@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from runwatch.core.batch import BY_EPOCH, EPOCH_STEPS, EVAL, TRAIN, Table
+from runwatch.core.batch import BY_EPOCH, EPOCH_STEPS, EVAL, TRAIN, Event, Table
 from runwatch.core.metrics import EPOCH
 from runwatch.parsers.counters.nesting import HEADING, PER, PLANNED, WITHIN, Nest, Nests
 
@@ -143,7 +143,7 @@ def test_many_lines_at_once_are_placed_alike_and_leave_the_same_state(name):
     lines = NEXT[name][0]
     one, many = Nest(), Nest()
     expected = [one.place(float(at), *line) for at, line in enumerate(lines)]
-    columns = np.array([(at, *line) for at, line in enumerate(lines)], float).T
+    columns = np.array([(at, *line, 0) for at, line in enumerate(lines)], float).T
     np.testing.assert_array_equal(many.place_many(columns), np.array(expected).T)
     assert many == one
 
@@ -297,3 +297,18 @@ def test_4096_ranks_are_counted(ranks, known):
     nests.placed((table(TRAIN, (EPOCH, WITHIN, "rank"), rows),))
     (found,) = nests.placed((table(TRAIN, (EPOCH, WITHIN, "rank"), [(1e6, 2.0, 1.0, 0.0)]),))
     assert found.column("step").tolist() == [6.0 if known else 1.0]
+
+
+@pytest.mark.parametrize(("kind", "known"), [("launch", False), ("finished", False), ("note", True)])
+@pytest.mark.parametrize("count", [5, 300])
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_behind_a_line_that_says_that_a_training_ended_no_epoch_begins(kind, known, count, pieces):
+    rows = [(10.0 * at, 1.0 + at % count, float(count)) for at in range(3 * count)]
+    event = Event(kind, 20 * count - 5, 1, "so it is")  # above the third time
+    edge = 2 * count + 3 if pieces == 1 else 2 * count
+    nests, found = Nests(), {}
+    for part, events in ((rows[:edge], [event] * (pieces == 1)), (rows[edge:], [event] * (pieces == 2))):
+        found |= steps(nests.placed((table(TRAIN, (WITHIN, PER), part),), events))
+    last = list(found.values())
+    assert last[: 2 * count] == [float(i) for i in range(1, 2 * count + 1)]
+    assert last[2 * count :] == [float(i) + 2 * count * known for i in range(1, count + 1)]

@@ -12,7 +12,7 @@ decided here, once, for tables in stream order:
 - Where the epoch is printed when it has ended, the lines behind that are of the next one.
 - Where no line shows an epoch, a counter that falls at its printed end has begun the next one, unless the
   loss is back where the training began: then it is another run's. One without a printed end has if it begins
-  as it first did, and the loss continues.
+  as it first did, and the loss continues. Behind a line that says that a training ended or began, it has not.
 - Where no line shows how many epochs there will be, the total is only where the epoch ends, and marked so.
 """
 
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from runwatch.core.batch import BY_EPOCH, EPOCH_STEPS, NODE, TRAIN, Table
+from runwatch.core.batch import BY_EPOCH, EPOCH_STEPS, NODE, TRAIN, Event, Table
 from runwatch.core.loss_level import LossLevel
 from runwatch.core.metrics import EPOCH, LOSS
 
@@ -55,6 +55,8 @@ _MAX_EPOCHS = 512
 """Epochs whose first step is remembered."""
 _MOST = 2.0**53
 _MAX_RANKS = 4096
+_MARKS = frozenset(("launch", "finished"))
+"""Kinds of events that say that a training ended or began."""
 _KNOWN = ("step", "total", EPOCH_STEPS)
 _PLACES = (EPOCH, WITHIN, PER, PLANNED, LOSS, "rank", "node")
 _MANY = 256
@@ -88,24 +90,33 @@ class Nest(msgspec.Struct):
     """Offset of the line that showed that the step starts again with each epoch."""
     start: float = _UNKNOWN
     """The first step of the run, where no line shows an epoch."""
+    marks: float = 0.0
+    """How many lines above the newest one said that a training ended or began."""
     level: LossLevel = msgspec.field(default_factory=LossLevel)
     """How far the loss has come, where no line shows an epoch."""
 
     def place(
-        self, at: float, epoch: float, step: float, per: float, planned: float, loss: float = math.nan
+        self,
+        at: float,
+        epoch: float,
+        step: float,
+        per: float,
+        planned: float,
+        loss: float = math.nan,
+        marks: float = 0.0,
     ) -> _Placed:
         """Return the step and the total of the line at an offset, and the steps of its epoch.
 
         The total is NaN if none is known, the last unless the total is only where the epoch ends.
-        A number that the line does not show is -1, its loss NaN.
+        A number that the line does not show is -1, its loss NaN; `marks` are those above it.
         """
-        self._begin(at, epoch, step, per, loss)
-        self._learn(epoch, [loss])
+        self._begin(at, epoch, step, per, loss, marks)
+        self._learn(epoch, [loss], marks)
         self._follow(step, step - self.newest, step - self.newest)
         return self.base + step, *self._total(planned)
 
     def place_many(self, places: Floats) -> Floats:
-        """Return what place() does, (3, n), of lines in stream order; `places` (6, n) are what it takes."""
+        """Return what place() does, (3, n), of lines in stream order; `places` (7, n) are what it takes."""
         import numpy as np
 
         fell = places[2, 1:] < places[2, :-1]
@@ -114,9 +125,10 @@ class Nest(msgspec.Struct):
         edges = [0, *(np.flatnonzero(fell | other) + 1).tolist(), places.shape[1]]
         shift = np.empty((3, len(edges) - 1))
         for which, (begin, end) in enumerate(pairwise(edges)):
-            at, epoch, first, per, planned, loss = places[:, begin].tolist()
-            self._begin(at, epoch, first, per, loss)
-            self._learn(epoch, places[5, begin:end].tolist() if epoch == _UNKNOWN else ())
+            at, epoch, first, per, planned, loss, marks = places[:, begin].tolist()
+            self._begin(at, epoch, first, per, loss, marks)
+            losses = places[5, begin:end].tolist() if epoch == _UNKNOWN else ()
+            self._learn(epoch, losses, float(places[6, end - 1]))
             gaps = np.diff(places[2, begin:end], prepend=self.newest)
             gaps = gaps[gaps > 0]
             gap, longest = (float(gaps[-1]), float(gaps.max())) if len(gaps) else (0.0, 0.0)
@@ -144,12 +156,13 @@ class Nest(msgspec.Struct):
             return self.per, math.nan
         return self.base + self.per, self.per
 
-    def _learn(self, epoch: float, losses: Sequence[float]) -> None:
-        """Take the losses of lines that show no epoch."""
+    def _learn(self, epoch: float, losses: Sequence[float], marks: float) -> None:
+        """Take the losses of lines that show no epoch, and the marks above the last of them."""
+        self.marks = marks
         if epoch == _UNKNOWN:
             self.level.observe([loss for loss in losses if not math.isnan(loss)])
 
-    def _begin(self, at: float, epoch: float, step: float, per: float, loss: float) -> None:
+    def _begin(self, at: float, epoch: float, step: float, per: float, loss: float, marks: float) -> None:
         """Take the first line of a stretch: of an epoch, or of what follows a step that fell."""
         if epoch % 1:
             epoch = _UNKNOWN  # a share of an epoch shows no more than the step
@@ -160,7 +173,7 @@ class Nest(msgspec.Struct):
             if self.newest == _UNKNOWN:
                 self.start = step
             elif fell:
-                self._fall(at, step, loss)
+                self._fall(at, step, loss, marked=marks != self.marks)
         elif self.epoch == _UNKNOWN:
             self.origin = min(epoch, 1.0)
             self.base = (epoch - self.origin) * max(per, 0.0)
@@ -178,13 +191,14 @@ class Nest(msgspec.Struct):
                 self.before.clear()
             self.before[epoch] = self.base
 
-    def _fall(self, at: float, step: float, loss: float) -> None:
+    def _fall(self, at: float, step: float, loss: float, *, marked: bool) -> None:
         """Take a step that is lower than the one before: the next epoch has begun, else another run."""
         if self.per != _UNKNOWN:
             length, ended = self.per, self.newest + max(self.stride, 1.0) >= self.per
             ended = ended and (self.base > 0 or not self.level.is_back(loss))
         else:
             length, ended = self._ended(step), step <= self.start and self.level.continues(loss)
+        ended = ended and not marked
         self.base = self.base + length if ended else 0.0
         if ended:
             self.since = min(self.since, at)
@@ -235,9 +249,17 @@ class Nests(msgspec.Struct):
     """Epoch of the newest heading, and how many are planned."""
     below: bool = False
     """Whether it was printed below its batches: then it is the one after."""
+    marks: float = 0.0
+    """How many lines of earlier tables said that a training ended or began."""
 
-    def placed(self, tables: tuple[Table, ...]) -> tuple[Table, ...]:
-        """Return tables with the run's steps in place of nested counters."""
+    def placed(self, tables: tuple[Table, ...], events: Sequence[Event] = ()) -> tuple[Table, ...]:
+        """Return tables with the run's steps in place of nested counters, among events."""
+        marks = sorted(float(event.offset) for event in events if event.kind in _MARKS)
+        tables = self._placed(tables, marks)
+        self.marks += len(marks)
+        return tables
+
+    def _placed(self, tables: tuple[Table, ...], marks: list[float]) -> tuple[Table, ...]:
         if self.heading[0] != _UNKNOWN or any(t.kind == HEADING for t in tables):
             tables = tuple(part for table in tables for part in self._headed(table, tables))
         if not any(_is_head(t) or WITHIN in t.names for t in tables):
@@ -245,7 +267,7 @@ class Nests(msgspec.Struct):
         nested = [t for t in tables if _is_head(t) or (t.kind == TRAIN and WITHIN in t.names)]
         many = sum(table.rows for table in nested) >= _MANY
         many = many and not self.below and not any(CLOSES in table.names for table in nested)
-        placed = iter((self._place_many if many else self._place)(nested))
+        placed = iter((self._place_many if many else self._place)(nested, marks))
         out: list[Table] = []
         for table in tables:
             if _is_head(table):
@@ -294,7 +316,7 @@ class Nests(msgspec.Struct):
         placed = [_without(early, {"step": _column(early, WITHIN)}), _without(late)]
         return [part for part in placed if part.rows]
 
-    def _place(self, tables: list[Table]) -> list[_Columns]:
+    def _place(self, tables: list[Table], marks: list[float]) -> list[_Columns]:
         """Return steps, totals and steps of epochs of some tables."""
         placed = [tuple(array("d", bytes(8 * t.rows)) for _ in range(3)) for t in tables]
         columns = [[_column(t, _known_by(t, name)) for name in ("offset", *_PLACES)] for t in tables]
@@ -313,12 +335,14 @@ class Nests(msgspec.Struct):
             of, ends = (epoch, planned) if epoch != _UNKNOWN else self.heading
             if self.below and per != _UNKNOWN:  # its end shows more: a later launch ends the same epochs
                 of = epoch
-            placing = self._nest(rank + NODE * node).place(offset, of, step, per, ends, loss)
+            placing = self._nest(rank + NODE * node).place(
+                offset, of, step, per, ends, loss, self.marks + bisect.bisect(marks, offset)
+            )
             for column, value in zip(placed[which], placing, strict=True):
                 column[at] = value
         return placed
 
-    def _place_many(self, tables: list[Table]) -> list[_Columns]:
+    def _place_many(self, tables: list[Table], marks: list[float]) -> list[_Columns]:
         """Return the same for many lines at once."""
         import numpy as np
 
@@ -326,7 +350,9 @@ class Nests(msgspec.Struct):
             [np.array([_column(t, name) for name in ("offset", *_PLACES)]) for t in tables], 1
         )
         order = np.argsort(lines[0], kind="stable")
-        places, who = lines[:6, order], lines[6, order] + NODE * lines[7, order]
+        who = lines[6, order] + NODE * lines[7, order]
+        above = self.marks + np.searchsorted(marks, lines[0, order], "right")
+        places = np.vstack((lines[:6, order], above))
         headed, heads = places[1] == _UNKNOWN, places[2] == _UNKNOWN
         if heads.any() or self.heading[0] != _UNKNOWN:
             known = np.concatenate((np.array([self.heading]).T, places[1::3, heads]), axis=1)

@@ -228,7 +228,6 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
         if is_epoch(main.counter[1]):
             return _planned(main.counter, lines, families)
         at = [(kept.offset, step) for kept in lines if (step := kept.at(main.counter)) is not None]
-    ends = main.counter is not None and main.nested and not main.by_loss and ratio(lines, main.counter)
     falls = [(a[0], b[0]) for a, b in pairwise(at) if b[1] <= a[1] and main.counter]
     for head, alike in families.items():
         heads = list(filter(_places_alone, alike))  # below it may be a summary that begins in the same way
@@ -240,8 +239,6 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
             a is not None and b is not None and (a < b or b == reported[0]) for a, b in pairwise(reported)
         )
         if None in reported or not on or not _NO_EPOCH.isdisjoint(words(head)):
-            continue
-        if ends and not (epoch and ratio(heads, epoch)):  # lines show where an epoch ends, and it no more
             continue
         offsets = [kept.offset for kept in heads]
         above = all(any(a < offset < b for offset in offsets) for a, b in falls)

@@ -11,9 +11,9 @@ from itertools import pairwise
 from runwatch.parsers.body.matchers import number
 from runwatch.parsers.counters.nesting import Nest
 from runwatch.parsers.inference.places import Kept, Place, ratio
-from runwatch.parsers.inference.roles import INNER, LEADING, OF_RUN_RANK, RATIO, place
+from runwatch.parsers.inference.roles import EPOCH_RANK, INNER, LEADING, OF_RUN_RANK, RATIO, place
 from runwatch.parsers.lexicon.counters import ITERATION, TRAINED
-from runwatch.parsers.lexicon.words import is_epoch
+from runwatch.parsers.lexicon.words import is_epoch, words
 
 _BATCHES = (b"batch", b"batches", b"minibatch")
 _AGAIN = 3
@@ -23,7 +23,9 @@ _AGAIN = 3
 def may_turn(lines: list[Kept], counted: Place) -> bool:
     """Whether a step may yet begin again with each epoch, as the loss next to it will show."""
     of_steps = OF_RUN_RANK < counted[0] <= ITERATION or counted[0] in (INNER, RATIO, LEADING, TRAINED)
-    return of_steps and not is_epoch(counted[1]) and not _falls(lines, counted)[0]
+    said = words(lines[0].line)
+    dated = any(map(is_epoch, said)) or any(r == EPOCH_RANK for k in lines for r, _ in k.ranked)
+    return of_steps and not dated and not _falls(lines, counted)[0]
 
 
 def takes_turns(lines: list[Kept], counted: Place) -> bool:
