@@ -309,6 +309,6 @@ def test_behind_a_line_that_says_that_a_training_ended_no_epoch_begins(kind, kno
     nests, found = Nests(), {}
     for part, events in ((rows[:edge], [event] * (pieces == 1)), (rows[edge:], [event] * (pieces == 2))):
         found |= steps(nests.placed((table(TRAIN, (WITHIN, PER), part),), events))
-    last = list(found.values())
+    last = [step for _, step in sorted(found.items())]
     assert last[: 2 * count] == [float(i) for i in range(1, 2 * count + 1)]
     assert last[2 * count :] == [float(i) + 2 * count * known for i in range(1, count + 1)]
