@@ -38,18 +38,22 @@ class LossLevel(msgspec.Struct):
         """Take that the counter starts again, in the same training."""
         self.count = 0
 
-    def is_back(self, loss: float) -> bool:
-        """Return whether a loss has come back more than half of the way that the newest ones had fallen."""
+    def is_back(self, loss: float, *, since_start: bool = False) -> bool:
+        """Return whether a loss has come back more than half of the way that the newest ones had fallen.
+
+        Since the counter started or, as with `since_start` alone, since the training did.
+        """
         if self.count < 2 or not math.isfinite(loss):
             return False
         newest = max(self.newest[-(self.count // 2) :])
         if math.isinf(newest):
             return True
-        return any(_is_back(loss, first, newest) for first in (self.first, self.begun))
+        firsts = (self.first,) if since_start else (self.first, self.begun)
+        return any(_is_back(loss, first, newest) for first in firsts)
 
     def continues(self, loss: float) -> bool:
         """Return whether a loss is not back, and would be if another training began."""
-        return not self.is_back(loss) and self.is_back(self.first)
+        return not self.is_back(loss, since_start=True) and self.is_back(self.first, since_start=True)
 
 
 def _is_back(loss: float, first: float, newest: float) -> bool:

@@ -50,11 +50,11 @@ NEXT = {
         printed(NO, range(1, 6), 5, NO, 9.0) + printed(NO, [1], 5, NO, 8.0),
         (1, 5, None),
     ),
-    "and it was not back after the first epoch": (
+    "and it is back after the second time": (
         printed(NO, range(1, 6), 5, NO, 9.0)
         + printed(NO, range(1, 6), 5, NO, 2.0)
         + printed(NO, [1], 5, NO, 9.0),
-        (11, 15, 5),
+        (1, 5, None),
     ),
     "one before the end": (printed(NO, range(1, 5), 5) + printed(NO, [1], 5), (6, 10, 5)),
     "two before the end": (printed(NO, range(1, 4), 5) + printed(NO, [1], 5), (1, 5, None)),

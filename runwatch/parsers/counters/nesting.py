@@ -195,7 +195,7 @@ class Nest(msgspec.Struct):
         """Take a step that is lower than the one before: the next epoch has begun, else another run."""
         if self.per != _UNKNOWN:
             length, ended = self.per, self.newest + max(self.stride, 1.0) >= self.per
-            ended = ended and (self.base > 0 or not self.level.is_back(loss))
+            ended = ended and not self.level.is_back(loss, since_start=True)
         else:
             length, ended = self._ended(step), step <= self.start and self.level.continues(loss)
         ended = ended and not marked
