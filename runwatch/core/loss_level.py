@@ -19,8 +19,8 @@ _APART = 0.1
 class LossLevel(msgspec.Struct):
     """The first loss of a training and its newest ones; one that is not finite counts as infinite."""
 
-    first: float = math.nan
-    begun: float = math.nan
+    first: float | None = None
+    begun: float | None = None
     """The first since the counter started."""
     count: int = 0
     """Losses since then."""
@@ -30,7 +30,7 @@ class LossLevel(msgspec.Struct):
         """Take losses that were printed, in stream order."""
         if losses and not self.count:
             self.begun = losses[0]
-            self.first = self.begun if math.isnan(self.first) else self.first
+            self.first = self.begun if self.first is None else self.first
         self.count += len(losses)
         self.newest = [*self.newest, *losses[-_NEWEST:]][-_NEWEST:]
 
@@ -38,14 +38,24 @@ class LossLevel(msgspec.Struct):
         """Take that the counter starts again, in the same training."""
         self.count = 0
 
-    def is_back(self, loss: float) -> bool:
-        """Return whether a loss has come back more than half of the way that the newest ones had fallen."""
+    def is_back(self, loss: float, *, since_start: bool = False) -> bool:
+        """Return whether a loss has come back more than half of the way that the newest ones had fallen.
+
+        Since the counter started or, as with `since_start` alone, since the training did.
+        """
         if self.count < 2 or not math.isfinite(loss):
             return False
         newest = max(self.newest[-(self.count // 2) :])
         if math.isinf(newest):
             return True
-        return any(_is_back(loss, first, newest) for first in (self.first, self.begun))
+        firsts = (self.first,) if since_start else (self.first, self.begun)
+        return any(first is not None and _is_back(loss, first, newest) for first in firsts)
+
+    def continues(self, loss: float) -> bool:
+        """Return whether a loss is not back, and would be if another training began."""
+        if self.first is None or self.is_back(loss, since_start=True):
+            return False
+        return self.is_back(self.first, since_start=True)
 
 
 def _is_back(loss: float, first: float, newest: float) -> bool:

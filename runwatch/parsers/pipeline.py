@@ -105,7 +105,7 @@ class Pipeline:
 
     def columns(self, piece: Piece, without: Sequence[int]) -> tuple[Table, ...]:
         """Return what a piece holds as columns, its steps placed in the run, less the lines `without`."""
-        return self.counters.placed(piece.tables(without))
+        return self.counters.placed(piece.tables(without), piece.events)
 
     # -- a record ----------------------------------------------------------------------------------
 

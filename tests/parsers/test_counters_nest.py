@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from runwatch.core.batch import BY_EPOCH, EPOCH_STEPS, EVAL, TRAIN, Table
+from runwatch.core.batch import BY_EPOCH, EPOCH_STEPS, EVAL, TRAIN, Event, Table
 from runwatch.core.metrics import EPOCH
 from runwatch.parsers.counters.nesting import HEADING, PER, PLANNED, WITHIN, Nest, Nests
 
@@ -15,8 +15,8 @@ NO = -1.0
 """Not printed."""
 
 
-def printed(epoch, steps, per=NO, planned=NO):
-    return [(float(epoch), float(step), float(per), float(planned)) for step in steps]
+def printed(epoch, steps, per=NO, planned=NO, loss=math.nan):
+    return [(float(epoch), float(step), float(per), float(planned), loss / (1 + step)) for step in steps]
 
 
 def placed(lines, nest=None):
@@ -42,11 +42,41 @@ NEXT = {
     "the step stays the same": (printed(1, [5], 5) + printed(2, [5], 5), (10, 10, 5)),
     "no epoch": (printed(NO, range(1, 6), 5), (5, 5, None)),
     "no epoch, and it falls at the end": (printed(NO, range(1, 6), 5) + printed(NO, [1], 5), (6, 10, 5)),
+    "and the loss continues": (
+        printed(NO, range(1, 6), 5, NO, 9.0) + printed(NO, [1], 5, NO, 2.0),
+        (6, 10, 5),
+    ),
+    "and the loss is back": (
+        printed(NO, range(1, 6), 5, NO, 9.0) + printed(NO, [1], 5, NO, 8.0),
+        (1, 5, None),
+    ),
+    "and it is back after the second time": (
+        printed(NO, range(1, 6), 5, NO, 9.0)
+        + printed(NO, range(1, 6), 5, NO, 2.0)
+        + printed(NO, [1], 5, NO, 9.0),
+        (1, 5, None),
+    ),
     "one before the end": (printed(NO, range(1, 5), 5) + printed(NO, [1], 5), (6, 10, 5)),
     "two before the end": (printed(NO, range(1, 4), 5) + printed(NO, [1], 5), (1, 5, None)),
     "every second, within its stride": (printed(NO, [2, 4], 6) + printed(NO, [2], 6), (8, 12, 6)),
     "every second, one more is missing": (printed(NO, [2, 4], 7) + printed(NO, [2], 7), (2, 7, None)),
     "no epoch, no length": (printed(NO, range(1, 6)) + printed(NO, [1]), (1, None, None)),
+    "no length, and the loss continues": (
+        printed(NO, [0, 10, 20], NO, NO, 9.0) + printed(NO, [0], NO, NO, 0.4),
+        (30, None, None),
+    ),
+    "no length, and the loss is back": (
+        printed(NO, [0, 10, 20], NO, NO, 9.0) + printed(NO, [0], NO, NO, 8.0),
+        (0, None, None),
+    ),
+    "no length, and it begins elsewhere": (
+        printed(NO, [0, 10, 20], NO, NO, 9.0) + printed(NO, [10], NO, NO, 4.4),
+        (10, None, None),
+    ),
+    "no length, and the loss stayed the same": (
+        printed(NO, [0, 0, 0], NO, NO, 9.0) + printed(NO, [10, 0], NO, NO, 90.0),
+        (0, None, None),
+    ),
     "a share of an epoch": (printed(0.5, [5], 10) + printed(0.6, [6], 10), (6, 10, None)),
     "no length, and the epochs are alike": (
         printed(1, [1, 2, 3], NO, 4) + printed(2, [1], NO, 4),
@@ -257,3 +287,18 @@ def test_4096_ranks_are_counted(ranks, known):
     nests.placed((table(TRAIN, (EPOCH, WITHIN, "rank"), rows),))
     (found,) = nests.placed((table(TRAIN, (EPOCH, WITHIN, "rank"), [(1e6, 2.0, 1.0, 0.0)]),))
     assert found.column("step").tolist() == [6.0 if known else 1.0]
+
+
+@pytest.mark.parametrize(("kind", "known"), [("launch", False), ("finished", False), ("note", True)])
+@pytest.mark.parametrize("count", [5, 300])
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_behind_a_line_that_says_that_a_training_ended_no_epoch_begins(kind, known, count, pieces):
+    rows = [(10.0 * at, 1.0 + at % count, float(count)) for at in range(3 * count)]
+    event = Event(kind, 20 * count - 5, 1, "so it is")  # above the third time
+    edge = 2 * count + 3 if pieces == 1 else 2 * count
+    nests, found = Nests(), {}
+    for part, events in ((rows[:edge], [event] * (pieces == 1)), (rows[edge:], [event] * (pieces == 2))):
+        found |= steps(nests.placed((table(TRAIN, (WITHIN, PER), part),), events))
+    last = [step for _, step in sorted(found.items())]
+    assert last[: 2 * count] == [float(i) for i in range(1, 2 * count + 1)]
+    assert last[2 * count :] == [float(i) + 2 * count * known for i in range(1, count + 1)]

@@ -6,7 +6,15 @@ import pytest
 
 from .logs import parse
 
-HEADINGS = ("Epoch {e}", "Epoch #{e}", "Epoch: {e}", "----- Epoch {e}/6 -----", "Ep. {e}", "E{e}")
+HEADINGS = (
+    "Epoch {e}",
+    "Epoch: {e} lr: 0.00{e}",
+    "Epoch #{e}",
+    "Epoch: {e}",
+    "----- Epoch {e}/6 -----",
+    "Ep. {e}",
+    "E{e}",
+)
 BATCHES = (
     "Iter [{b}/5] train_loss={x}",
     "[{b}/5] loss: {x}",
@@ -31,6 +39,7 @@ def test_batches_below_the_heading_of_their_epoch(heading, batch):
     rows, losses = _rows(heading, batch)
     parsed = parse("\n".join([*rows, ""]).encode())
     assert parsed.column("train/loss").tolist() == losses
+    assert parsed.column("step").tolist() == list(range(1, 31))
     assert parsed.format == "learned"
 
 
@@ -52,3 +61,24 @@ def test_no_process_of_syslog_before_a_batch(stamp):
     parsed = parse("\n".join([*rows, ""]).encode())
     assert parsed.column("train/loss").tolist() == losses
     assert parsed.column("train/epoch").tolist() == [epoch for epoch in range(1, 7) for _ in range(5)]
+
+
+@pytest.mark.parametrize("first", [0, 1, 14])
+@pytest.mark.parametrize("size", [9, 1 << 20])
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "Gen Loss: {x} Discriminator Loss {y}\nTime for epoch {e} is 14 sec\n",
+        "train loss: {x} | val loss: {y}\nEpoch {e} took 14.5s\n\n",
+        "train loss: {x}\nval loss: {y}\nFinished epoch {e}/40\n",
+        "{bar}train loss: {x}\nepoch {e} done, elapsed {y}s\n",
+    ],
+)
+def test_a_line_that_says_an_epoch_has_ended_is_below_its_record(printed, size, first):
+    bar = "\r 50%|#####     | 21/42 [00:02<00:02, 9.1it/s]\r100%|##########| 42/42 [00:04<00:00, 9.1it/s]\n"
+    losses = [round(9 / e, 4) for e in range(1, 25)]
+    rows = (printed.format(e=e, x=x, y=x + 1, bar=bar) for e, x in enumerate(losses, first))
+    text = ("loading\n" + "".join(rows)).encode()
+    parsed = parse(text, range(size, len(text), size))
+    assert parsed.column("train/loss").tolist() == losses
+    assert parsed.column("step").tolist() == list(range(first, first + 24))

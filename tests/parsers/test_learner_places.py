@@ -72,7 +72,7 @@ def test_epochs_that_show_validation_begin_again_and_batches_continue():
     turns = [(turn, i) for turn in range(3) for i in range(1, 11)]
     lines = [f"{i}/10 | accuracy: 0.5 | loss: {_loss(i)} | val_accuracy: 0.4" for _, i in turns]
     assert _read(lines)[0] == [i for _, i in turns]
-    lines = [f"{i}/10 | loss: {_loss(i)}" for _, i in turns]
+    lines = [f"{i}/10 | loss: {_loss(10 * turn + i)}" for turn, i in turns]
     assert _read(lines)[0] == [10 * turn + i for turn, i in turns]
 
 

@@ -237,3 +237,32 @@ def test_batches_that_are_named_behind_their_number_begin_again_with_each_epoch(
     steps = [2050 * epoch + 100 * batch for epoch in range(3) for batch in range(1, 21)]
     assert parsed.column("step").tolist() == steps
     assert parsed.column("train/loss", "").tolist() == [float(f"{9 / (i + 1):.4f}") for i in range(60)]
+
+
+STEPS = {
+    "redrawn": ("{} Step {}/{}, summary_loss: {:.4f}, time: 9.5\r", "Train", "Val"),
+    "by a name that both have": ("Iter {1}/{2} {0}_loss {3:.4f}\n", "train", "val"),
+    "training is counted": ("{}: {}/{} - loss: {:.4f}\n", "Training", "Validation"),
+    "without an end": ("{0} step {1}: loss {3:.4f}\n", "train", "val"),
+    "first on its line": ("{0}{1}: curr loss {3:.4f}\n", "", "val "),
+    "behind a time": ("2030-01-02 03:04:05 {} [{}/{}] loss={:.4f}\n", "train", "valid"),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("known", [12, 60])
+def test_steps_that_begin_again_at_their_end_continue_where_the_loss_does(name, again, known):
+    """`again` says that each time another training begins; `known` is how many steps it has."""
+    printed, train, val = STEPS[name]
+    text, steps = "", []
+    for turn in range(12):
+        loss = [9 / (i if again else turn * known + i) for i in range(1, known + 1)]
+        text += "".join(printed.format(train, i, known, x) for i, x in enumerate(loss, 1))
+        text += "".join(printed.format(val, i, 3, loss[-1] + 0.1) for i in range(1, 4)) + "\n"
+        steps += [i if again else turn * known + i for i in range(1, known + 1)]
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == steps
+    counted = any("step" in names for kind, _, names in parsed.tables if kind == EVAL)
+    assert not counted or "/" not in printed  # without an end, they may be steps of the run
+    assert parsed.column("val/loss" if name != "redrawn" else "val/summary_loss", EVAL).size == 36

@@ -10,7 +10,9 @@ decided here, once, for tables in stream order:
 - Records that show no place below headings of epochs are of the epoch above them.
 - An epoch that goes back is a restart: its steps are those it had before.
 - Where the epoch is printed when it has ended, the lines behind that are of the next one.
-- Where no line shows an epoch, a counter that falls at its printed end has begun the next one.
+- Where no line shows an epoch, a counter that falls at its printed end has begun the next one, unless the
+  loss is back where the training began: then it is another run's. One without a printed end has if it begins
+  as it first did, and the loss continues. Behind a line that says that a training ended or began, it has not.
 - Where no line shows how many epochs there will be, the total is only where the epoch ends, and marked so.
 """
 
@@ -19,14 +21,15 @@ from __future__ import annotations
 import bisect
 import math
 from array import array
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
 import msgspec
 
-from runwatch.core.batch import BY_EPOCH, EPOCH_STEPS, NODE, TRAIN, Table
-from runwatch.core.metrics import EPOCH
+from runwatch.core.batch import BY_EPOCH, EPOCH_STEPS, NODE, TRAIN, Event, Table
+from runwatch.core.loss_level import LossLevel
+from runwatch.core.metrics import EPOCH, LOSS
 
 _Placed: TypeAlias = "tuple[float, float, float]"
 """A step, its total, and the steps of an epoch where that is but its end."""
@@ -45,8 +48,10 @@ _MAX_EPOCHS = 512
 """Epochs whose first step is remembered."""
 _MOST = 2.0**53
 _MAX_RANKS = 4096
+_MARKS = frozenset(("launch", "finished"))
+"""Kinds of events that say that a training ended or began."""
 _KNOWN = ("step", "total", EPOCH_STEPS)
-_PLACES = (EPOCH, WITHIN, PER, PLANNED, "rank", "node")
+_PLACES = (EPOCH, WITHIN, PER, PLANNED, LOSS, "rank", "node")
 
 
 class Nest(msgspec.Struct):
@@ -74,14 +79,30 @@ class Nest(msgspec.Struct):
     """Steps before each epoch that was seen."""
     since: float = _NEVER
     """Offset of the line that showed that the step starts again with each epoch."""
+    start: float = _UNKNOWN
+    """The first step of the run, where no line shows an epoch."""
+    marks: float = 0.0
+    """How many lines above the newest one said that a training ended or began."""
+    level: LossLevel = msgspec.field(default_factory=LossLevel)
+    """How far the loss has come, where no line shows an epoch."""
 
-    def place(self, at: float, epoch: float, step: float, per: float, planned: float) -> _Placed:
+    def place(
+        self,
+        at: float,
+        epoch: float,
+        step: float,
+        per: float,
+        planned: float,
+        loss: float = math.nan,
+        marks: float = 0.0,
+    ) -> _Placed:
         """Return the step and the total of the line at an offset, and the steps of its epoch.
 
         The total is NaN if none is known, the last unless the total is only where the epoch ends.
-        A number that the line does not show is -1.
+        A number that the line does not show is -1, its loss NaN; `marks` are those above it.
         """
-        self._begin(at, epoch, step, per)
+        self._begin(at, epoch, step, per, loss, marks)
+        self._learn(epoch, loss, marks)
         self._follow(step)
         return self.base + step, *self._total(planned)
 
@@ -102,7 +123,13 @@ class Nest(msgspec.Struct):
             return self.per, math.nan
         return self.base + self.per, self.per
 
-    def _begin(self, at: float, epoch: float, step: float, per: float) -> None:
+    def _learn(self, epoch: float, loss: float, marks: float) -> None:
+        """Take the loss of a line that shows no epoch, and the marks above it."""
+        self.marks = marks
+        if epoch == _UNKNOWN and math.isfinite(loss):
+            self.level.observe([loss])
+
+    def _begin(self, at: float, epoch: float, step: float, per: float, loss: float, marks: float) -> None:
         """Take the first line of a stretch: of an epoch, or of what follows a step that fell."""
         if epoch % 1:
             epoch = _UNKNOWN  # a share of an epoch shows no more than the step
@@ -110,9 +137,10 @@ class Nest(msgspec.Struct):
         if epoch == self.epoch and not fell and per == self.per and self.newest != _UNKNOWN:
             return
         if epoch == _UNKNOWN:
-            if fell:  # at its end, the next epoch has begun, else another run
-                ended = self.per != _UNKNOWN and self.newest + max(self.stride, 1.0) >= self.per
-                self.base = self.base + self.per if ended else 0.0
+            if self.newest == _UNKNOWN:
+                self.start = step
+            elif fell:
+                self._fall(at, step, loss, marked=marks != self.marks)
         elif self.epoch == _UNKNOWN:
             self.origin = min(epoch, 1.0)
             self.base = (epoch - self.origin) * max(per, 0.0)
@@ -129,6 +157,21 @@ class Nest(msgspec.Struct):
             if len(self.before) >= _MAX_EPOCHS:
                 self.before.clear()
             self.before[epoch] = self.base
+
+    def _fall(self, at: float, step: float, loss: float, *, marked: bool) -> None:
+        """Take a step that is lower than the one before: the next epoch has begun, else another run."""
+        if self.per != _UNKNOWN:
+            length, ended = self.per, self.newest + max(self.stride, 1.0) >= self.per
+            ended = ended and not self.level.is_back(loss, since_start=True)
+        else:
+            length, ended = self._ended(step), step <= self.start and self.level.continues(loss)
+        ended = ended and not marked
+        self.base = self.base + length if ended else 0.0
+        if ended:
+            self.since = min(self.since, at)
+            self.level.restart()
+        else:
+            self.start, self.level = step, LossLevel()
 
     def _move_on(self, at: float, epoch: float, step: float, per: float) -> None:
         """Take the first line of a later epoch."""
@@ -174,20 +217,28 @@ class Nests(msgspec.Struct):
     """Epoch of the newest heading, and how many are planned."""
     below: bool = False
     """Whether it was printed below its batches: then it is the one after."""
+    marks: float = 0.0
+    """How many lines of earlier tables said that a training ended or began."""
 
-    def placed(self, tables: tuple[Table, ...]) -> tuple[Table, ...]:
-        """Return tables with the run's steps in place of nested counters."""
+    def placed(self, tables: tuple[Table, ...], events: Sequence[Event] = ()) -> tuple[Table, ...]:
+        """Return tables with the run's steps in place of nested counters, among events."""
+        marks = sorted(float(event.offset) for event in events if event.kind in _MARKS)
+        tables = self._placed(tables, marks)
+        self.marks += len(marks)
+        return tables
+
+    def _placed(self, tables: tuple[Table, ...], marks: list[float]) -> tuple[Table, ...]:
         if self.heading[0] != _UNKNOWN or any(t.kind == HEADING for t in tables):
             tables = tuple(part for table in tables for part in self._headed(table, tables))
         if not any(_is_head(t) or WITHIN in t.names for t in tables):
             return tables
         nested = [t for t in tables if _is_head(t) or (t.kind == TRAIN and WITHIN in t.names)]
-        placed = iter(self._place(nested))
+        placed = iter(self._place(nested, marks))
         out: list[Table] = []
         for table in tables:
             if _is_head(table):
                 next(placed)
-                out += [_drop(table, {CLOSES, PLANNED})] if CLOSES in table.names else []
+                out += [_drop(table, {CLOSES, PLANNED})] if table.kind != HEADING else []
             elif WITHIN not in table.names:
                 out.append(table)
             elif table.kind == TRAIN:
@@ -204,7 +255,11 @@ class Nests(msgspec.Struct):
         heads = [(-1.0, self.heading[own])]
         for head in tables:
             if head.kind == HEADING:
-                heads += zip(_column(head, "offset"), _column(head, (EPOCH, PLANNED)[own]), strict=True)
+                ended = not own and CLOSES in head.names  # it is below its records
+                shown = [x + ended for x in _column(head, _known_by(head, (EPOCH, PLANNED)[own]))]
+                heads += zip(_column(head, "offset"), shown, strict=True)
+                if ended and heads[0][1] == _UNKNOWN:
+                    heads[0] = (-1.0, shown[0] - 1)
         steps = array("d", [heads[bisect.bisect(heads, (at,)) - 1][1] for at in _column(table, "offset")])
         known = [i for i, step in enumerate(steps) if step != _UNKNOWN]
         if len(known) < len(steps):
@@ -227,7 +282,7 @@ class Nests(msgspec.Struct):
         placed = [_without(early, {"step": _column(early, WITHIN)}), _without(late)]
         return [part for part in placed if part.rows]
 
-    def _place(self, tables: list[Table]) -> list[_Columns]:
+    def _place(self, tables: list[Table], marks: list[float]) -> list[_Columns]:
         """Return steps, totals and steps of epochs of some tables."""
         placed = [tuple(array("d", bytes(8 * t.rows)) for _ in range(3)) for t in tables]
         columns = [[_column(t, _known_by(t, name)) for name in ("offset", *_PLACES)] for t in tables]
@@ -236,7 +291,7 @@ class Nests(msgspec.Struct):
             for which, numbers in enumerate(columns)
             for at, row in enumerate(zip(*numbers, strict=True))
         )
-        for (offset, epoch, step, per, planned, rank, node), which, at in rows:
+        for (offset, epoch, step, per, planned, loss, rank, node), which, at in rows:
             if step == _UNKNOWN:
                 self.below = CLOSES in tables[which].names
                 self.heading = epoch + self.below, planned
@@ -246,8 +301,10 @@ class Nests(msgspec.Struct):
             of, ends = (epoch, planned) if epoch != _UNKNOWN else self.heading
             if self.below and per != _UNKNOWN:  # its end shows more: a later launch ends the same epochs
                 of = epoch
-            nest = self._nest(rank + NODE * node)
-            for column, value in zip(placed[which], nest.place(offset, of, step, per, ends), strict=True):
+            placing = self._nest(rank + NODE * node).place(
+                offset, of, step, per, ends, loss, self.marks + bisect.bisect(marks, offset)
+            )
+            for column, value in zip(placed[which], placing, strict=True):
                 column[at] = value
         return placed
 
@@ -275,9 +332,9 @@ def _drop(table: Table, gone: Collection[str]) -> Table:
 
 
 def _column(table: Table, name: str) -> array[float]:
-    """Return a column of a table; -1 for each row if it has none."""
+    """Return a column of a table; if it has none, -1 for each row, or NaN for a loss."""
     if name not in table.names:
-        return array("d", [_UNKNOWN]) * table.rows
+        return array("d", [math.nan if name == LOSS else _UNKNOWN]) * table.rows
     begin = 8 * table.rows * table.names.index(name)
     return array("d", table.data[begin : begin + 8 * table.rows])
 

@@ -14,6 +14,7 @@ from runwatch.parsers.body.enveloped import Enveloped
 from runwatch.parsers.body.matchers import BarPattern
 from runwatch.parsers.body.piece import Held, Piece
 from runwatch.parsers.body.ranks import RankedReader, Ranks
+from runwatch.parsers.counters.nesting import HEADING
 from runwatch.parsers.detect.candidates import ReaderOf
 from runwatch.parsers.detect.evidence import Evidence
 from runwatch.parsers.envelope.header import Header
@@ -66,7 +67,8 @@ class Body:
         if layout.kind == TRAIN:
             self._evidence.records += 1
             detector.settle(found.format, logged=found.logged)
-        return found.match
+        learned = self._evidence.share is not None and found.format is not detector.format
+        return None if learned and layout.kind == HEADING else found.match  # the learned format read it
 
     def feed_readers(self, line: Line, piece: Piece) -> bool:
         """Give a line to the readers, the settled format's first; return whether it was theirs."""

@@ -14,6 +14,7 @@ from runwatch.parsers.api import Format, Match, Matcher
 from runwatch.parsers.body.enveloped import Logged
 from runwatch.parsers.body.matchers import values
 from runwatch.parsers.body.piece import Held, Piece, have_loss
+from runwatch.parsers.counters.nesting import HEADING
 
 _ENOUGH = 16
 """So many training records of a weak format, and none of another, settle on it."""
@@ -81,7 +82,8 @@ class WeakFormats:
 class Early:
     """Evaluations while no format is known: those that show the loss of training too, and those of readers.
 
-    The records of a script may look like that, and a learned format reads its evaluations itself.
+    The records of a script may look like that, and a learned format reads its evaluations itself. So it does
+    headings of epochs.
     """
 
     def __init__(self) -> None:
@@ -89,7 +91,8 @@ class Early:
 
     def hold(self, line: bytes, match: Match, offset: int, number: int) -> bool:
         """Hold what was read in a line if it may be a record; return whether it may."""
-        if match.layout.kind != EVAL or _TRAIN_LOSSES.isdisjoint(match.layout.names):
+        scored = match.layout.kind == EVAL and not _TRAIN_LOSSES.isdisjoint(match.layout.names)
+        if match.layout.kind != HEADING and not scored:
             return False
         self.add(Held(match.layout, offset, number, values(line, match)))
         return True

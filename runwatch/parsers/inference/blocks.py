@@ -19,6 +19,7 @@ from runwatch.parsers.inference.roles import (
     is_bare_score,
     is_boxed,
     is_pace,
+    is_time,
     place,
 )
 from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED, interleaved, usual_of
@@ -49,6 +50,8 @@ _NEXT = 2
 """Lines within which numbers are right below the first headings."""
 _SHORT = 64
 """Bytes of a line that shows how far training is, and is no sentence."""
+_ENDED = frozenset(b"took time elapsed done finish finished complete completed end ended".split())
+"""Words of lines that show which epoch has ended."""
 _NO_EPOCH = _NO_HEADING | REPEATED
 """Words of lines that are below an epoch, or show another one."""
 
@@ -225,7 +228,6 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
         if is_epoch(main.counter[1]):
             return _planned(main.counter, lines, families)
         at = [(kept.offset, step) for kept in lines if (step := kept.at(main.counter)) is not None]
-    ends = main.counter is not None and main.nested and ratio(lines, main.counter)
     falls = [(a[0], b[0]) for a, b in pairwise(at) if b[1] <= a[1] and main.counter]
     for head, alike in families.items():
         heads = list(filter(_places_alone, alike))  # below it may be a summary that begins in the same way
@@ -238,8 +240,6 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
             a is not None and b is not None and (a < b or b == reported[0]) for a, b in pairwise(reported)
         )
         if None in reported or not on or not _NO_EPOCH.isdisjoint(_said(heads)):
-            continue
-        if ends and not (epoch and ratio(heads, epoch)):  # lines show where an epoch ends, and it no more
             continue
         offsets = [kept.offset for kept in heads]
         above = all(any(a < offset < b for offset in offsets) for a, b in falls)
@@ -257,6 +257,13 @@ def _said(heads: list[Kept]) -> set[bytes]:
     shown = [(f.name, kept.text(f)) for kept in heads for f in kept.found]
     fixed = {name for name in names if len({text for of, text in shown if of == name}) == 1}
     return set(words(first.head)) - {word for name in fixed for word in words(name)}
+
+
+def closes(heads: list[Kept], records: list[Kept]) -> bool:
+    """Whether lines that show only an epoch are below the records of that epoch: `Time for epoch 3 is 14`."""
+    first = heads[0]
+    says = not _ENDED.isdisjoint(words(first.line)) or any(map(is_time, first.found))
+    return says and records[0].offset < first.offset
 
 
 def _planned(epoch: Place, lines: list[Kept], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from runwatch.core.batch import BY_EPOCH
-from runwatch.parsers.inference.blocks import headings
+from runwatch.parsers.inference.blocks import closes, headings
 from runwatch.parsers.inference.evidence import FEW
 from runwatch.parsers.inference.losses import losses_of
 from runwatch.parsers.inference.places import ENOUGH, Kept, Place, steps_of
@@ -96,14 +96,21 @@ def within_epochs(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]]
     main = plans[next(iter(plans))]
     heads = headings(main, families[main.head], families)
     if not heads:
-        apart = main.counter is None or (main.epoch is None and not main.nested)
+        apart = main.counter is None or (main.epoch is None and (main.by_loss or not main.nested))
         counted = _closed(families[main.head], families) if apart else None
-        return plans | {main.head: replace(main, counter=counted, nested=True)} if counted else plans
+        return (
+            plans | {main.head: replace(main, counter=counted, nested=True, by_loss=False)}
+            if counted
+            else plans
+        )
     if main.counter is None:
         return {**plans, main.head: replace(main, pattern=NAME + BY_EPOCH)} | heads
     if is_epoch(main.counter[1]):
         return plans | heads
-    nested = {head: replace(p, nested=p.nested or p.counter == main.counter) for head, p in plans.items()}
+    nested = {
+        head: replace(p, nested=p.nested or p.counter == main.counter, by_loss=False)
+        for head, p in plans.items()
+    }
     return nested | heads
 
 
@@ -144,7 +151,8 @@ def below_headings(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]
         return plans
     pattern = NAME + BY_EPOCH
     main = replace(main, quality=losses, names=names, losses=losses, main=True, pattern=pattern)
-    heading = replace(of, counter=None, epoch=of.counter, alone=False, main=False)
+    ended = closes(families[of.head], lines)
+    heading = replace(of, counter=None, epoch=of.counter, alone=False, main=False, ended=ended)
     return {main.head: main, **plans, of.head: heading} | {main.head: main}
 
 

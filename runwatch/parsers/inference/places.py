@@ -160,12 +160,7 @@ def shows_training(kept: Kept) -> bool:
 
 def _goes_on(lines: list[Kept], counted: Place) -> bool:
     """Whether each of some lines shows a place, and it goes back only to where it began, as launches do."""
-    values = steps_of(lines, counted)
-    ends = {
-        k.line[slice(*total)]
-        for k in lines
-        if (i := k.find(counted)) is not None and (total := k.found[i].total)
-    }
+    values, ends = steps_of(lines, counted), ends_of(lines, counted)
     on = all(b >= a or b == values[0] for a, b in pairwise(values))
     return len(values) == len(lines) and len(ends) < 2 and on
 
@@ -241,6 +236,12 @@ def ratio(lines: list[Kept], counted: Place) -> bool:
     reported = [(k.text(f), k.line[slice(*f.total)]) for k, f in places if f.total]
     alone = sum(a[0] == b[0] and a[1] != b[1] for a, b in pairwise(reported))
     return bool(reported) and 2 * alone < len(reported)
+
+
+def ends_of(lines: list[Kept], counted: Place) -> frozenset[bytes]:
+    """Return the ends that a counter is printed with."""
+    places = [(k, k.found[i]) for k in lines if (i := k.find(counted)) is not None]
+    return frozenset(k.line[slice(*field.total)] for k, field in places if field.total)
 
 
 def ends_elsewhere(lines: list[Kept], counted: Place) -> bool:

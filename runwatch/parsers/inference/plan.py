@@ -25,6 +25,8 @@ class Plan:
     aliases: Mapping[bytes, str] = field(default_factory=dict)
     pattern: str = "learned"
     """Distinguishes families: another kind of step line that begins again is another run."""
+    ended: bool = False
+    """Whether its epoch is that of the lines above, which has ended: `Time for epoch 3 is 14 sec`."""
     alone: bool = False
     """Whether the counter is on a line of its own, and the numbers of its record on others."""
     losses: frozenset[bytes] = frozenset()
@@ -33,6 +35,10 @@ class Plan:
     """Whether the step may start again with each epoch, be it one that no line shows (see counters)."""
     main: bool = True
     """False for lines that are next to the records and are not records."""
+    by_loss: bool = False
+    """Whether it only does if the loss continues where the step falls at its end."""
+    ends: frozenset[bytes] = frozenset()
+    """The ends of the step, as printed: what counts to another is no step of the run."""
     endless: bool = False
     """Whether the end behind the step is not that of the step."""
     rated: bool = False

@@ -20,6 +20,7 @@ from runwatch.parsers.inference.places import (
     Place,
     counter_of,
     ends_elsewhere,
+    ends_of,
     grows,
     names_of,
     ratio,
@@ -30,7 +31,7 @@ from runwatch.parsers.inference.places import (
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, LEADING, STEP_RANK, is_row, is_time
 from runwatch.parsers.inference.tokens import VALUE_OF_PLACE
-from runwatch.parsers.inference.turns import takes_turns, turning
+from runwatch.parsers.inference.turns import may_turn, takes_turns, turning
 from runwatch.parsers.inference.unnamed import falls, is_curve, mean_losses, unnamed_losses
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import canonical
@@ -127,6 +128,12 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
             return None
     validated = any(is_val(name) and is_quality(name) for name in usual)  # so each is of a whole epoch
     meant = aliases(lines, shown)
+    losses = frozenset(name for name in quality & shown if is_loss(name) or meant.get(name) == LOSS)
+    turns = counter is not None and not validated and takes_turns(lines, counter)
+    by_loss = (
+        counter is not None and epoch is None and not validated and not turns and may_turn(lines, counter)
+    )
+    by_loss = by_loss and any((meant.get(name) or canonical(spelled(name))) == LOSS for name in losses)
     repeats = counter is not None and (is_epoch(counter[1]) or rounded(lines, counter))
     plan = Plan(
         head=every[0].head,
@@ -138,11 +145,13 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
             for name in usual - names_of(lines, counter) - names_of(lines, epoch)
             if not distinguishes_runs(name)
         ),
-        losses=frozenset(name for name in quality & shown if is_loss(name) or meant.get(name) == LOSS),
+        losses=losses,
         aliases=meant,
         pattern="learned" + BY_EPOCH * repeats,
         endless=counter is not None and ends_elsewhere(lines, counter),
-        nested=counter is not None and (epoch is not None or (not validated and takes_turns(lines, counter))),
+        nested=counter is not None and (epoch is not None or turns or by_loss),
+        by_loss=by_loss,
+        ends=frozenset() if counter is None else ends_of(lines, counter),
     )
     score = (_LOSS_COUNTS if plan.losses else 3 if quality else 1) * (2 if counter else 1) * len(lines)
     whole = any(LOSS_WORDS.issuperset(words(name)) for name in plan.losses)

@@ -228,7 +228,8 @@ class LearnedMatcher(Matcher):
     ) -> Match | None:
         columns: list[Column] = []
         taken: set[int] = set()
-        places = (WITHIN, PER) if plan.nested else ("step", "total"), (EPOCH, PLANNED)
+        outer = CLOSES if plan.ended else EPOCH
+        places = (WITHIN, PER) if plan.nested else ("step", "total"), (outer, PLANNED)
         for (what, end), counted in zip(places, (plan.counter, plan.epoch), strict=True):
             if counted is None:
                 continue
@@ -258,7 +259,9 @@ class LearnedMatcher(Matcher):
             metrics = self._metrics(found, taken, {**self._evaluated, **plan.aliases}, validation)
             if self._tests and validation and split_of(family) == "test":
                 metrics = [(_of_test(column), *column[1:]) for column in metrics]
-        if kind == EVAL and plan.nested:  # its batches are those of the evaluation
+        steps = plan.epoch is None and (plan.by_loss or plan.head == self._main.head)
+        steps = steps and self._is_step(line, found, ranked)
+        if kind == EVAL and plan.nested and not steps:  # its batches are those of the evaluation
             columns = [column for column in columns if column[0] not in (WITHIN, PER, PLANNED)]
         columns += metrics if kind == TRAIN else self._nearby(metrics)
         closing = self._closing(found, ranked) if kind == EVAL and not plan.rated else []
@@ -306,9 +309,15 @@ class LearnedMatcher(Matcher):
         meant = {**(_errors(names) if self._has_loss else {}), **tests, **self._evaluated, **_of_val(names)}
         columns = self._nearby(self._metrics(found, taken, meant, inside))
         columns += self._closing(found, ranked) if columns and at is None else []
-        if at is not None:
+        if at is not None and self._is_step(line, found, ranked):
             columns.insert(0, ("step", b"", Unit(), (found[at].start, found[at].end)))
         return self._match("evaluation", EVAL, columns) if columns else None
+
+    def _is_step(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bool:
+        """Whether what an evaluation counts are steps of the run: not the batches of a `Val Step 3/12`."""
+        at = None if self._main.counter is None else _find(self._main.counter, found, ranked)
+        total = None if at is None else found[at].total
+        return total is None or not self._main.ends or line[slice(*total)] in self._main.ends
 
     def _summary(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Match | None:
         """Return the match of a line that sums up an epoch below its batches, or adds a score to a record.
@@ -327,7 +336,8 @@ class LearnedMatcher(Matcher):
 
     def _closing(self, found: list[Field], ranked: list[tuple[int, int]]) -> list[Column]:
         """Return the epoch, and of how many, that a line shows below its batches, whose lines show none."""
-        if not self._main.nested or self._main.epoch is not None or self._headed:
+        main = self._main
+        if not main.nested or main.by_loss or main.epoch is not None or self._headed:
             return []
         at = next((index for r, index in ranked if r == EPOCH_RANK and is_epoch(found[index].name)), None)
         if at is None:

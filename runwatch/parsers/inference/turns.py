@@ -1,7 +1,7 @@
 """Places batches within a run whose lines show no epoch: `batch 10/200`, again and again.
 
 A counter that falls after it has reached its end has begun the next epoch; one that falls before has
-begun another run.
+begun another run. Until it falls, one of steps may yet be of an epoch, if the loss next to it will show that.
 """
 
 from __future__ import annotations
@@ -11,12 +11,21 @@ from itertools import pairwise
 from runwatch.parsers.body.matchers import number
 from runwatch.parsers.counters.nesting import Nest
 from runwatch.parsers.inference.places import Kept, Place, ratio
-from runwatch.parsers.inference.roles import RATIO, place
-from runwatch.parsers.lexicon.words import is_epoch
+from runwatch.parsers.inference.roles import EPOCH_RANK, INNER, LEADING, OF_RUN_RANK, RATIO, place
+from runwatch.parsers.lexicon.counters import ITERATION, TRAINED
+from runwatch.parsers.lexicon.words import is_epoch, words
 
 _BATCHES = (b"batch", b"batches", b"minibatch")
 _AGAIN = 3
 """Ends of a counter that are enough to believe it begins again there."""
+
+
+def may_turn(lines: list[Kept], counted: Place) -> bool:
+    """Whether a step may yet begin again with each epoch, as the loss next to it will show."""
+    of_steps = OF_RUN_RANK < counted[0] <= ITERATION or counted[0] in (INNER, RATIO, LEADING, TRAINED)
+    said = words(lines[0].line)
+    dated = any(map(is_epoch, said)) or any(r == EPOCH_RANK for k in lines for r, _ in k.ranked)
+    return of_steps and not dated and not _falls(lines, counted)[0]
 
 
 def takes_turns(lines: list[Kept], counted: Place) -> bool:
