@@ -10,7 +10,6 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from operator import itemgetter
 from typing import TYPE_CHECKING, cast
 
 from runwatch.parsers.api import Layout, Row
@@ -171,15 +170,24 @@ class BarReader(FoldingReader):
         """Return the validation values of the frames in which they change."""
         import numpy as np
 
-        shown: list[tuple[int, dict[str, float]]] = []
+        names = list(dict.fromkeys(name for columns, _ in cuts for name in columns.validation))
+        if not names:
+            return
+        value = np.zeros((len(names), len(frames)))
+        has = np.zeros(value.shape, bool)
         for columns, part in cuts:
-            values = (map(_comparable, column.tolist()) for column in columns.measured([*part.columns]))
-            rows = (dict(zip(columns.validation, row, strict=True)) for row in zip(*values, strict=True))
-            shown += zip(part.at.tolist(), rows, strict=False)  # none where nothing is validated
+            for name, column in zip(columns.validation, columns.measured([*part.columns]), strict=True):
+                value[names.index(name), part.at] = column
+                has[names.index(name), part.at] = True
+        at = np.flatnonzero(has.any(axis=0))
+        value, has = value[:, at], has[:, at]
         changed = np.zeros(len(frames), bool)
-        for at, validation in sorted(shown, key=itemgetter(0)):
-            changed[at] = validation != self._validation
-            self._validation = validation
+        value = np.where(np.isnan(value), _NAN, value)
+        changed[at[1:]] = ((has[:, 1:] != has[:, :-1]) | (value[:, 1:] != value[:, :-1])).any(axis=0)
+        first, self._validation = self._validation, {}
+        ends = [{n: float(value[i, j]) for i, n in enumerate(names) if has[i, j]} for j in (0, -1)]
+        changed[at[0]] = ends[0] != first
+        self._validation = ends[1]
         for columns, part in cuts:
             if columns.validation:
                 validated = columns.validated(key[0, part.at], [*part.columns], self._rank)
