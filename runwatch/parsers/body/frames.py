@@ -88,15 +88,18 @@ class Frames:
         return np.stack([own[at], self.line[at], *(column[keep] for column in columns)])
 
     def one_by_one(
-        self, take: Callable[[Layout, Sequence[float], int], list[Row]]
+        self, begin: int, end: int, take: Callable[[Layout, Sequence[float], int], list[Row]]
     ) -> Iterator[tuple[Layout, Floats]]:
-        """Return the records that `take` makes of the frames, one after the other."""
+        """Return the records that `take` makes of the frames from `begin` to `end`, one after the other."""
         shown: list[tuple[int, Layout, list[float]]] = []
         for part in self.parts:
-            shown += zip(part.at.tolist(), repeat(part.layout), part.columns.T.tolist(), strict=False)
+            inside = slice(*np.searchsorted(part.at, (begin, end)))
+            rows = part.columns[:, inside].T.tolist()
+            shown += zip(part.at[inside].tolist(), repeat(part.layout), rows, strict=False)
         shown.sort(key=itemgetter(0))
+        places = np.array([self.offset, self.line])[:, begin:end].T.tolist()
         found: dict[Layout, list[list[float]]] = {}
-        for (_, layout, values), offset, line in zip(shown, self.offset, self.line.tolist(), strict=True):
+        for (_, layout, values), (offset, line) in zip(shown, places, strict=True):
             for row in take(layout, values, int(line)):
                 found.setdefault(row.layout, []).append([offset, row.line, *row.values])
         yield from ((layout, np.array(rows).T) for layout, rows in found.items())

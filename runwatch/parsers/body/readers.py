@@ -71,7 +71,7 @@ class FoldingReader(Reader):
 
     def fold(self, frames: Frames) -> Iterable[tuple[Layout, Floats]]:
         """Take many frames, each as if by itself; return the records (offset, line and values, n)."""
-        return frames.one_by_one(self.take)
+        return frames.one_by_one(0, len(frames), self.take)
 
 
 class RowMaker(Shared):

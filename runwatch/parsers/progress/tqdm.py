@@ -173,7 +173,7 @@ class TqdmReader(BarReader):
         outer = [cast("BarLayout", part.layout).outer for part in frames.parts]
         nested = any(outer) and (self._nested or not all(outer))
         if nested or not (self._stacked or self._validation_bars.quick(frames)):
-            return frames.one_by_one(self._one)
+            return frames.one_by_one(0, len(frames), self._one)
         return super().fold(frames)
 
     def _drawn_again(self, frames: Frames) -> list[int]:

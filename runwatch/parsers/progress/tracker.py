@@ -152,7 +152,7 @@ class BarReader(FoldingReader):
     def _by_rank(self, frames: Frames) -> Iterator[tuple[Layout, Floats]]:
         """Take frames of several ranks, each rank's by itself."""
         if not self._stacked and len(_ranked(frames)) < len(frames.parts):
-            yield from frames.one_by_one(self.take)
+            yield from frames.one_by_one(0, len(frames), self.take)
             return
         ranks = frames.spread(
             (part, part.columns[-1] if layout.ranked else layout.position)
