@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from runwatch.parsers.body.decoded import Floats
+    from runwatch.parsers.framing.lines import Ints
 
 _STRETCH = 10.0
 """Seconds that a stretch has at least: elapsed times are whole seconds."""
@@ -75,7 +76,40 @@ class StepPace:
         """Take many redraws, each as if by itself. All of shape (n,)."""
         import numpy as np
 
-        if not self._mean:
+        known = np.flatnonzero((n > 0) & (elapsed >= 0) & (elapsed < _LONGEST) & (took < _LONGEST))
+        if not self._mean or not len(known):
             return took
-        redraws = zip(n.tolist(), elapsed.tolist(), took.tolist(), strict=True)
-        return np.array([self.take(*redraw) for redraw in redraws])
+        shown, past = n[known] * took[known], elapsed[known]
+        miss = np.maximum(_ROUNDED, _LAST * took[known])
+        other = np.flatnonzero((past * (1 - miss) > shown) | (shown > (past + 1) * (1 + miss)))
+        if len(other):
+            self._mean = False
+            known, shown, past = known[: other[0]], shown[: other[0]], past[: other[0]]
+        out: Floats = took.copy()
+        if len(known):
+            seconds = np.minimum(np.maximum(shown, past), past + 1)
+            out[known] = np.where(seconds == shown, out[known], seconds / n[known])
+            self._stretches(known, n[known], past, seconds, out)
+        return out
+
+    def _stretches(self, known: Ints, n: Floats, past: Floats, seconds: Floats, out: Floats) -> None:
+        """Set `out` where a stretch ends, at `known`; these and the others are of shape (known,)."""
+        import numpy as np
+
+        before = np.append(self._newest[0], n[:-1])
+        begins = (n < before) | (past < np.append(self._newest[1], past[:-1]))
+        bar = np.cumsum(begins)
+        grows = np.flatnonzero(begins | (n > before))
+        grown = np.append(self._grown, past[grows])
+        new = grows[begins[grows] | (past[grows] > grown[:-1])]
+        marks = np.array([*self._marks, *zip(past[new], n[new], seconds[new], strict=True)])
+        bars = np.append(np.zeros(len(self._marks), bar.dtype), bar[new])
+        key = 2 * _LONGEST * bars + marks[:, 0]
+        at = np.searchsorted(key, 2 * _LONGEST * bar + past - _STRETCH, "right") - 1
+        at -= (at >= 0) & (marks[at, 1] == n) & (bars[at] == bar)
+        ends = (at >= 0) & (bars[at] == bar)
+        began = marks[at[ends]]
+        out[known[ends]] = (seconds[ends] - began[:, 2]) / (n[ends] - began[:, 1])
+        self._newest, self._grown = (float(n[-1]), float(past[-1])), float(grown[-1])
+        kept = max(np.searchsorted(key, key[-1] - _STRETCH, "right") - 1, np.searchsorted(bars, bar[-1]))
+        self._marks = [_Mark(*mark) for mark in marks[kept:].tolist()]
