@@ -2,7 +2,7 @@
 
 A reader's record spans lines or redraws, yet what one line shows, its frame, depends on
 that line alone. A block's frames are decoded like the lines of any format (see skeleton);
-the reader then takes them one by one, or `fold`s their columns. A line whose frame was not decoded takes
+the reader's `fold` then runs over their columns. A line whose frame was not decoded takes
 the reader's own path and joins the others at its place, so both paths report the same records.
 """
 
@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
-from itertools import repeat
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,9 +69,19 @@ class Frames:
         """Return which frames are followed by one with another `key` (k, n)."""
         return np.append((key[:, 1:] != key[:, :-1]).any(axis=0), False)
 
+    def newest(self) -> Row:
+        """Return the last frame, where frames are rows."""
+        part = next(part for part in self.parts if part.at[-1] == len(self) - 1)
+        return Row(part.layout, int(self.line[-1]), part.columns[:, -1].tolist())
+
     def single(self, row: Row, at: int) -> tuple[Layout, Floats]:
         """Return the table of a row that frame `at` completes."""
         return row.layout, np.array([[self.offset[at], row.line, *row.values]]).T
+
+    def tables(self) -> list[tuple[Layout, Floats]]:
+        """Return the frames themselves, where each is a record."""
+        every = np.ones(len(self), bool)
+        return [(part.layout, self.rows(part, every, [*part.columns])) for part in self.parts]
 
     def rows(
         self, part: Part, chosen: NDArray[np.bool_], columns: Sequence[Floats], offset: Floats | None = None
@@ -91,18 +99,15 @@ class Frames:
         self, begin: int, end: int, take: Callable[[Layout, Sequence[float], int], list[Row]]
     ) -> Iterator[tuple[Layout, Floats]]:
         """Return the records that `take` makes of the frames from `begin` to `end`, one after the other."""
-        shown: list[tuple[int, Layout, list[float]]] = []
-        for part in self.parts:
-            inside = slice(*np.searchsorted(part.at, (begin, end)))
-            rows = part.columns[:, inside].T.tolist()
-            shown += zip(part.at[inside].tolist(), repeat(part.layout), rows, strict=False)
-        shown.sort(key=itemgetter(0))
-        places = np.array([self.offset, self.line])[:, begin:end].T.tolist()
-        found: dict[Layout, list[list[float]]] = {}
-        for (_, layout, values), (offset, line) in zip(shown, places, strict=True):
-            for row in take(layout, values, int(line)):
-                found.setdefault(row.layout, []).append([offset, row.line, *row.values])
-        yield from ((layout, np.array(rows).T) for layout, rows in found.items())
+        part_of = np.empty(len(self), np.int64)
+        column = np.empty(len(self), np.int64)
+        for i, part in enumerate(self.parts):
+            part_of[part.at] = i
+            column[part.at] = np.arange(len(part.at))
+        for at in range(begin, end):
+            part = self.parts[part_of[at]]
+            for row in take(part.layout, part.columns[:, column[at]].tolist(), int(self.line[at])):
+                yield self.single(row, at)
 
     def spread(self, columns: Iterable[tuple[Part, Any]], fill: float = 0.0) -> Floats:
         """Return one value per frame (n,): those of some parts, `fill` for the others."""

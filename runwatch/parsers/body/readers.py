@@ -9,7 +9,7 @@ Those whose lines can be decoded at once have a bulk path (see frames).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -65,13 +65,9 @@ class FoldingReader(Reader):
     def took(self, text: bytes) -> None:
         """Take note of a block that was read at once."""
 
-    def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
-        """Take one frame; return the records it completes."""
-        raise NotImplementedError
-
     def fold(self, frames: Frames) -> Iterable[tuple[Layout, Floats]]:
-        """Take many frames, each as if by itself; return the records (offset, line and values, n)."""
-        return frames.one_by_one(0, len(frames), self.take)
+        """Take frames as `feed` would; return the records (offset, line and values, n) they complete."""
+        raise NotImplementedError
 
 
 class RowMaker(Shared):

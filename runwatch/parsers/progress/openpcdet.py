@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from runwatch.core.batch import TRAIN
 from runwatch.core.metrics import STEP_TIME
@@ -20,6 +21,10 @@ from runwatch.parsers.body.matchers import NUMBER, values
 from runwatch.parsers.body.readers import FoldingReader, RowMaker
 from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.progress.grammar import emptied, named
+
+if TYPE_CHECKING:
+    from runwatch.parsers.body.decoded import Floats
+    from runwatch.parsers.body.frames import Frames
 
 _BAR = (
     rb":\s{1,6}\d{1,3}%\|[^|\r\n]{0,400}\|\s{0,6}(?P<done>\d+)/(?P<total>\d+) "
@@ -110,6 +115,52 @@ class PcdetReader(FoldingReader):
         """Return the record of the newest iteration."""
         pending, self._pending = self._pending, None
         return [] if pending is None else [pending[1]]
+
+    def fold(self, frames: Frames) -> Iterator[tuple[Layout, Floats]]:
+        """Take many frames, each as if by itself; return the records they complete.
+
+        One after the other they take twice as long (2.7 and 5.0 us a line of benchmarks/formats.py).
+        """
+        import numpy as np
+
+        counts = [part for part in frames.parts if part.layout.pattern == "pcdet-train"]
+        shows = [part for part in frames.parts if part.layout.pattern != "pcdet-train"]
+        if self._counted is None or not (counts and shows):
+            yield from frames.one_by_one(0, len(frames), self.take)
+            return
+        reported = np.sort(np.concatenate([part.at for part in shows]))
+        place = np.full((3, len(frames)), np.nan)  # of the bar below
+        for part in counts:
+            place[: len(part.columns), part.at] = part.columns
+        below = np.concatenate([part.at for part in counts])
+        below.sort()
+        # what the bar below showed last, for each frame of the one above; -1: before these frames
+        known = np.concatenate([place[:, below], np.array([self._counted]).T], axis=1)
+        done, per, at = known[:, np.searchsorted(below, reported) - 1]
+        epochs = np.empty((2, len(reported)))
+        for part in shows:
+            epochs[:, np.searchsorted(reported, part.at)] = part.columns[:2]
+        drawn = epochs[0] * per + done
+        base = np.append(at - drawn, self._base)
+        newest = np.maximum.accumulate(np.where(np.isnan(base[:-1]), -1, np.arange(len(reported))))
+        base = base[newest]
+        step, total = base + drawn, base + epochs[1] * per
+        if self._pending is not None and self._pending[0] != step[0]:
+            yield frames.single(self.flush()[0], int(reported[0]))
+        last = np.append(step[1:] != step[:-1], False)
+        next_offset = np.append(frames.offset[reported[1:]], 0.0)
+        for part in shows:
+            i = np.searchsorted(reported, part.at)
+            row = np.stack([next_offset[i], frames.line[part.at], step[i], total[i], *part.columns[2:]])
+            yield self._reported(part.layout), row[:, last[i]]
+            if part.at[-1] == reported[-1]:
+                shown = row[2:, -1].tolist()
+                self._pending = (
+                    shown[0],
+                    Row(self._reported(part.layout), int(frames.line[reported[-1]]), shown),
+                )
+        self._base = float(base[-1])
+        self._counted = tuple(known[:, len(below) - 1].tolist())
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may hold a bar."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from runwatch.core.batch import TRAIN
@@ -13,6 +13,8 @@ from runwatch.parsers.body.matchers import VALUE, values
 from runwatch.parsers.body.readers import FoldingReader, RowMaker, same_until
 
 if TYPE_CHECKING:
+    from runwatch.parsers.body.decoded import Floats
+    from runwatch.parsers.body.frames import Frames
     from runwatch.parsers.columnar.bulk import BulkDecoder
 
 _HEAD = re.compile(rb"\s{0,3}(?:E\s+#\s+(\S.*SCORE)|Itn\.?\s{2,}(\S.*WPS))\s*$")
@@ -89,11 +91,7 @@ class SpacyReader(FoldingReader):
             self._rows.use(columns)
             return []
         match = self._rows.match(line)
-        return None if match is None else self.take(match.layout, values(line, match), number_)
-
-    def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
-        """Return the row: each is a record."""
-        return [Row(layout, number_, [*shown])]
+        return None if match is None else [Row(match.layout, number_, values(line, match))]
 
     @property
     def awake(self) -> bool:
@@ -112,3 +110,7 @@ class SpacyReader(FoldingReader):
     def may(self, line: bytes) -> bool:
         """Return whether a line may be a row or a header."""
         return line[:40].lstrip()[:1] in b"+-.0123456789nNiI" or self.concerns(line)
+
+    def fold(self, frames: Frames) -> Iterable[tuple[Layout, Floats]]:
+        """Return the rows: each is a record."""
+        return frames.tables()

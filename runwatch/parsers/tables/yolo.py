@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from runwatch.core.batch import EVAL, TRAIN
@@ -14,6 +14,7 @@ from runwatch.parsers.body.readers import FoldingReader, RowMaker, same_until
 
 if TYPE_CHECKING:
     from runwatch.parsers.body.decoded import Floats
+    from runwatch.parsers.body.frames import Frames
     from runwatch.parsers.framing.lines import Flags, Ints
     from runwatch.parsers.tables.word_rows import Words
 
@@ -216,7 +217,9 @@ class YoloReader(FoldingReader):
             return []
         match = self._rows.match(line)
         if match is not None:
-            return self.take(match.layout, values(line, match), number_)
+            before, row = self._pending, Row(match.layout, number_, values(line, match))
+            self._pending, self._headers = row, 0
+            return [before] if before is not None and before.values[0] != row.values[0] else []
         found = _YOLO_ALL.match(line)
         epoch = self._pending.values[0] if self._pending is not None else float(self._headers)
         if found is None or (self._pending is None and not self._headers):
@@ -225,11 +228,6 @@ class YoloReader(FoldingReader):
         self._validated = epoch if self._pending is not None else None
         measured = zip(names, map(number, found[found.lastindex or 1].split()), strict=False)
         return [self._row(EVAL, number_, [("epoch", epoch), *measured])]
-
-    def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
-        """Take one frame of an epoch's row; return the row of the epoch before if that is over."""
-        before, self._pending, self._headers = self._pending, Row(layout, number_, [*shown]), 0
-        return [before] if before is not None and before.values[0] != shown[0] else []
 
     def flush(self) -> list[Row]:
         """Return the last epoch as it ended; one that was not validated, as others were, did not."""
@@ -252,6 +250,17 @@ class YoloReader(FoldingReader):
     def concerns(self, line: bytes) -> bool:
         """Return whether a line is a header or a validation."""
         return _YOLO_ALL.match(line) is not None or _YOLO_HEAD.match(line) is not None
+
+    def fold(self, frames: Frames) -> Iterator[tuple[Layout, Floats]]:
+        """Take many frames, each as if by itself."""
+        epoch = frames.spread((part, part.columns[0]) for part in frames.parts)
+        before = self._pending
+        if before is not None and before.values[0] != epoch[0]:
+            yield frames.single(before, 0)
+        moves = frames.last_of(epoch[None])
+        for part in frames.parts:
+            yield part.layout, frames.rows(part, moves, [*part.columns], frames.next_offset)
+        self._pending, self._headers = frames.newest(), 0
 
 
 def _column_names(head: bytes) -> list[str]:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from runwatch.core.batch import BY_ROUND
 from runwatch.core.metrics import LOSS, REMAINING, VAL_LOSS
 from runwatch.parsers.api import Format, Layout, Row
 from runwatch.parsers.body.matchers import VALUE, evaluation, training, values
 from runwatch.parsers.body.readers import FoldingReader
+
+if TYPE_CHECKING:
+    from runwatch.parsers.body.decoded import Floats
+    from runwatch.parsers.body.frames import Frames
 
 _SETS = re.compile(
     rb"(?:(?<!\S)|(?<=#011))(?:cv_agg's (?=(?:train|valid) ))?"  # LightGBM's means over the folds
@@ -68,11 +73,10 @@ class RoundReader(FoldingReader):
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one line."""
         found = _ROUND.match(line)
-        return None if found is None else self.take(found.layout, values(line, found), number_)
+        return None if found is None else self._take(found.layout, values(line, found), number_)
 
-    def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
-        """Take one round; return those whose function is known."""
-        self._held.append((layout, shown, number_))
+    def _take(self, layout: Layout, row: Sequence[float], number_: int) -> list[Row]:
+        self._held.append((layout, row, number_))
         if self._rises is None:
             first, newest = (
                 held[1][held[0].names.index("step") + 1] for held in (self._held[0], self._held[-1])
@@ -90,6 +94,12 @@ class RoundReader(FoldingReader):
     def may(self, line: bytes) -> bool:
         """Return whether a line may be a round."""
         return line[:1].isdigit()
+
+    def fold(self, frames: Frames) -> Iterable[tuple[Layout, Floats]]:
+        """Return the rounds: each is a record."""
+        if self._rises is None:
+            return frames.one_by_one(0, len(frames), self._take)
+        return [(_named(layout, self._rises), table) for layout, table in frames.tables()]
 
 
 XGBOOST = Format(
