@@ -115,7 +115,7 @@ def _metric_differences(
     """Yield where what is read of a metric differs."""
     keys = _SUMMARY[:4] if summary.get("nonfinite") else _SUMMARY  # nan first or last: by taste
     for key in keys:
-        found = [got.get(key), *([got.get("newest")] if key == "last" else [])]  # the last may be NaN
+        found = [got.get(key), *([got["newest"]] if key == "last" and "newest" in got else [])]
         if key in summary and not any(same(summary[key], each) for each in found):
             yield Difference(f"{metric}.{key}", summary[key], got.get(key))
 

@@ -384,7 +384,7 @@ def _begun_again(size: int, line: str, first: int, last: int, between: str) -> l
         ("Epoch {}/30 - loss: 2.5\n", 1, 30, "Fold 2\n", 2),  # behind its last epoch
         ("Epoch {}/30 - loss: 2.5\n", 0, 29, "", 2),  # the same, counted from 0
         ("Epoch {}/30 - loss: 2.5\n", 1, 25, "", 1),  # it was cut short, and is restarted
-        ("step {}0/305, loss: 2.5\n", 1, 30, "", 2),  # the last step is not printed
+        ("step {}0/305, loss: 2.5\n", 1, 30, "Finished Training\n", 2),  # the last step is not printed
         ("step {}0/315, loss: 2.5\n", 1, 30, "", 1),
         ("step {}, loss: 2.5\n", 0, 29, "", 1),  # may be of an epoch
         ("step {}, loss: 2.5\n", 0, 29, "Finished Training\n", 2),
@@ -439,8 +439,6 @@ _KERAS = "Epoch {n}/9\n10/10 [==============================] - 2s 1ms/step - lo
     ("line", "launches", "runs"),
     [
         ("step {n}, loss: {loss}\n", [(0, 29, 2.5), (0, 29, 2.4)], 2),
-        ("step {n}, loss: {loss}\n", [(0, 29, 2.5), (0, 29, 0.1)], 1),  # trained further
-        ("step {n}, loss: {loss}\n", [(0, 29, 2.5), (0, 29, 0.1), (0, 29, 2.5)], 1),  # counts within an epoch
         ("Epoch {n}/30 - loss: {loss}\n", [(1, 20, 2.5), (1, 20, 2.4)], 2),  # it had stopped early
         ("step {n}/80 loss: {loss}\n", [(1, 20, 2.5), (1, 20, 2.4)], 1),  # a launch of the same run
         ("epoch: 1, iter: {n}/80 loss: {loss}\n", [(1, 20, 2.5), (1, 20, 2.4)], 1),
@@ -454,6 +452,13 @@ def test_a_training_that_begins_again_is_another_run_if_its_loss_is_back(size, l
     found = steps_of_runs(segments(*(data[at : at + size] for at in range(0, len(data), size))))
     counts = [list(range(first, last + 1)) for first, last, _ in launches]
     assert found == (counts if runs == len(launches) else [[count for launch in counts for count in launch]])
+
+
+@pytest.mark.parametrize("size", [61, 10_000])
+def test_a_step_that_begins_again_is_of_the_next_epoch_while_the_loss_continues(size):
+    data = _falling("step {n}, loss: {loss}\n", (0, 29, 2.5), (0, 29, 0.1), (0, 29, 2.5))
+    found = steps_of_runs(segments(*(data[at : at + size] for at in range(0, len(data), size))))
+    assert found == [[*range(60)], [*range(30)]]  # then it is back where training began
 
 
 @pytest.mark.parametrize("size", [61, 10_000])

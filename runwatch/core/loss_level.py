@@ -53,7 +53,7 @@ class LossLevel(msgspec.Struct):
 
     def continues(self, loss: float) -> bool:
         """Return whether a loss is not back, and would be if another training began."""
-        if self.first is None or self.is_back(loss, since_start=True):
+        if self.first is None or not math.isfinite(loss) or self.is_back(loss, since_start=True):
             return False
         return self.is_back(self.first, since_start=True)
 

@@ -48,8 +48,10 @@ _MAX_EPOCHS = 512
 """Epochs whose first step is remembered."""
 _MOST = 2.0**53
 _MAX_RANKS = 4096
-_MARKS = frozenset(("launch", "finished"))
+_MARKS = frozenset(("launch", "finished", "over"))
 """Kinds of events that say that a training ended or began."""
+_MOST_MARKS = 64
+"""Such lines that are remembered one by one."""
 _KNOWN = ("step", "total", EPOCH_STEPS)
 _PLACES = (EPOCH, WITHIN, PER, PLANNED, LOSS, "rank", "node")
 
@@ -218,22 +220,30 @@ class Nests(msgspec.Struct):
     below: bool = False
     """Whether it was printed below its batches: then it is the one after."""
     marks: float = 0.0
-    """How many lines of earlier tables said that a training ended or began."""
+    """How many lines above the newest placed one said that a training ended or began."""
+    ahead: list[float] = []
+    """Offsets of those behind it: lines that are kept until their format is known may yet be before them."""
 
     def placed(self, tables: tuple[Table, ...], events: Sequence[Event] = ()) -> tuple[Table, ...]:
         """Return tables with the run's steps in place of nested counters, among events."""
-        marks = sorted(float(event.offset) for event in events if event.kind in _MARKS)
-        tables = self._placed(tables, marks)
-        self.marks += len(marks)
+        marks = [float(event.offset) for event in events if event.kind in _MARKS]
+        self.ahead = sorted([*self.ahead, *marks]) if marks else self.ahead
+        tables = self._placed(tables)
+        self._pass(len(self.ahead) - _MOST_MARKS)
         return tables
 
-    def _placed(self, tables: tuple[Table, ...], marks: list[float]) -> tuple[Table, ...]:
+    def _pass(self, count: int) -> None:
+        """Take that so many of the marks ahead are above all lines to come."""
+        if count > 0:
+            self.marks, self.ahead = self.marks + count, self.ahead[count:]
+
+    def _placed(self, tables: tuple[Table, ...]) -> tuple[Table, ...]:
         if self.heading[0] != _UNKNOWN or any(t.kind == HEADING for t in tables):
             tables = tuple(part for table in tables for part in self._headed(table, tables))
         if not any(_is_head(t) or WITHIN in t.names for t in tables):
             return tables
         nested = [t for t in tables if _is_head(t) or (t.kind == TRAIN and WITHIN in t.names)]
-        placed = iter(self._place(nested, marks))
+        placed = iter(self._place(nested))
         out: list[Table] = []
         for table in tables:
             if _is_head(table):
@@ -282,7 +292,7 @@ class Nests(msgspec.Struct):
         placed = [_without(early, {"step": _column(early, WITHIN)}), _without(late)]
         return [part for part in placed if part.rows]
 
-    def _place(self, tables: list[Table], marks: list[float]) -> list[_Columns]:
+    def _place(self, tables: list[Table]) -> list[_Columns]:
         """Return steps, totals and steps of epochs of some tables."""
         placed = [tuple(array("d", bytes(8 * t.rows)) for _ in range(3)) for t in tables]
         columns = [[_column(t, _known_by(t, name)) for name in ("offset", *_PLACES)] for t in tables]
@@ -302,10 +312,12 @@ class Nests(msgspec.Struct):
             if self.below and per != _UNKNOWN:  # its end shows more: a later launch ends the same epochs
                 of = epoch
             placing = self._nest(rank + NODE * node).place(
-                offset, of, step, per, ends, loss, self.marks + bisect.bisect(marks, offset)
+                offset, of, step, per, ends, loss, self.marks + bisect.bisect(self.ahead, offset)
             )
             for column, value in zip(placed[which], placing, strict=True):
                 column[at] = value
+        newest = max((_column(table, "offset")[-1] for table in tables if table.rows), default=-1.0)
+        self._pass(bisect.bisect(self.ahead, newest))
         return placed
 
     def _nest(self, rank: float) -> Nest:

@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Any
 
 from runwatch.core.batch import EPOCH_STEPS, EVAL, TRAIN
@@ -191,6 +191,12 @@ def _is_outer(text: bytes, bar: Bar) -> bool:
     return bar.unit in (b"epoch", b"epochs") or _OUTER.search(text) is not None
 
 
+@cache
+def _rows(pattern: str, sums: bool) -> RowMaker:
+    """Return what makes the rows of bars of a pattern; their loss may be the total of its parts."""
+    return RowMaker(pattern, {**ALIASES, **_SUMS} if sums else ALIASES)
+
+
 class BarFrames(Matcher):
     """What bars show: matches those of training that carry a loss, and of held-out data if it `holds_out`."""
 
@@ -200,10 +206,9 @@ class BarFrames(Matcher):
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
-        row, summed = RowMaker(pattern, ALIASES), RowMaker(pattern, {**ALIASES, **_SUMS})
         self._layouts: Known[tuple[Any, ...], BarLayout | None] = Known(lambda key: self._layout(*key))
         self._columns: Known[tuple[BarLayout, bool, bool, bool, bool], BarColumns] = Known(
-            lambda key: BarColumns(summed if key[0].sums else row, *key)
+            lambda key: BarColumns(_rows(pattern, key[0].sums), *key)
         )
 
     def columns(
