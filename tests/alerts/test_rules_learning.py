@@ -264,8 +264,7 @@ def test_a_short_run_whose_epochs_have_not_lowered_the_loss_is_a_warning_when_it
     loss = 2.0 + 0.08 * np.cos(1.7 * np.arange(16)) + np.where(np.arange(16) > 5, 0.1, 0.0)
     epochs = Log(train__loss=loss).set("train/epoch", 1.0 + np.arange(16))
     assert epochs.judge(NeverLearns(), end=False) == []
-    found = epochs.judge(NeverLearns())
-    assert fired(found) == [("warning", 15)]
+    assert fired(found := epochs.judge(NeverLearns())) == [("warning", 15)]
     assert epochs.judge(NeverLearns(), range(1, 16)) == found
     within = Log(train__loss=loss).set("train/epoch", np.arange(16) / 8)
     fell = Log(train__loss=loss * np.r_[np.ones(6), np.full(4, 0.8), np.ones(6)])
