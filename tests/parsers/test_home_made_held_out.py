@@ -7,20 +7,7 @@ import pytest
 from runwatch.core.batch import EVAL
 
 from .logs import parse
-
-N = 30
-LOSSES = [round(3 / (i + 1), 4) for i in range(N)]
-
-
-def _lines(line: str) -> bytes:
-    """Return N lines, or groups of lines."""
-    return "".join(
-        line.format(i=i, step=i + 1, loss=loss, val=f"{loss + 0.5:.4f}", acc=i + 10)
-        for i, loss in enumerate(LOSSES)
-    ).encode()
-
-
-VALS = [float(f"{loss + 0.5:.4f}") for loss in LOSSES]
+from .test_home_made_values import LOSSES, VALS, N, _lines
 
 
 @pytest.mark.parametrize("head", ["Validating...", "Eval begin...", "--- Start evaluation ---"])

@@ -98,11 +98,9 @@ def within_epochs(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]]
     if not heads:
         apart = main.counter is None or (main.epoch is None and (main.by_loss or not main.nested))
         counted = _closed(families[main.head], families) if apart else None
-        return (
-            plans | {main.head: replace(main, counter=counted, nested=True, by_loss=False)}
-            if counted
-            else plans
-        )
+        if counted is None:
+            return plans
+        return plans | {main.head: replace(main, counter=counted, nested=True, by_loss=False)}
     if main.counter is None:
         return {**plans, main.head: replace(main, pattern=NAME + BY_EPOCH)} | heads
     if is_epoch(main.counter[1]):

@@ -48,7 +48,7 @@ PLAIN = LOSS_WORDS - {b"all"}
 _TESTED = PLAIN - {b"train", b"training", b"trn"} | TEST | {b"set", b"data", b"global"}
 """Words of the name of the loss of test data."""
 _SUM = frozenset((b"total", b"sum"))
-"""Names of the loss next to its parts, or of how many there are."""
+"""Names of the loss next to its parts; of how many there are, if they are whole numbers."""
 _BEST = frozenset((b"best", b"min", b"lowest"))
 """Words of the names of losses of an earlier record."""
 SCORE = "val/score"

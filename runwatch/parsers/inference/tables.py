@@ -290,7 +290,7 @@ class TableMatcher(Matcher):
 
     def settled(self, rows: list[bytes]) -> TableMatcher:
         """Return what reads rows like these: a column may count whatever its name, or be the loss."""
-        if self._is_indexed(rows):
+        if self._counts_rows(rows):
             return TableMatcher(self.head._replace(columns=(b"#", *self.head.columns[1:])))
         name = self.head.columns[-1]
         series = _UNNAMED.fullmatch(b",".join(self.head.columns))
@@ -398,7 +398,7 @@ class TableMatcher(Matcher):
         there is.
         """
         if not self.counted:
-            if few and self._is_indexed(rows):
+            if few and self._counts_rows(rows):
                 return True
             known = few and (self.bare or {LOSS, VAL_LOSS}.issubset(self._names))
             return len(rows) >= (_FEW if known else ENOUGH) and all(
@@ -409,7 +409,7 @@ class TableMatcher(Matcher):
         least = 1 if few and self.of_epochs else 3
         return len(steps) >= least and rises >= max(least - 1, 0.8 * (len(steps) - 1)) and _distinct(steps)
 
-    def _is_indexed(self, rows: list[bytes]) -> bool:
+    def _counts_rows(self, rows: list[bytes]) -> bool:
         """Whether the first column counts rows that show both losses: `Model version,Time,...`."""
         if self.counted or len(rows) < _FEW or not {LOSS, VAL_LOSS}.issubset(self._names):
             return False
