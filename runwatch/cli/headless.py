@@ -182,9 +182,12 @@ class Printer:
         return f"{run}: {body['phase']}  {_values(body)}"
 
     def _remember(self, body: dict[str, Any]) -> bool:
-        """Count a finding once; return whether it is resolved."""
-        row = body["incident"]
-        self._found.setdefault(key_of(body), {})[plain_words.found(row)] = row["severity"]
+        """Count a finding once, unless it follows from another; return whether it is resolved."""
+        row, found = body["incident"], self._found.setdefault(key_of(body), {})
+        if body.get("symptom"):
+            found.pop(plain_words.found(row), None)
+        else:
+            found[plain_words.found(row)] = row["severity"]
         return bool(body["change"] == "resolved")
 
     def findings(self, body: Mapping[str, Any]) -> str:
@@ -193,9 +196,10 @@ class Printer:
         return ", ".join(f"{found.count(name)} {name}" for name in ("critical", "warning") if name in found)
 
     def _incident(self, run: str, body: dict[str, Any]) -> str:
-        row, resolved = body["incident"], self._remember(body)
-        sign = self._glyphs.states["resolved"] if resolved else self._glyphs.severities[row["severity"]]
-        return f"{sign} {plain_words.changed(row, body['change'], run)}"
+        severity = "info" if body.get("symptom") else body["incident"]["severity"]
+        resolved = self._remember(body)
+        sign = self._glyphs.states["resolved"] if resolved else self._glyphs.severities[severity]
+        return f"{sign} {plain_words.changed(body, run)}"
 
     def _end(self, run: str, body: dict[str, Any]) -> str:
         state = ENDS.get(body["state"], body["state"])

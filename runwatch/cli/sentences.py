@@ -67,6 +67,8 @@ class Sentences(Printer):
         if resolved:
             return f"Resolved in {run}: {title}."
         acknowledged = " Acknowledged." if body["change"] == "acknowledged" else ""
+        if body.get("symptom"):
+            return f"With it in {run}: {title}.{acknowledged}"
         said = [f"{row['severity'].capitalize()} in {run}: {title}.{acknowledged}"]
         said += [f"{name}: {_closed(row[key])}" for name, key in _ABOUT if row.get(key)]
         return " ".join(said)

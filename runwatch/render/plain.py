@@ -115,12 +115,15 @@ def found(incident: Mapping[str, Any]) -> tuple[object, ...]:
     return tuple(incident[name] for name in ("rule", "metric", "rank", "step"))
 
 
-def changed(incident: Mapping[str, Any], change: str, run: str = "") -> str:
-    """Return `CRITICAL run: rule: title (line 8): cause`, or what is resolved, without its cause."""
-    resolved = change == "resolved"
+def changed(body: Mapping[str, Any], run: str = "") -> str:
+    """Return `CRITICAL run: rule: title (line 8): cause`, or what is resolved, without its cause.
+
+    What follows from another incident says that instead of its severity: `WITH IT run: ...`.
+    """
+    incident, resolved = body["incident"], body["change"] == "resolved"
     where = f" (line {incident['line']})" if incident["line"] else ""
     cause = f": {incident['cause']}" if incident["cause"] and not resolved else ""
-    word = "RESOLVED" if resolved else incident["severity"].upper()
+    word = "RESOLVED" if resolved else "WITH IT" if body.get("symptom") else incident["severity"].upper()
     return f"{word} {run and f'{run}: '}{incident['rule']}: {incident['title']}{where}{cause}"
 
 

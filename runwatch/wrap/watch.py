@@ -173,11 +173,18 @@ class Watch:
         if body["type"] == "progress" and body["step"] is not None:
             self._progress(body["step"], body["total"])
         elif body["type"] == "incident":
-            row = body["incident"]
-            self.found[found(row)] = row["severity"]
-            if body["change"] in ("firing", "resolved"):
-                severity = row["severity"] if body["change"] == "firing" else "resolved"
-                self._say(severity, changed(row, body["change"]))
+            self._incident(body)
+
+    def _incident(self, body: dict[str, Any]) -> None:
+        """Report an incident, and count it unless it follows from another."""
+        key, severity, change = found(body["incident"]), body["incident"]["severity"], body["change"]
+        if body["symptom"]:
+            self.found.pop(key, None)
+            severity = "symptom"
+        else:
+            self.found[key] = severity
+        if change in ("firing", "resolved"):
+            self._say(severity if change == "firing" else change, changed(body))
 
     def _progress(self, step: int, total: int | None) -> None:
         self.step = f"step {step_words(step)}" + (f"/{step_words(total)}" if total else "")

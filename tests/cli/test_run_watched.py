@@ -38,6 +38,22 @@ def test_findings_and_the_last_step_are_told(log, start):
     assert f"; step 51/10,000; 1 critical; log: {log}" in err
 
 
+def test_what_follows_from_a_finding_is_not_counted_as_another(log, start):
+    rows = STEPS.replace(" | dt", " | grad norm: {norm} | dt") + "input()\n"
+    code = rows.format(first=0, last=50, loss="2.5", norm="1.5")
+    code += rows.format(first=50, last=52, loss="nan", norm="1.5")
+    process = start(
+        "--say", "--log", log, "--", *python(code + rows.format(first=52, last=54, loss="nan", norm="nan"))
+    )
+    until(process, b"step 00049/")
+    process.stdin.write(b"\n")
+    until(process, b"CRITICAL nonfinite: loss is NaN since step 50", "stderr")
+    process.stdin.write(b"\n")
+    until(process, b"WITH IT nonfinite: grad norm is NaN since step 52", "stderr")
+    process.stdin.write(b"\n")
+    assert "; step 53/10,000; 1 critical; log: " in close(process)[1]
+
+
 def test_nothing_is_said_between_where_nobody_looks(log, start):
     code = (
         STEPS.format(first=0, last=50, loss="2.5") + STEPS.format(first=50, last=52, loss="nan") + "input()\n"

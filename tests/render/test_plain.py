@@ -66,5 +66,8 @@ def test_an_incident_of_the_stream_is_one_line_and_two_of_a_rule_are_counted_apa
     first, second = ({**spike, "step": step, "line": step + 1, "cause": "a bad batch"} for step in (100, 500))
     assert plain.found(first) != plain.found(second)
     assert plain.found({**first, "severity": "warning"}) == plain.found(first)
-    assert plain.changed(first, "firing", "r") == "CRITICAL r: loss_spike: loss rose (line 101): a bad batch"
-    assert plain.changed(second, "resolved") == "RESOLVED loss_spike: loss rose (line 501)"
+    fires = {"change": "firing", "symptom": False, "incident": first}
+    assert plain.changed(fires, "r") == "CRITICAL r: loss_spike: loss rose (line 101): a bad batch"
+    assert plain.changed(fires | {"symptom": True}, "r").startswith("WITH IT r: loss_spike: loss rose")
+    over = {"change": "resolved", "symptom": True, "incident": second}
+    assert plain.changed(over) == "RESOLVED loss_spike: loss rose (line 501)"

@@ -181,5 +181,7 @@ def test_a_rule_that_fires_again_is_another_finding(monkeypatch):
     row = {"rule": "loss_spike", "metric": "train/loss", "rank": None, "severity": "critical", "title": "x"}
     for step, change in ((100, "firing"), (100, "resolved"), (500, "firing")):
         incident = {**row, "step": step, "line": None, "cause": None}
-        watching._line({"type": "incident", "incident": incident, "change": change})
+        watching._line({"type": "incident", "incident": incident, "change": change, "symptom": False})
     assert list(watching.found.values()) == ["critical", "critical"]
+    watching._line({"type": "incident", "incident": incident, "change": "firing", "symptom": True})
+    assert list(watching.found.values()) == ["critical"], "what follows from another is not counted"

@@ -130,7 +130,7 @@ class Headless:
 
     def _incident(self, run_id: str, row: IncidentRow, change: str) -> dict[str, Any]:
         head = {"type": "incident", "id": self._known[run_id], "run": row.run}
-        return {**head, "change": change, "incident": incident_object(row)}
+        return {**head, "change": change, "symptom": bool(row.lead), "incident": incident_object(row)}
 
     def _due(self, watched: WatchedRun, now: float) -> bool:
         run = watched.run
