@@ -173,9 +173,12 @@ DeepXDE: a loss is the sum of the terms that are printed. Of cuda-convnet: `3.20
 
 def _summed(names: tuple[str, ...], row: list[float]) -> float | None:
     """Return the sum of the losses of a detector, in the order of their columns."""
-    if not {"train/box_loss", "train/giou_loss"} & {*names}:
+    if not {"train/box_loss", "train/giou_loss", "train/box_om", "train/box_om_loss"} & {*names}:
         return None
-    parts = (n.startswith("train/loss_") or (n[:6] == "train/" and n.endswith("_loss")) for n in names)
+    parts = (
+        n.startswith("train/loss_") or (n[:6] == "train/" and n.endswith(("_loss", "_om", "_oo")))
+        for n in names
+    )
     return sum(value for value, part in zip(row, parts, strict=True) if part)
 
 

@@ -1,4 +1,4 @@
-"""Bars of rich and alive-progress with a loss beside them."""
+"""Bars of rich, alive-progress and TorchBlocks with a loss beside them."""
 
 from __future__ import annotations
 
@@ -44,6 +44,23 @@ def test_bars_of_epochs_are_laid_end_to_end(draw):
     text = "\n".join("".join(f"\r\x1b[2K{draw(e, i)}" for i in range(PER + 1)) for e in (1, 2, 3))
     assert steps(text + "\n", 5000) == WANTED
     assert steps("The corpus was read.\n" * 400 + text + "\n", 5000) == WANTED
+
+
+@pytest.mark.parametrize("values", ["[ loss={loss} ]", "loss: {loss} - lr: 0.0010 "])
+def test_bars_with_an_arrow_begin_again_with_each_epoch(values):
+    def draw(epoch: int, done: int) -> str:
+        arrow = "=" * (done - 1) + (">" if done < PER else "=") + "." * (PER - done)
+        left = " - ETA: 1:02" if done < PER else " 43.2ms/step"
+        return f"[Training] {done}/{PER} [{arrow}]{left}  {values.format(loss=f'{100 * epoch + done}.5')}"
+
+    held_out = "".join(f"\r[Evaluating] {i}/8 [{'=' * i}>{'.' * (7 - i)}] - ETA: 3s" for i in range(1, 8))
+    epochs = ("".join(f"\r{draw(e, i)}" for i in range(1, PER + 1)) for e in (1, 2, 3))
+    parsed = parse(
+        "".join(f"{epoch}\n{held_out}\nloss: 9.5 - f1: 0.5{i}\n" for i, epoch in enumerate(epochs)).encode()
+    )
+    wanted = [(PER * (e - 1) + i, 100 * e + i + 0.5) for e in (1, 2, 3) for i in range(1, PER + 1)]
+    assert parsed.format == "progress-bar"
+    assert list(zip(parsed.column("step"), parsed.column("train/loss"), strict=True)) == wanted
 
 
 def test_those_that_have_ended_are_drawn_again_above():

@@ -130,6 +130,12 @@ def test_the_loss_of_adversaries_is_that_of_the_generator(names, loss):
     assert parts_of_loss(names) == loss
 
 
+@pytest.mark.parametrize("ending", ["", "_loss"])  # in its CSV and in its table
+def test_both_heads_of_a_detector_are_parts_of_its_loss(ending):
+    heads = tuple(f"train/{part}_{head}{ending}" for head in ("om", "oo") for part in ("box", "cls", "dfl"))
+    assert parts_of_loss(["train/epoch", *heads]) == heads
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -242,3 +242,13 @@ def test_the_first_function_that_is_a_loss_is_the_objective():
     assert records.objective(["Accuracy", "RMSE", "Logloss"]) == "RMSE"
     assert records.objective(["Quantile:alpha=0.9"]) == "Quantile:alpha=0.9"
     assert records.objective(["Accuracy"]) is None
+
+
+@pytest.mark.parametrize("name", [b"loss difference", b"val_loss_change", b"loss threshold"])
+def test_what_is_only_about_a_loss_is_none(name):
+    assert not words.is_loss(name)
+    assert words.is_loss(b" ".join(reversed(words.words(name))))
+
+
+def test_a_score_of_test_data_may_join_its_words():
+    assert records.of_test("Accuracy on Test-Set") == "val/Accuracy"

@@ -7,13 +7,16 @@ from collections.abc import Collection, Sequence
 from runwatch.core.metrics import DISCRIMINATOR_LOSSES, GENERATOR_LOSSES, LOSS
 from runwatch.parsers.lexicon.words import is_val, words
 
-_BOXES = frozenset({"train/box_loss", "train/giou_loss"})
+_HEADS = [f"{head}{ending}" for head in ("om", "oo") for ending in ("", "_loss")]
+"""Of YOLOv10: one to many, one to one."""
+_BOXES = frozenset({"train/box_loss", "train/giou_loss", *(f"train/box_{head}" for head in _HEADS)})
 _OTHERS = frozenset(
     ["obj", "cls", "dfl", "l1", "seg", "pose", "kobj", "rle", "angle", "landmark", "kpt", "kptv"]
 )
 _UNNAMED = {f"train/loss_{column}" for column in range(2, 9)}
 """Columns next to that of the boxes whose header was not printed."""
 PARTS = _BOXES | {f"train/{name}_loss" for name in _OTHERS} | _UNNAMED
+PARTS |= {f"train/{name}_{head}" for name in ("cls", "dfl") for head in _HEADS}
 """Losses that are added, if one of them is of boxes."""
 _JUDGES = frozenset(b"d dis disc discriminator discrim critic fake real".split())
 """Words of the losses of networks that judge another one."""

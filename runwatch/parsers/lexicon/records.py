@@ -15,7 +15,7 @@ from runwatch.parsers.lexicon.words import is_quality, of_episodes, without_spli
 
 _OF_TEST = re.compile(
     r"(?i)^(?:global[_ ])?(?:test|testing)(?:[_ ](?:set|data))?[_/ .:-]+(?=[a-z0-9])"
-    r"|[_/ -](?:(?:on|of|for) )?(?:the )?test(?:[_ ](?:set|data|images|samples|examples))?$"
+    r"|[_/ -](?:(?:on|of|for) )?(?:the )?test(?:[_ -](?:set|data|images|samples|examples))?$"
     r"|(?<=[a-z0-9])[_-]test(?=[./])|(?<!best)(?<=[a-z])[_ ]test(?:ing)?(?=[_ ][a-z])"
 )
 _LETTER = re.compile(r"^t(?=_)|(?<=_)t$")

@@ -108,6 +108,10 @@ _MEASURED = frozenset(b"ms squared square batch minibatch reconstruction recon".
 """What an error is of, or how it is taken, that is a loss; others are shares of what was guessed wrong."""
 _COSTS = frozenset(b"batch reader time data".split())
 """What else costs: time."""
+_COMPARED = frozenset(
+    b"difference diff change delta improvement decrease reduction gap threshold patience".split()
+)
+"""Last words of names of what is only about a loss."""
 _STATISTICS = frozenset(b"avg average mean max best".split())
 """Names of what is shown of the fitness of a generation."""
 _NOW = frozenset(b"lr learning rate current new the now train training".split())
@@ -192,8 +196,8 @@ def is_loss(name: bytes) -> bool:
         return True
     parts = words(name)
     pairs = {*pairwise(parts)}
-    if (b"loss", b"rate") in pairs or not _PERPLEXITY.isdisjoint(parts[-1:]):  # of packets; `lm loss PPL`
-        return False
+    if (b"loss", b"rate") in pairs or not (_PERPLEXITY | _COMPARED).isdisjoint(parts[-1:]):
+        return False  # of packets; `lm loss PPL`; `loss difference`
     if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
         return True
     if (b"cross", b"entropy") in pairs or SHORT_LOSS.fullmatch(name):

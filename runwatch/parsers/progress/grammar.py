@@ -1,8 +1,9 @@
-"""What bars look like: tqdm's, with a total or without one, PyTorch Ignite's, rich's and alive-progress's.
+"""What bars look like: tqdm's, with a total or without one, Ignite's, rich's, alive-progress's, TorchBlocks'.
 
  35%|###5      | 14/40 [00:02<00:04,  6.67it/s, loss=1.5]
 Epoch 1/2 ━━━━━━━━━━━━━━╸━━━━━━━━━━ 14/40 0:00:02 0:00:04 loss: 1.5
 Epoch 1/2 |██████████████             | ▃▅▇ 14/40 [35%] in 2s (~4s, 6.7/s) loss: 1.5
+[Training] 14/40 [=========>....................] - ETA: 4s  loss: 1.5
 """
 
 from __future__ import annotations
@@ -58,6 +59,12 @@ _ALIVE = re.compile(
     + NUMBER
     + rb")/s\))?(?P<postfix>[^\r\n]{0,2000})$"
 )
+_ARROW = re.compile(
+    rb"(?P<desc>\[[^\[\]\r\n]{1,80}\]) (?P<n>\d+)/(?P<total>\d+) \[[=>.]{4,200}\]"
+    rb"(?: - ETA: [\d:]{1,12}s?| [\d.]{1,12}[mu]?s/step)(?P<postfix> [^\r\n]{0,2000})$"
+)
+"""That of TorchBlocks, which many scripts for Chinese texts copied."""
+_ARROWS = (b".] - ETA: ", b"=] ")
 _ENDS = (b"\xe2\x94\x81 ", b"\xe2\x95\xb8 ", b"\xe2\x95\xba ")
 """What bars of rich end with: a whole line, or half of one."""
 _IN = b"%] in "
@@ -79,7 +86,7 @@ NAMED = re.compile(
     + rb")(?:(?<=[fnFN])\.0{0,8})?%?\.?(?=[\s,\])]|$)"  # Lightning fills NaN up as it does numbers: nan.0
 )
 """A value with its name."""
-NEEDLES = (*ENDLESS, *_ENDS, _IN)
+NEEDLES = (*ENDLESS, *_ENDS, _IN, *_ARROWS)
 """What a line holds that may be a bar, but for one of tqdm with a total."""
 
 
@@ -120,7 +127,12 @@ def is_other(line: bytes) -> bool:
     if b"%|" in line:
         return False
     rich = b"\xe2" in line and any(end in line for end in _ENDS) and not _IS_LIGHTNING.match(line)
-    return rich or _IN in line
+    return rich or _IN in line or is_arrow(line)
+
+
+def is_arrow(line: bytes) -> bool:
+    """Return whether it may be one of TorchBlocks: what it counts is in brackets, unlike Keras'."""
+    return line[:1] == b"[" and any(sign in line for sign in _ARROWS)
 
 
 def bar_in(line: bytes, start: int = 0) -> Bar | None:
@@ -129,7 +141,8 @@ def bar_in(line: bytes, start: int = 0) -> Bar | None:
         found = _TQDM.match(line, start) if b"]" in line else None
         return _ignite(line, start) if found is None else _tqdm(found, found.span("total"), found["of"])
     if is_other(line):
-        found = (_ALIVE if _IN in line else _RICH).match(line, start)
+        pattern = _ALIVE if _IN in line else _ARROW if is_arrow(line) else _RICH
+        found = pattern.match(line, start)
         return None if found is None else _redrawn(found)
     if b"]" not in line:
         return None
@@ -171,7 +184,7 @@ def _redrawn(found: re.Match[bytes]) -> Bar:
         rate=rate,
         rate_unit=b"it/s" if rate else b"",
         postfix=found.span("postfix") if b"oss" in found["postfix"] else None,
-        redrawn=True,
+        redrawn=found.re is not _ARROW,
     )
 
 
