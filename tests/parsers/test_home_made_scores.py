@@ -56,6 +56,7 @@ def test_a_score_that_no_record_shows_is_read(record, below, name):
         "saving the model of epoch {e}, mAP {score}",
         "class 3 dice {score}",
         "acc: {score}",
+        "Image 7, validation mIoU: {score}",
     ],
 )
 def test_what_is_no_score_of_the_model_at_its_place(below):

@@ -19,6 +19,7 @@ from runwatch.parsers.lexicon.words import (
     REPEATED,
     RUNS,
     SPLIT_KEYS,
+    is_item,
     is_loss,
     is_meaningful,
     is_of_model,
@@ -176,12 +177,13 @@ def _behind_settings(line: bytes) -> bytes:
 
 
 def names_alone(line: bytes, found: list[Field]) -> bool:
-    """Whether a line shows named values and nothing else: `mean loss: 0.5; test acc: 71.2%`."""
+    """Whether a line shows named values, and nothing else: `mean loss: 0.5; test acc: 71.2%`, but no item."""
     end, rest = 0, b""
     for field in found:
         rest += b"".join(line[end : field.start].rpartition(field.name or b"_")[::2])
         end = field.end + len(field.suffix)
-    return not (rest + line[end:]).replace(b"dB", b"").strip(_SIGNS)
+    others = (rest + line[end:]).replace(b"dB", b"").strip(_SIGNS)
+    return not (others or any(is_item(field.name) for field in found))
 
 
 def scores_alone(line: bytes, found: list[Field]) -> bool:
