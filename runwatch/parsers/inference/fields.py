@@ -47,6 +47,11 @@ _PART = re.compile(rb"(?i)(?<!\w)[\[({<]?(?:val\w*|dev|eval\w*|test)[\])}>]?(?: 
 """Right before a name: what it is of."""
 _BY_LETTER = re.compile(rb"(?i)(?:.* )?(?:train(?:ing)?|val(?:id)?(?:ation)?|test|dev) [la]")
 """A score of a part of the data by its letter, as are then all of a line: `Train L 0.5 A 0.9 | Val L 0.6`."""
+_LED = re.compile(
+    rb"(?i)[^a-z]*((?:val(?:id(?:ation)?)?|test|dev|eval) (?:mean )?(?:dice|iou|dsc|ap|auc|f1|acc(?:uracy)?))"
+    rb"(?::| {2}| -) *(?=[a-z])"
+)
+"""A score of held-out data, before the classes that it is of: `Val Dice: WT 0.8, TC 0.7`."""
 _BY_NUMBER = re.compile(rb"\{(\d[\d.]*: ?-?\d[^{}]{0,400})\}")
 """Values by a number, which is no value: `IoU: {0.5: 0.8, 0.75: 0.6}`."""
 _MAY_NAME = frozenset((*RATES, *SCALES))
@@ -76,6 +81,9 @@ def fields(line: bytes) -> list[Field]:
     lists = _NAMES_AHEAD.search(line) if b"]: [" in line else None
     if lists is not None:
         return _named_by_list(found, lists)
+    led = _LED.match(line) if found else None
+    if led is not None and led.end() <= found[0].start and not any(is_quality(f.name) for f in found):
+        return [f._replace(name=b"%b %b" % (led[1], f.name)) for f in found]
     if any(_BY_LETTER.fullmatch(field.name) for field in found):
         found = [field._replace(name=by_letter(field.name)) for field in found]
     return _by_part(line, found)

@@ -41,7 +41,7 @@ from runwatch.parsers.inference.learning_rate import rates
 from runwatch.parsers.inference.losses import tests_of
 from runwatch.parsers.inference.places import ENOUGH, Kept
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import barred, relevant
+from runwatch.parsers.inference.roles import barred, relevant, scores_alone
 from runwatch.parsers.inference.scoring import judge
 from runwatch.parsers.inference.sections import SECTION, VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import reading_of
@@ -85,6 +85,8 @@ class Learner:
         self._sections = Sections()
         self._markdown = False
         """Whether a heading was seen."""
+        self._ruled = -1
+        """The newest line that begins with a rule of such signs: what is right below it is no heading."""
         self._fence: int | None = None
         """The line at which the code block began that is open."""
         self._examples: deque[_Seen] | None = deque(maxlen=KEPT_LINES)
@@ -185,7 +187,9 @@ class Learner:
     def _quoted(self, line: bytes) -> bool:
         """Whether a line is in a code block or a table of a Markdown text: an example, and no log."""
         if line[:1] == b"#" and _HEADING.match(line):
-            self._markdown = True
+            self._markdown = self._markdown or self._ruled != self._lines - 1
+        elif line[:7] == b"#######":
+            self._ruled = self._lines
         elif line[:3] == b"```" and self._markdown:
             self._fence = self._lines if self._fence is None else None
         if self._markdown and line[:1] == b"|":
@@ -325,8 +329,10 @@ class Learner:
         below = (kept for kept in self.kept if kept.head.startswith(VAL_SECTION) and kept.head not in plans)
         sections = any(is_quality(f.name) for kept in below for f in kept.found)
         validated = validated or any(kept.head.startswith(VAL_SECTION) for kept in self.kept)
+        alone = any(k.found and not k.ranked and scores_alone(k.line, k.found) for k in self.kept)
         matcher, fresh = (
-            LearnedMatcher(plans, tests, sections=sections, validated=validated) for _ in range(2)
+            LearnedMatcher(plans, tests, sections=sections, alone=alone, validated=validated)
+            for _ in range(2)
         )
         return self._believe(matcher, fresh, example, certainty)
 

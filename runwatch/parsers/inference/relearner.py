@@ -13,7 +13,7 @@ from runwatch.parsers.api import Format
 from runwatch.parsers.envelope.header import Header
 from runwatch.parsers.inference.learner import KEPT_LINES, Learner
 from runwatch.parsers.inference.places import ENOUGH
-from runwatch.parsers.inference.roles import named_by
+from runwatch.parsers.inference.roles import named_by, scores_alone
 from runwatch.parsers.inference.sections import VAL_SECTION
 from runwatch.parsers.inference.template import LearnedMatcher
 from runwatch.parsers.lexicon.words import REPEATED, SAVES, VAL, is_quality, words
@@ -69,19 +69,24 @@ class Relearner(Learner):
         """Take one record that the format does not read; see Learner."""
         if self._added >= _PATIENCE:
             return None
-        return super().see(line, offset, number, whole, before) or self._in_sections(number)
+        return super().see(line, offset, number, whole, before) or self._with_scores(number)
 
-    def _in_sections(self, number: int) -> Format | None:
-        """Return the format as one that knows the section of a line, at the first score of validation."""
+    def _with_scores(self, number: int) -> Format | None:
+        """Return the format that also reads scores below a line about validation, or alone on a line."""
         newest, main = self.kept[-1] if self.kept else None, self._fmt.matchers[0]
-        if newest is None or newest.number != number or not newest.head.startswith(VAL_SECTION):
+        if newest is None or newest.number != number or newest.ranked:
             return None
-        if len(self._fmt.matchers) > 1 or not isinstance(main, LearnedMatcher) or not main.skeletons:
+        if len(self._fmt.matchers) > 1 or not isinstance(main, LearnedMatcher):
             return None
-        if newest.ranked or not any(is_quality(field.name) for field in newest.found):
+        below = newest.head.startswith(VAL_SECTION) and any(is_quality(f.name) for f in newest.found)
+        if below and main.skeletons:
+            main = main.in_sections()
+        elif not main.reads_alone and scores_alone(newest.line, newest.found):
+            main = main.with_scores()
+        else:
             return None
         self.sure, self.certainty = self._trust
-        return replace(self._fmt, matchers=(main.in_sections(),))
+        return replace(self._fmt, matchers=(main,))
 
     def _plain(self) -> Format | None:
         return None

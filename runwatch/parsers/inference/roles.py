@@ -19,9 +19,12 @@ from runwatch.parsers.lexicon.words import (
     REPEATED,
     RUNS,
     SPLIT_KEYS,
+    is_item,
     is_loss,
     is_meaningful,
+    is_of_model,
     is_quality,
+    is_score,
     is_split,
     is_val,
     words,
@@ -71,7 +74,7 @@ TELLING = (
     *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou dice score elbo "
     b"fid round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick "
     b"train episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ val: val= total= "
-    b"rank- f1: f1= %) testing fitness gen: gen= ep: ep=".split(),
+    b"rank- f1: f1= dsc: dsc= %) testing fitness gen: gen= ep: ep=".split(),
     b"gen ",
     b"ep ",
     b"map ",
@@ -96,7 +99,7 @@ _TYPE_VAL = re.compile(
 _LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
 _OTHER = re.compile(
-    rb"%\||\|(?:[#-]|\xe2\x96\x88){8,}\||\d ?\[[=>.#-]{8,}\]|\] ?- ETA: |WARN|Namespace\("
+    rb"%\||\|(?:[#-]|\xe2\x96\x88){8,}\||\d ?\[[=>.#-]{8,}\](?! ?\d+ ?/ ?\d)|\] ?- ETA: |WARN|Namespace\("
     rb"|\bf1-score\b.{1,40}\bsupport\b"
 )
 """Progress bars, which redraw what they show where a record is printed once, warnings, settings, and
@@ -108,6 +111,8 @@ _SETTINGS = 3
 """A dict with more values that are no numbers is one of settings."""
 DRAWN = (b"\xe2\x94\x82", b"\xe2\x94\x83", b"\xe2\x95\x91")
 """Bars between the cells of a box."""
+_SIGNS = b" \t:=,;|-*#>+.%(){}[]'\""
+"""Between named values."""
 _TIME = frozenset(b"time elapsed took eta seconds sec duration".split())
 
 
@@ -169,6 +174,21 @@ def _behind_settings(line: bytes) -> bytes:
     """Return what a line shows after a dict, if that is a place and a score; else the line."""
     rest = line[line.rfind(b"}") + 1 :] if b"}" in line else b""
     return rest if rest.count(b":") > 1 and _NUMBER.search(rest) and _RELEVANT.search(rest.lower()) else line
+
+
+def names_alone(line: bytes, found: list[Field]) -> bool:
+    """Whether a line shows named values, and nothing else: `mean loss: 0.5; test acc: 71.2%`, but no item."""
+    end, rest = 0, b""
+    for field in found:
+        rest += b"".join(line[end : field.start].rpartition(field.name or b"_")[::2])
+        end = field.end + len(field.suffix)
+    others = (rest + line[end:]).replace(b"dB", b"").strip(_SIGNS)
+    return not (others or any(is_item(field.name) for field in found))
+
+
+def scores_alone(line: bytes, found: list[Field]) -> bool:
+    """Whether a line shows scores of the model and nothing else: `mAP: 0.5`, `PSNR: 21.5 dB, SSIM: 0.8`."""
+    return all(is_of_model(f.name) and is_score(f.name) for f in found) and names_alone(line, found)
 
 
 def rank(line: bytes, number: Field) -> int | None:

@@ -20,7 +20,19 @@ from runwatch.parsers.api import Known, Layout, Match, Matcher, Shared
 from runwatch.parsers.counters.nesting import CLOSES, HEADING, PER, PLANNED, WITHIN
 from runwatch.parsers.inference.losses import SCORE, aliases, tests_of
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import EPOCH_RANK, RATIO, barred, is_boxed, named_by, place, relevant
+from runwatch.parsers.inference.roles import (
+    EPOCH_RANK,
+    RATIO,
+    STEP_RANK,
+    barred,
+    is_boxed,
+    is_pace,
+    named_by,
+    names_alone,
+    place,
+    relevant,
+    scores_alone,
+)
 from runwatch.parsers.inference.sections import SAYS_VAL, VAL_SECTION, Sections, beside, says_val
 from runwatch.parsers.inference.shapes import plain_shape, reading_of
 from runwatch.parsers.inference.tokens import Field
@@ -32,9 +44,11 @@ from runwatch.parsers.lexicon.words import (
     REPEATED,
     SAVES,
     VAL,
+    is_best,
     is_epoch,
     is_loss,
     is_meaningful,
+    is_of_model,
     is_quality,
     is_rate,
     is_retrieval,
@@ -85,12 +99,14 @@ class LearnedMatcher(Matcher):
         evaluated: Mapping[bytes, str] | None = None,
         *,
         sections: bool = False,
+        alone: bool = False,
         validated: bool = True,
     ) -> None:
         """Read lines by these plans; `evaluated` says what names mean in validation lines of no family.
 
-        `sections` says that such lines are below one that opens a section of validation, `validated` that
-        lines spoke of data that is neither of training nor of a test.
+        `sections` says that such lines are below one that opens a section of validation, `alone` that scores
+        are on lines of their own, `validated` that lines spoke of data that is neither of training nor of
+        a test.
         """
         self.plans = plans
         self._evaluated = evaluated or {}
@@ -113,6 +129,7 @@ class LearnedMatcher(Matcher):
         self._lead = lead if long and self._main.counter is not None else b""
         sections = sections or any(head.startswith(VAL_SECTION) for head in plans)
         self._sections = Sections() if sections else None
+        self.reads_alone = alone or sections
         self.skeletons = self._sections is None  # else what a line means depends on those before it
 
     def of_rank(self) -> LearnedMatcher | None:
@@ -127,16 +144,23 @@ class LearnedMatcher(Matcher):
     def in_sections(self) -> LearnedMatcher:
         """Return a matcher of the same lines that knows in which section a line is."""
         matcher = LearnedMatcher(self.plans, self._evaluated, sections=True, validated=self._validated)
-        matcher._matches = self._matches
+        if self.reads_alone:
+            matcher._matches = self._matches
         return matcher
+
+    def with_scores(self) -> LearnedMatcher:
+        """Return a matcher of the same lines that also reads scores that are alone on a line."""
+        return LearnedMatcher(self.plans, self._evaluated, alone=True, validated=self._validated)
 
     def of_stage(self, number: int) -> LearnedMatcher:
         """Return a matcher of the same lines that has read none, as those of another stage of training."""
         plans = {
             head: replace(plan, pattern=f"stage {number} {plan.pattern}") for head, plan in self.plans.items()
         }
-        sections = self._sections is not None
-        return LearnedMatcher(plans, self._evaluated, sections=sections, validated=self._validated)
+        sections, alone = self._sections is not None, self.reads_alone
+        return LearnedMatcher(
+            plans, self._evaluated, sections=sections, alone=alone, validated=self._validated
+        )
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of a learned family; `start` is 0, as it sees messages alone."""
@@ -301,7 +325,8 @@ class LearnedMatcher(Matcher):
         says = says or beside(family, main.head)
         dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1
         both = {split_of(f.name) for f in found} >= {"train", "val"}  # LOSS train 0.5 valid 0.6
-        if main.counter is not None and at is None and not (says or dated or below or both or main.alone):
+        says = says or dated or below or both or main.alone
+        if main.counter is not None and at is None and not (says or names_alone(line, found)):
             return None
         taken = {i for _, i in ranked} | _amounts(line, found)
         names = [f.name for i, f in enumerate(found) if i not in taken]
@@ -331,8 +356,31 @@ class LearnedMatcher(Matcher):
             losses = any(is_loss(f.name) for f in found)
             closing = [(EPOCH, epoch.name, Unit(), (epoch.start, epoch.end))] * losses
         near = closing or self._headed or (not ranked and all(map(_is_of_batch, found)))
-        metrics = self._nearby(self._metrics(found, taken, {}, False)) if near else []
+        if not near and not self._measures(line, found, ranked):
+            return None
+        if not near:
+            taken.update(i for i, f in enumerate(found) if f.name in self._main.names or is_best(f.name))
+            at = None if self._main.counter is None else _find(self._main.counter, found, ranked)
+            if at is not None and self._is_step(line, found, ranked):
+                closing = [("step", b"", Unit(), (found[at].start, found[at].end))]
+        metrics = self._nearby(self._metrics(found, taken, {}, False))
         return self._match("summary", EVAL, [*closing, *metrics]) if metrics else None
+
+    def _measures(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bool:
+        """Whether a line shows a score of the model that no record shows, alone or with its place.
+
+        `mAP: 0.5`, `Epoch 3: mIoU = 0.4`, `FID at step 900: 21.5`
+        """
+        new = [f for f in found if is_of_model(f.name) and f.name not in self._main.names]
+        if not ranked:
+            return self.reads_alone and new == found and scores_alone(line, found)
+        main, places = self._main, {i for _, i in ranked}
+        named = any(r <= STEP_RANK or is_epoch(found[i].name) for r, i in ranked)
+        sums_up = main.epoch is not None and _find(main.epoch, found, ranked) is not None
+        rest = [f for i, f in enumerate(found) if i not in places]
+        known = all(is_meaningful(f.name) or is_pace(f) or is_best(f.name) for f in rest)
+        known = known and (sums_up or not any(is_loss(f.name) for f in rest))
+        return bool(new) and named and known and SAVES.isdisjoint(words(line[: new[0].start]))
 
     def _closing(self, found: list[Field], ranked: list[tuple[int, int]]) -> list[Column]:
         """Return the epoch, and of how many, that a line shows below its batches, whose lines show none."""

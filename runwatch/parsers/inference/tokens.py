@@ -31,11 +31,11 @@ _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=
 _GLUED = (
     rb"(?:(?<=[hprEe])(?:(?<=\b[Ee]poch)|(?<=\b[Bb]atch)|(?<=\b[Ss]tep)|(?<=_step)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)"
     rb"|(?<=\b[Ee]))"
-    rb"|(?<=[hpr][-._])(?:(?<=\b[Ee]poch[-._])|(?<=\b[Ss]tep[-._])|(?<=\b[Ii]ter[-._]))"
+    rb"|(?<=[hpr][-._#])(?:(?<=\b[Ee]poch[-._#])|(?<=\b[Ss]tep[-._#])|(?<=\b[Ii]ter[-._#]))"
     rb"|(?<=[a-zB\] ][#B])(?:(?<=[a-z\]] #)|(?<= B))|(?<=^[#B])|(?<=\b[Ee]p\.)|(?<=\b[Nn]o\.))"
 )
 """What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`, `epoch_7`,
-`No.3`, `Round #3`, `train_step9`."""
+`epoch#7`, `No.3`, `Round #3`, `train_step9`."""
 _ORDINAL = (
     rb"-?(?:st|nd|rd|th)(?= (?P<nth>(?i:epoch|episode|step|iter(?:ation)?|(?:mini-?)?batch|round|update))\b)"
 )

@@ -86,11 +86,24 @@ RUNS = frozenset(
 _EPISODE = frozenset(b"episode episodes episodic ep".split())
 _REWARDS = frozenset(b"return returns reward rewards rew".split())
 _RETURNS = _REWARDS - {b"rew"} | {b"score"}
+_OF_MODEL = (
+    (_QUALITY | {b"top"})
+    - _TRAINED
+    - _REWARDS
+    - frozenset(
+        b"loss losses trl mse mae rmse mape logloss mlogloss merror error err crossentropy ctc infonce "
+        b"score".split()
+    )
+)
+"""Words of scores that say how good a model is; with these, of names that say nothing else."""
+_AVERAGED = frozenset(b"mean avg average overall global macro micro weighted score f".split())
 REPEATED = frozenset(
     b"best final finished end average avg mean overall last early stop stopping summary".split()
 )
 """Words of lines and names that show again what others reported."""
-CHANGED = frozenset(b"best decrease decreased increase increased improve improved reduced stopping".split())
+CHANGED = frozenset(
+    b"best decrease decreased increase increased improve improved reduced stopping previous prev".split()
+)
 """Words of lines that show a value again as it has changed: `Validation loss decreased (0.5 -->`."""
 _SAVED = frozenset(b"save saved saves saving".split())
 SAVES = frozenset(b"save saved saves saving checkpoint checkpoints best load loaded loading".split())
@@ -179,7 +192,7 @@ def is_quality(name: bytes) -> bool:
     parts = words(name)
     if is_setting(name):
         return False
-    known = is_loss(name) or not _QUALITY.isdisjoint(parts) or [*parts] == [b"top"]  # top1, top-5
+    known = is_loss(name) or not _QUALITY.isdisjoint(parts) or parts[-1:] == [b"top"]  # top1, student top-5
     known = known or _F_SCORE.search(name) is not None or _AT.search(name) is not None
     return known and (_NOT_QUALITY.isdisjoint(parts) or not _COEFFICIENTS.isdisjoint(parts))
 
@@ -205,6 +218,22 @@ def is_loss(name: bytes) -> bool:
     if b"error" in parts and not _MEASURED.isdisjoint(parts):
         return True
     return any(word.endswith(b"cost") for word in parts) and _COSTS.isdisjoint(parts)
+
+
+def is_of_model(name: bytes) -> bool:
+    """Whether a name is that of a score of how good a model is, not of what it is trained by: `Mean dice`."""
+    known = not _OF_MODEL.isdisjoint(words(name)) or _F_SCORE.search(name) is not None
+    return known and is_quality(name) and not is_best(name)
+
+
+def is_score(name: bytes) -> bool:
+    """Whether a name is that of such a score, and says nothing else: of no class, of no part of the data."""
+    return (_OF_MODEL | _AVERAGED).issuperset(words(name))
+
+
+def is_best(name: bytes) -> bool:
+    """Whether a name is that of the best of some values."""
+    return b"best" in words(name)
 
 
 def is_trained(name: bytes) -> bool:

@@ -19,6 +19,7 @@ from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.inference.losses import loss_of_parts
 from runwatch.parsers.lexicon.parts import adversaries
+from runwatch.parsers.lexicon.records import objective
 from runwatch.parsers.progress.epochs import Counts, Place
 from runwatch.parsers.progress.grammar import Bar, Named
 from runwatch.parsers.progress.names import (
@@ -54,7 +55,7 @@ _RANK = re.compile(
 )
 _EPOCHS = ("epoch", "epochs")
 _CLOCK = ("hours", "minutes", "seconds")
-_SUMS = dict.fromkeys(("Total", "TOTAL", "sum", "Sum", "SUM"), LOSS)
+_SUMS = ("Total", "TOTAL", "sum", "Sum", "SUM")
 """What the loss may be called next to its parts; `total` is how many steps there are."""
 
 
@@ -82,8 +83,8 @@ class BarLayout(Layout):
     """Which of its values is the first loss; -1 for none."""
     trains: bool = False
     """Whether its description says that it trains."""
-    sums: bool = False
-    """Whether its loss is the total of its parts: `Total=0.5, PDE=0.3, Data=0.2`."""
+    own: str = ""
+    """What its loss is called if no name says that it is one: `Total=0.5, PDE=0.3, Data=0.2`, `MSE=0.5`."""
     held_out: str = ""
     """The held-out data that it passes over, if its description says so: val or test."""
     scaled: bool = False
@@ -192,9 +193,9 @@ def _is_outer(text: bytes, bar: Bar) -> bool:
 
 
 @cache
-def _rows(pattern: str, sums: bool) -> RowMaker:
-    """Return what makes the rows of bars of a pattern; their loss may be the total of its parts."""
-    return RowMaker(pattern, {**ALIASES, **_SUMS} if sums else ALIASES)
+def _rows(pattern: str, own: str) -> RowMaker:
+    """Return what makes the rows of bars of a pattern, whose loss may be called as no loss is."""
+    return RowMaker(pattern, {**ALIASES, own: LOSS} if own else ALIASES)
 
 
 class BarFrames(Matcher):
@@ -208,7 +209,7 @@ class BarFrames(Matcher):
         self._pattern = pattern
         self._layouts: Known[tuple[Any, ...], BarLayout | None] = Known(lambda key: self._layout(*key))
         self._columns: Known[tuple[BarLayout, bool, bool, bool, bool], BarColumns] = Known(
-            lambda key: BarColumns(_rows(pattern, key[0].sums), *key)
+            lambda key: BarColumns(_rows(pattern, key[0].own), *key)
         )
 
     def columns(
@@ -313,9 +314,9 @@ class BarFrames(Matcher):
         values = tuple(name.decode("ascii") for name in printed)
         shown = is_loss if not held_out else is_score
         losses = [i for i, name in enumerate(values) if shown(name)] or adversaries(values)
-        whole = None if losses else loss_of_parts(frozenset(printed))
-        losses = losses or [i for i, name in enumerate(values) if name in _SUMS and printed[i] == whole]
-        losses = losses or [i for i, name in enumerate(values) if is_reward(name)]
+        whole = "" if losses else (loss_of_parts(frozenset(printed)) or b"").decode("ascii")
+        own = "" if losses or held_out else whole if whole in _SUMS else objective(values) or ""
+        losses = losses or [i for i, name in enumerate(values) if (name == own if own else is_reward(name))]
         if bool(losses) is self.lossless:
             return None
         of = {"n": scales[0], "total": scales[1]} | dict.fromkeys(_EPOCHS[:epochs], 1.0)
@@ -338,7 +339,7 @@ class BarFrames(Matcher):
             loss=losses[0] if losses else -1,
             trains=trains,
             held_out=held_out,
-            sums=bool(losses) and values[losses[0]] in _SUMS,
+            own=own,
             scaled=max(scales[:2]) > 1.0,
             redrawn=redrawn,
             position=position,

@@ -83,7 +83,7 @@ NAMED = re.compile(
     rb"|[A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?)"
     rb"(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) | - (?=\d{1,9}\.\d))("  # as segmentation_models.pytorch has it
     + VALUE
-    + rb")(?:(?<=[fnFN])\.0{0,8})?%?\.?(?=[\s,\])]|$)"  # Lightning fills NaN up as it does numbers: nan.0
+    + rb")(?:(?<=[fnFN])\.0{0,8})?%?\.?(?=[\s,;\])]|$)"  # Lightning fills NaN up as it does numbers: nan.0
 )
 """A value with its name."""
 NEEDLES = (*ENDLESS, *_ENDS, _IN, *_ARROWS)

@@ -34,7 +34,7 @@ _SURE = 16
 _MAY = re.compile(rb"%\||poch|POCH|[Vv]al|[Tt]est|[Ee]val|[Dd]ev|oss|LOSS| \[|%\] in |\xe2")
 """What a line holds that is a bar or describes one: most hold none of it."""
 
-_DESC_LOSS = re.compile(rb"oss|OSS|(?<![A-Za-z])Tot[:=]")
+_DESC_LOSS = re.compile(rb"oss|OSS|(?<![A-Za-z])(?:Tot|mse|MSE|nll|NLL)[:=]")
 """What a description holds that contains a loss."""
 
 
