@@ -167,3 +167,43 @@ def test_few_epochs_with_a_score_of_retrieval():
     )
     parsed = parse(("".join(f"Users {i}: 9\n" for i in range(12)) + lines + "item [0.5]\n" * 30).encode())
     assert parsed.column("step").tolist() == [10, 20, 30, 40, 50]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Iteration {step} [12.5 s]: HR = 0.{acc}5, NDCG = 0.{acc}, loss = {loss} [1.5 s]\n",
+        "epoch {step} loss {loss}\n  HR@10: 0.{acc}5  NDCG@10: 0.{acc}\n",
+        "Epoch {step}/99 - bpr_loss: {loss} - recall@20: 0.{acc}5 - ndcg@20: 0.{acc}\n",
+    ],
+)
+def test_scores_of_retrieval_are_of_held_out_data(line):
+    parsed = parse(_lines(line))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    ndcg = next(name for _, _, names, *_ in parsed.tables for name in names if "ndcg" in name.lower())
+    assert ndcg.startswith("val/")
+    assert parsed.column(ndcg, "").tolist() == [float(f"0.{i + 10}") for i in range(N)]
+
+
+def test_scores_of_retrieval_of_training_stay_their_own():
+    parsed = parse(_lines("epoch {step} loss {loss} train ndcg@5 0.{acc}\n"))
+    assert parsed.column("train ndcg@5").tolist() == [float(f"0.{i + 10}") for i in range(N)]
+
+
+@pytest.mark.parametrize("below", ["  -> validation : perte = {val}", "avaliação | perda = {val} | EM 50.5"])
+def test_a_validation_in_other_words_below_each_epoch(below):
+    parsed = parse(_lines("Époque {step}/40 : perte = {loss}\n" + below + "\n"))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
+def test_an_evaluation_on_data_that_was_held_out_below_the_end_of_each_epoch():
+    lines = "Epoch {i} training complete\nCost on training data: {loss}\nCost on evaluation data: {val}\n"
+    assert parse(_lines(lines)).column("val/loss", EVAL).tolist() == VALS
+
+
+def test_a_game_that_was_lost_shows_no_loss():
+    text = "".join(
+        f"game {i}: {('win', 'loss')[i % 3 == 0]} in {40 - i} moves, score {i}\n" for i in range(30)
+    )
+    assert not parse(text.encode()).tables

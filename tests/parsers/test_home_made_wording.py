@@ -27,6 +27,8 @@ from .test_home_made import LOSSES, VALS, N, _log
         "B{step:>3} 94.00% 88.00% loss: {loss} (digits: 82.7) | X   X |",
         "Batch: {step} | CTC: {loss} | CER: 0.5",
         "epoch {step} | nt_xent {loss} | knn@1 33.5",
+        "(epoch, train_loss, test_loss) = ({step}, {loss}, {val})",
+        "Epoch {step} training complete\nCost on training data: {loss}\nAccuracy on training data: 45000 / 50000",
     ],
 )
 def test_other_ways_to_say_the_loss(line):

@@ -28,6 +28,9 @@ LINES = {
     "turkish": "Epoch {step}/30 - Eğitim Kaybı: {loss} - Doğrulama Kaybı: {score}",
     "indonesian": "Iterasi {step}/30 - kerugian: {loss} - akurasi: {score}",
     "vietnamese": "Vòng {step}/30: loss = {loss}, độ chính xác = {score}",
+    "vietnamese, all of it": "Vòng {step}/30 | mất mát: {loss} | mất mát kiểm định: {score}",
+    "spanish, cost": "Iteración {step} - costo: {loss} - precisión: {score}",
+    "french, cost": "Itération {step}/30 : coût = {loss}, coût de validation = {score}",
 }
 
 

@@ -266,3 +266,26 @@ def test_steps_that_begin_again_at_their_end_continue_where_the_loss_does(name, 
     counted = any("step" in names for kind, _, names in parsed.tables if kind == EVAL)
     assert not counted or "/" not in printed  # without an end, they may be steps of the run
     assert parsed.column("val/loss" if name != "redrawn" else "val/summary_loss", EVAL).size == 36
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        "  client {c} epoch {e}/2 loss {loss}",
+        "[client {c}] epoch {e} batch 3/9 loss: {loss}",
+        "| Round : {r} | Local Epoch : {e} | [{b}/480] Loss: {loss}",
+        "round {r} client {c} step {e} loss {loss}",
+    ],
+)
+def test_the_rounds_of_federated_clients_are_one_run(client):
+    text, losses = "", []
+    for r in range(1, 9):
+        text += f"Round {r}/8: clients 4, 5, 6\n"
+        for c, e in ((c, e) for c in (4, 5, 6) for e in (1, 2)):
+            losses.append(round(3 / r + 0.1 / e, 4))
+            text += client.format(r=r, c=c, e=e, b=100 * e, loss=losses[-1]) + "\n"
+        text += f"global model: test loss {4 / r:.3f}, test acc 0.{r}\n"
+    parsed = parse(text.encode())
+    assert parsed.column("train/loss").tolist() == losses
+    assert parsed.column("step").tolist() == [r for r in range(1, 9) for _ in range(6)]
+    assert parsed.column("val/acc", EVAL).tolist() == [r / 10 for r in range(1, 9)]

@@ -233,8 +233,8 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
         heads = list(filter(_places_alone, alike))  # below it may be a summary that begins in the same way
         if 2 * len(heads) < len(alike):
             continue
-        names = [heads[0].found[i].name for r, i in heads[0].ranked if r >= EPOCH_RANK]
-        epoch = next((place(EPOCH_RANK, name) for name in names if is_epoch(name)), None)
+        places = [place(r, heads[0].found[i].name) for r, i in heads[0].ranked]
+        epoch = next((counted for counted in places if is_epoch(counted[1])), None)
         reported = [kept.at(epoch) for kept in heads] if epoch else [None]
         on = all(
             a is not None and b is not None and (a < b or b == reported[0]) for a, b in pairwise(reported)

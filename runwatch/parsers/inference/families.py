@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
@@ -94,6 +95,8 @@ def _stages_before(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[byt
 def within_epochs(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
     """Return plans with that of the headings of epochs, if there are any: the step counts within these."""
     main = plans[next(iter(plans))]
+    if (rounds := _in_rounds(main, families)) is not None:
+        return plans | rounds
     heads = headings(main, families[main.head], families)
     if not heads:
         apart = main.counter is None or (main.epoch is None and (main.by_loss or not main.nested))
@@ -110,6 +113,23 @@ def within_epochs(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]]
         for head, p in plans.items()
     }
     return nested | heads
+
+
+def _in_rounds(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan] | None:
+    """Return the plans of headings and of lines that count from the start more than once below each.
+
+    What they count is that of one client of a round.
+    """
+    if main.counter is None:
+        return None
+    places = [counted for counted in (main.epoch, main.counter) if counted]
+    lines = families[main.head]
+    main = replace(main, counter=None, epoch=None, nested=False, by_loss=False, pattern=NAME + BY_EPOCH)
+    heads = headings(main, lines, families)
+    at = [kept.offset for head in heads for kept in families[head]]
+    shown = [(bisect(at, kept.offset), [kept.at(p) or 0.0 for p in places]) for kept in lines]
+    again = sum(a[0] == b[0] and b[1] < a[1] for a, b in pairwise(shown))
+    return {main.head: main, **heads} if again > len(at) > 0 else None
 
 
 def _closed(lines: list[Kept], families: Mapping[bytes, list[Kept]]) -> Place | None:

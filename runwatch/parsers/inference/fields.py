@@ -40,9 +40,10 @@ _LISTED = re.compile(
 """Names and values with one sign between all of them: `epoch;3;loss;0.5`."""
 _BEHIND_NAME = re.compile(rb"(?<=[A-Za-z_\d]) ?[,;|](?= ?-?\d)")
 _NAMES_AHEAD = re.compile(
-    rb"\[(?P<names>[A-Za-z][\w ./-]{0,30}(?:, ?[A-Za-z][\w ./-]{0,30}){1,8})\]: \[(?P<of>[^\[\]]+)\]"
+    rb"[\[(](?P<names>[A-Za-z][\w ./-]{0,30}(?:, ?[A-Za-z][\w ./-]{0,30}){1,8})[\])](?:: | ?= ?)"
+    rb"[\[(](?P<of>[^\[\]()]+)[\])]"
 )
-"""Names in brackets, and their values behind them."""
+"""Names in brackets, and their values behind them, as Julia shows a tuple: `(epoch, loss) = (3, 0.5)`."""
 _PART = re.compile(rb"(?i)(?<!\w)[\[({<]?(?:val\w*|dev|eval\w*|test)[\])}>]?(?: ?[-:|>])? *\Z")
 """Right before a name: what it is of."""
 _BY_LETTER = re.compile(rb"(?i)(?:.* )?(?:train(?:ing)?|val(?:id)?(?:ation)?|test|dev) [la]")
@@ -78,7 +79,7 @@ def fields(line: bytes) -> list[Field]:
         found = _by_key(line, found, *keyed.span(1))
     if found and bare:
         return [f._replace(name=VALUE_OF_PLACE) if f.start == bare.start("value") else f for f in found]
-    lists = _NAMES_AHEAD.search(line) if b"]: [" in line else None
+    lists = _NAMES_AHEAD.search(line) if b"]: [" in line or b") = (" in line else None
     if lists is not None:
         return _named_by_list(found, lists)
     led = _LED.match(line) if found else None

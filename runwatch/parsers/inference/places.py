@@ -21,7 +21,7 @@ from runwatch.parsers.inference.roles import (
 from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.lexicon.counters import ITERATION, TRAINED
 from runwatch.parsers.lexicon.units import SCALES
-from runwatch.parsers.lexicon.words import TRAIN, is_loss, is_meaningful, is_quality, is_val, words
+from runwatch.parsers.lexicon.words import TRAIN, is_epoch, is_loss, is_meaningful, is_quality, is_val, words
 
 _PROMPTS = (b"$ ", b"> ", b">>> ", b"# ")
 """Of shells: a command may quote a line."""
@@ -100,6 +100,9 @@ def counter_of(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | 
     nested = nested or (two_ratios(lines) and not any(r == EPOCH_RANK for r, _ in places))
     least = RATIO if nested else EPOCH_RANK
     epoch = next((p for p in places if p[0] >= least and grows(lines, p, least=0.0)), None)
+    rounds = (p for p in places if is_epoch(p[1]) and any(_again_within(lines, q, p) for q in places))
+    if (outer := next(rounds, None)) is not None:
+        return outer, None, False
     for counted in places:
         inside = epoch is not None and 0 < counted[0] < min(EPOCH_RANK, epoch[0])
         inside = inside or (counted[0] == UNKNOWN and epoch is not None and epoch[0] == EPOCH_RANK)
@@ -171,6 +174,14 @@ def _round_of(lines: list[Kept], counted: Place, places: list[Place]) -> Place |
         p for p in places if p != counted and p[0] in (ITERATION, EPOCH_RANK) and p[0] >= counted[0] > 0
     )
     return next((p for p in rounds if grows(lines, p, least=0.0)), None)
+
+
+def _again_within(lines: list[Kept], counted: Place, outer: Place) -> bool:
+    """Whether a counter begins again more than once within each round, as that of each client does."""
+    pairs = [(e, s) for k in lines if (e := k.at(outer)) is not None and (s := k.at(counted)) is not None]
+    rounds = [e for e, _ in pairs]
+    again = sum(b[1] < a[1] for a, b in pairwise(pairs) if a[0] == b[0])
+    return again > len({*rounds}) > 1 and rounds == sorted(rounds) and 2 * len(pairs) > len(lines)
 
 
 def _begins(lines: list[Kept], counted: Place, *, last: bool) -> bool:

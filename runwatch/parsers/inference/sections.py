@@ -40,7 +40,8 @@ _OPENS = re.compile(
     rb"\W*\Z"
 )
 SAYS_VAL = re.compile(
-    rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b|[\w.]{1,40}:)[^a-z]*)*"
+    rb"(?i)(?:(?!\s)[^a-z]*(?:(?:(?:info|main|root|[\w.]+\.py)\b"
+    rb"|[\w.]{1,40}(?: \w{1,20})?(?::| [-=]>))[^a-z]*)*"
     rb"|\s{1,8}(?:[>*+-]{1,3} )?|\s{1,32}\[(?=val|test|eval|dev))"
     rb"(?:(?:(?:avg\.?|averaged?|mean|overall|epoch|final|current|new|total|full) ){0,2}"
     rb"(?:train|val|test|eval|dev\b)"

@@ -312,7 +312,8 @@ class LearnedMatcher(Matcher):
         summed = any(is_loss(f.name) for f in scores) or any(r != EPOCH_RANK for r, _ in ranked)
         kept = best and not (ranked and summed)
         below = below or kept
-        inside = below or not (VAL | {b"evaluate"}).isdisjoint(said)
+        ranked_by = any(is_retrieval(f.name) for f in scores)
+        inside = below or ranked_by or not (VAL | {b"evaluate"}).isdisjoint(said)
         if not inside and not any(is_val(f.name) for f in scores):
             return self._summary(line, found, ranked)
         main, at = self._main, None
@@ -320,9 +321,9 @@ class LearnedMatcher(Matcher):
             same = None if main.counter is None else _find(main.counter, found, ranked)
             finest = next((index for r, index in ranked if r < RATIO), None)
             at = finest if same is None else same
-        code = len(scores) == 1 and b" = " in line and b" " not in scores[0].name
+        code = len(scores) == 1 and b" = " in line and b" " not in line[: scores[0].start].strip(b" =")
         says = SAYS_VAL.match(line if line.isascii() else translated(line)) and not code
-        says = says or beside(family, main.head)
+        says = says or ranked_by or beside(family, main.head)
         dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1
         both = {split_of(f.name) for f in found} >= {"train", "val"}  # LOSS train 0.5 valid 0.6
         says = says or dated or below or both or main.alone

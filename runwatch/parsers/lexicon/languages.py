@@ -12,15 +12,16 @@ from functools import lru_cache
 from runwatch.core.text import shown
 
 _MEANT = {
-    "loss": "损失 損失 손실 потер pérdida kayıp kayb kaybı",
+    "loss": "损失 損失 손실 потер pérdida kayıp kayb kaybı mất%mát tổn%thất coût",
     "error": "误差 誤差 오차 ошибк",
     "accuracy": "准确率 精度 정확도 точност précision precisión acurácia exactitud doğruluk dokładność "
     "độ%chính%xác",
     "best": "最佳 最优 最高 最低 最良 최고 최적 лучш",
     "reward": "奖励 報酬 보상 наград",
     "lr": "学习率 学習率 학습률 скорость%обучени",
-    "train": "训练 訓練 学習 학습 훈련 обучени тренировочн entraînement eğitim",
-    "val": "验证 検証 검증 валидац проверочн validação validación doğrulama",
+    "train": "训练 訓練 学習 학습 훈련 обучени тренировочн entraînement eğitim huấn%luyện",
+    "val": "验证 検証 검증 валидац проверочн validação validación doğrulama avaliação évaluation evaluación "
+    "kiểm%định",
     "test": "测试 テスト 테스트 тест",
     "epoch": "轮次 轮 エポック 에포크 에폭 эпох época époque épocas vòng",
     "episode": "回合 エピソード 에피소드 эпизод",
@@ -31,14 +32,14 @@ _MEANT = {
 """English words, and stems of those that mean the same; % means a space."""
 
 _LATIN = {
-    "loss": "perda perdida perdita perte verlust kayip strata straty kerugian",
+    "loss": "perda perdida perdita perte verlust kayip strata straty kerugian costo custo kosten cout",
     "error": "fehler erreur errore erro blad galat",
     "accuracy": "exactitud exactitude genauigkeit dogruluk accuratezza acuracia dokladnosc akurasi",
     "best": "mejor meilleur meilleure beste bester bestes melhor migliore najlepszy najlepsza terbaik",
     "train": "trainings treino treinamento entrenamiento entrainement apprentissage addestramento egitim "
     "treningowa treningowy uczenia latih pelatihan trainging trainning traning",
     "val": "validierungs validierung validacion validacao validazione "
-    "walidacyjna walidacyjny walidacji dogrulama validasi "
+    "walidacyjna walidacyjny walidacji dogrulama validasi avaliacao evaluacion valutazione auswertung "
     "vaildation vaild validtion valdation",
     "mean": "moyenne moyen promedio durchschnitt mittlere ortalama srednia",
     "epoch": "epoche epoca epok epoka epoque",
@@ -77,7 +78,7 @@ _NAME = re.compile(
     rb"(?P<name>" + _LETTER + rb"{1,24}(?: " + _LETTER + rb"{1,24}){0,2}|" + _TWO_BYTES + rb"{2,12})"
     rb"(?P<unit>)" + _MARK
 )
-_ACCENT = rb"[\xc3-\xc5][\x80-\xbf]"
+_ACCENT = rb"(?:[\xc3-\xc6][\x80-\xbf]|\xe1[\xba\xbb][\x80-\xbf])"
 _ACCENTED = re.compile(
     rb"(?<![\w/\x80-\xff])(?P<name>(?:[A-Za-z]+ ){0,2}[A-Za-z]*(?:" + _ACCENT + rb"[A-Za-z]*)+"
     rb"(?: (?:[A-Za-z]|" + _ACCENT + rb")+){0,3})(?P<unit>)" + _MARK

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from runwatch.core.metrics import LOSS, VAL_LOSS
 from runwatch.parsers.lexicon.kinds import ANY, ERRORS, HELD_OUT, METRICS, SMOOTHED, STATISTICS
 from runwatch.parsers.lexicon.names import MEASURE, SUM, canonical, meaning, own, tokens_of
-from runwatch.parsers.lexicon.words import is_quality, of_episodes, without_split, words
+from runwatch.parsers.lexicon.words import is_quality, is_retrieval, of_episodes, without_split, words
 
 _OF_TEST = re.compile(
     r"(?i)^(?:global[_ ])?(?:test|testing)(?:[_ ](?:set|data))?[_/ .:-]+(?=[a-z0-9])"
@@ -113,10 +113,17 @@ def lost(printed: Iterable[str]) -> dict[str, str]:
 
 
 def _tested(named: Mapping[str, str]) -> dict[str, str]:
-    """Return the scores of test data as those of a validation, if none of these names is of another."""
+    """Return the scores of test data as those of a validation, if none of these names is of another.
+
+    So are scores that say no part of the data next to one of retrieval.
+    """
     if any(meaning(name).split == "val" for name in named):
         return {}
-    return {name: found for name in named if name == named[name] and (found := of_test(name))}
+    ranked = any(is_retrieval(name.encode(errors="replace")) for name in named)
+    scores = [name for name in named if ranked and meaning(name).split == "" and is_quality(name.encode())]
+    held_out = {name: f"val/{name}" for name in scores if meaning(name).role != "loss"}
+    held_out |= {name: found for name in named if (found := of_test(name))}
+    return {name: metric for name, metric in held_out.items() if name == named[name]}
 
 
 def _is_trained(name: str) -> bool:

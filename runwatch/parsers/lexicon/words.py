@@ -44,15 +44,17 @@ _QUALITY = frozenset(
     b"error err accuracy auc reward rewards rew return returns bleu rouge wer cer miou iou dice elbo fid "
     b"xent crossentropy ctc infonce score fitness psnr ssim lpips map ap ndcg prec precision recall mrr mcc "
     b"kappa hitrate auroc auprc jaccard dsc sensitivity specificity meteor cider chrf pesq stoi mpjpe "
-    b"mape".split()
+    b"mape uas spearman pearson".split()
 )
 """Words of names that say how well training goes."""
-_F_SCORE = re.compile(rb"(?i)(?<![a-z\d])(?:micro|macro|weighted)?f[12](?![a-z\d.])")
+_F_SCORE = re.compile(rb"(?i)(?<![a-z\d])(?:micro|macro|weighted)?fb?[12](?![a-z\d.])")
 """Scores whose name is a letter and a digit."""
 _AT = re.compile(rb"(?i)(?<![a-z\d.@])[a-z]{1,9}@\d")
 """A score of so many first guesses: `HR@10`, `R@1`."""
-_AT_RANK = re.compile(rb"(?i)(?:.* )?rank-\d{1,2}")
+_AT_RANK = re.compile(rb"(?i)(?:.* )?(?:rank-|(?:hr|hits?|recall|precision|map|ndcg|mrr) ?@ ?)\d{1,3}")
 """A score of retrieval by how many of the first guesses count, as that of a process is not spelled."""
+_OF_RANKS = frozenset((b"ndcg", b"mrr"))
+"""Such scores, whether or not it is said how many count."""
 _PERPLEXITY = frozenset((b"ppl", b"perplexity"))
 """End the name of what is made of a loss."""
 _NOT_QUALITY = frozenset(b"scale time coeff code".split())
@@ -119,12 +121,12 @@ _ITEMS = frozenset(
 _EPOCHS = tuple([word] for word in b"epoch episode round ep e".split())
 _MEASURED = frozenset(b"ms squared square batch minibatch reconstruction recon".split())
 """What an error is of, or how it is taken, that is a loss; others are shares of what was guessed wrong."""
-_COSTS = frozenset(b"batch reader time data".split())
-"""What else costs: time."""
+_COSTS = frozenset(b"batch reader data".split())
+"""Whose cost is a time."""
 _COMPARED = frozenset(
-    b"difference diff change delta improvement decrease reduction gap threshold patience".split()
+    b"difference diff change delta improvement decrease reduction gap threshold patience in".split()
 )
-"""Last words of names of what is only about a loss."""
+"""Last words of names of what is only about a loss: `loss difference`, `loss in 30 moves`."""
 _STATISTICS = frozenset(b"avg average mean max best".split())
 """Names of what is shown of the fitness of a generation."""
 _NOW = frozenset(b"lr learning rate current new the now train training".split())
@@ -210,14 +212,15 @@ def is_loss(name: bytes) -> bool:
     parts = words(name)
     pairs = {*pairwise(parts)}
     if (b"loss", b"rate") in pairs or not (_PERPLEXITY | _COMPARED).isdisjoint(parts[-1:]):
-        return False  # of packets; `lm loss PPL`; `loss difference`
+        return False  # of packets; `lm loss PPL`
     if any(word.endswith((b"loss", b"losses")) or word == b"trl" for word in parts):
         return True
     if (b"cross", b"entropy") in pairs or SHORT_LOSS.fullmatch(name):
         return True
     if b"error" in parts and not _MEASURED.isdisjoint(parts):
         return True
-    return any(word.endswith(b"cost") for word in parts) and _COSTS.isdisjoint(parts)
+    timed = b"time" in parts or any((of, b"cost") in pairs for of in _COSTS)
+    return any(word.endswith(b"cost") for word in parts) and not timed
 
 
 def is_of_model(name: bytes) -> bool:
@@ -259,8 +262,9 @@ def is_rate(name: bytes) -> bool:
 
 
 def is_retrieval(name: bytes) -> bool:
-    """Whether a name is that of a score of retrieval, `Rank-5`, which nothing but an evaluation shows."""
-    return _AT_RANK.fullmatch(name) is not None
+    """Whether a name is that of a score of retrieval, `Rank-5`, `NDCG`, which only an evaluation shows."""
+    ranks = _AT_RANK.fullmatch(name) is not None or not _OF_RANKS.isdisjoint(words(name))
+    return ranks and TRAIN.isdisjoint(words(name))
 
 
 def is_val(text: bytes) -> bool:
