@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from runwatch.core.batch import EVAL, TRAIN, Event
 from runwatch.core.metrics import LOSS, Unit
 from runwatch.core.text import shown
-from runwatch.parsers.api import Layout
+from runwatch.parsers.api import Known, Layout
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.framing.crc32c import masked
 from runwatch.parsers.framing.protobuf import (
@@ -62,8 +62,8 @@ class EventDecoder:
     def __init__(self) -> None:
         self._alike: dict[bytes, tuple[str]] = {}
         """Bytes of an event between its step and its value -> the tag, if they fix it."""
-        self._names: dict[str, str] = {}
-        self._layouts: dict[tuple[str, ...], tuple[Layout, Layout]] = {}
+        self._names: Known[str, str] = Known(self._name, _MAX_TAGS)
+        self._layouts = Known(self._build, _MAX_SHAPES)
         self._last: dict[str, float] = {}
         """Newest step of each tag."""
         self._step = float("-inf")
@@ -147,10 +147,7 @@ class EventDecoder:
             title = f"damaged: record {line} is passed over, its checksum is wrong"
             piece.events.append(Event("damaged", offset, line, title))
             return
-        layouts = self._layouts.get(tags)
-        if layouts is None:
-            layouts = self._build(tags)
-        layout = layouts[self._nearby(tags, step)]
+        layout = self._layouts[tags][self._nearby(tags, step)]
         stored = (unit.apply(value) for unit, value in zip(layout.units[2:], values, strict=True))
         piece.add(layout, offset, line, [step, time, *stored])
 
@@ -177,28 +174,21 @@ class EventDecoder:
 
     def _build(self, tags: tuple[str, ...]) -> tuple[Layout, Layout]:
         """Return the layouts of a first event of a step and of further ones."""
-        if len(self._layouts) >= _MAX_SHAPES:
-            self._layouts.clear()
-        names = tuple(self._name(tag) for tag in tags)
+        names = tuple(self._names[tag] for tag in tags)
         reported = map(shown, tags)
         printed = {name: tag for name, tag in zip(names, reported, strict=True) if name != tag}
         units = (Unit(), Unit(), *(unit_of(name, "", tag) for name, tag in zip(names, tags, strict=True)))
         first, nearby = (
             Layout(kind, "tfevents", ("step", "time", *names), units, printed) for kind in (TRAIN, EVAL)
         )
-        self._layouts[tags] = first, nearby
         return first, nearby
 
     def _name(self, tag: str) -> str:
         """Return the metric a tag is; of two tags of one meaning, the second keeps its own name."""
-        if tag not in self._names:
-            if len(self._names) >= _MAX_TAGS:
-                self._names.clear()
-            name = _SCHEMA.metric(tag, TRAIN) or f"tag/{tag}"
-            if name == LOSS and tag not in _SCHEMA.aliases and meaning(tag).loose:
-                name = tag  # the loss itself may be a later tag
-            self._names[tag] = shown(once(tag) if name in self._names.values() else name)
-        return self._names[tag]
+        name = _SCHEMA.metric(tag, TRAIN) or f"tag/{tag}"
+        if name == LOSS and tag not in _SCHEMA.aliases and meaning(tag).loose:
+            name = tag  # the loss itself may be a later tag
+        return shown(once(tag) if name in self._names.values() else name)
 
 
 # -- scalars -------------------------------------------------------------------------------------
