@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from runwatch.core.batch import TRAIN
 from runwatch.core.metrics import STEP_TIME
 from runwatch.parsers.api import Layout, Match, Matcher, Row, as_printed
-from runwatch.parsers.body.matchers import NUMBER, values
+from runwatch.parsers.body.matchers import NUMBER
 from runwatch.parsers.body.readers import FoldingReader, RowMaker
 from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.progress.grammar import bar_in, emptied, named
@@ -71,11 +71,6 @@ class PcdetReader(FoldingReader):
         self._base = 0.0
         """Iterations before the bars began."""
         self._pending: tuple[float, Row] | None = None
-
-    def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take one frame of either bar."""
-        match = self.frames[0].match(line)
-        return None if match is None else self.take(match.layout, values(line, match), number_)
 
     def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
         """Take one frame; return the record that it completes."""
