@@ -26,6 +26,7 @@ from runwatch.parsers.framing.protobuf import (
     float32,
     message,
     packed,
+    parts,
     signed,
     text,
     varint,
@@ -115,10 +116,8 @@ class EventDecoder:
                 step = float(signed(value))
             elif field == _SUMMARY:
                 scalars.update(_summary(message(value)))
-            elif field == _SESSION:
-                session = {number: part for number, _, part in fields(message(value))}
-                if session.get(1) == _START and masked(record[1]) == record[2]:
-                    self._begin()
+            elif field == _SESSION and parts(value).get(1) == _START and masked(record[1]) == record[2]:
+                self._begin()
         if not scalars:
             return None
         if len(scalars) == 1:
@@ -199,26 +198,15 @@ def _summary(data: bytes) -> Iterator[tuple[str, float]]:
     for field, _, part in fields(data):
         if field != 1:
             continue
-        tag, plugin, number = "", "", None
-        for inner, kind, value in fields(message(part)):
-            if inner == 1:
-                tag = text(value, _NAME)
-            elif inner == 2 and kind == 5:
-                number = float32(value)
-            elif inner == 8:
-                number = _tensor(message(value))
-            elif inner == 9:
-                plugin = _plugin(message(value))
-        if number is not None and plugin in ("", "scalars") and tag:
+        held = parts(part)
+        tag, number = text(held.get(1, b""), _NAME), None
+        if 2 in held:
+            number = float32(held[2])
+        elif 8 in held:
+            number = _tensor(held[8])
+        plugin = parts(parts(held.get(9, b"")).get(1, b""))
+        if number is not None and text(plugin.get(1, b""), 50) in ("", "scalars") and tag:
             yield tag, number
-
-
-def _plugin(data: bytes) -> str:
-    """Return the name of the plugin that a SummaryMetadata is for."""
-    for field, _, value in fields(data):
-        if field == 1:
-            return next((text(name, 50) for inner, _, name in fields(message(value)) if inner == 1), "")
-    return ""
 
 
 def _half(raw: bytes) -> float:
@@ -240,20 +228,11 @@ _TYPES: dict[int, tuple[int, int, Callable[[bytes], float]]] = {
 """DataType -> (field of its values, bytes of one in tensor_content, how to read them)."""
 
 
-def _tensor(data: bytes) -> float | None:
+def _tensor(data: Value) -> float | None:
     """Return the number that a tensor of one number holds; None for any other tensor."""
-    kind, count, content = 0, 1, b""
-    held: dict[int, Value] = {}
-    for field, _, value in fields(data):
-        if field == 1 and isinstance(value, int):
-            kind = value
-        elif field == 2:
-            count = _elements(message(value))
-        elif field == 4:
-            content = message(value)
-        else:
-            held[field] = value
-    if kind not in _TYPES or count != 1:
+    held = parts(data)
+    kind, content = held.get(1), message(held.get(4, b""))
+    if not isinstance(kind, int) or kind not in _TYPES or _elements(message(held.get(2, b""))) != 1:
         return None
     field, width, read = _TYPES[kind]
     if content:
@@ -275,6 +254,6 @@ def _elements(data: bytes) -> int:
     count = 1
     for field, _, dim in fields(data):
         if field == 2:
-            sizes = [signed(n) for inner, _, n in fields(message(dim)) if inner == 1 and isinstance(n, int)]
-            count *= sizes[0] if sizes else 0
+            size = parts(dim).get(1, 0)
+            count *= signed(size) if isinstance(size, int) else 0
     return count
