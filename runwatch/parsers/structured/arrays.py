@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from runwatch.core.batch import TRAIN
-from runwatch.parsers.api import MAX_LINE, Match, Reader, Row
-from runwatch.parsers.structured.json_text import Record, load
+from runwatch.parsers.api import MAX_LINE, Reader, Row
+from runwatch.parsers.structured.json_text import load
 from runwatch.parsers.structured.keyed_records import RecordReader, Schema, flatten
 
 _MAX_ENTRIES = 2_000_000
@@ -56,7 +56,10 @@ class HistoryReader(Reader):
     def feed(self, line: bytes, number: int) -> list[Row] | None:
         """Return the epochs of a history; None for another line."""
         found = _HISTORY.search(line) if len(line) < MAX_LINE else None
-        value = None if found is None else _value(line[found.start() : line.rfind(b"}") + 1])
+        if found is None:
+            return None
+        text = line[found.start() : line.rfind(b"}") + 1]
+        value = load(_HELD.sub(rb"\1", text).replace(b"'", b'"'))  # be it of JSON or Python
         records = side_by_side(value, self._schema, "epoch") if value is not None else []
         matches = [match for numbers in records if (match := self._records.read(numbers)) is not None]
         if len(matches) < 2 or not all(match.layout.kind == TRAIN for match in matches):
@@ -64,13 +67,4 @@ class HistoryReader(Reader):
         if repr(records) == repr(self._newest):
             return []
         self._newest = records
-        return [_row(match, number) for match in matches]
-
-
-def _row(match: Match, number: int) -> Row:
-    return Row(match.layout, number, list(match.stored or ()))
-
-
-def _value(text: bytes) -> Record | None:
-    """Return the object that a text of JSON or Python is; None for other texts."""
-    return load(_HELD.sub(rb"\1", text).replace(b"'", b'"'))
+        return [Row(match.layout, number, list(match.stored or ())) for match in matches]

@@ -9,7 +9,7 @@ the first of a step is the training record and the others are samples next to it
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from runwatch.core.batch import EVAL, TRAIN, Event
 from runwatch.core.metrics import LOSS, Unit
@@ -209,44 +209,30 @@ def _summary(data: bytes) -> Iterator[tuple[str, float]]:
             yield tag, number
 
 
-def _half(raw: bytes) -> float:
-    return float(struct.unpack("<e", raw)[0])
-
-
-def _bfloat16(raw: bytes) -> float:
-    return float(_FLOAT.unpack(b"\0\0" + raw)[0])
-
-
-_TYPES: dict[int, tuple[int, int, Callable[[bytes], float]]] = {
-    1: (5, 4, float32),
-    2: (6, 8, double),
-    14: (13, 2, _bfloat16),
-    19: (13, 2, _half),
-    3: (7, 4, lambda raw: float(int.from_bytes(raw, "little", signed=True))),
-    9: (10, 8, lambda raw: float(int.from_bytes(raw, "little", signed=True))),
-}
-"""DataType -> (field of its values, bytes of one in tensor_content, how to read them)."""
+_TYPES = {1: (5, "<f"), 2: (6, "<d"), 14: (13, "<f"), 19: (13, "<e"), 3: (7, "<i"), 9: (10, "<q")}
+"""DataType -> (field of its values, how one is packed in tensor_content)."""
+_BFLOAT16 = 14
+"""The upper half of a float."""
 
 
 def _tensor(data: Value) -> float | None:
     """Return the number that a tensor of one number holds; None for any other tensor."""
     held = parts(data)
-    kind, content = held.get(1), message(held.get(4, b""))
+    kind, raw = held.get(1), held.get(4, b"")
     if not isinstance(kind, int) or kind not in _TYPES or _elements(message(held.get(2, b""))) != 1:
         return None
-    field, width, read = _TYPES[kind]
-    if content:
-        return read(content) if len(content) == width else None
-    value = held.get(field, b"")
-    if field in (5, 6):
-        return read(value) if isinstance(value, bytes) and len(value) == width else 0.0 if not value else None
-    if isinstance(value, bytes):  # packed varints
-        if not value:
-            return 0.0
-        value, _ = varint(value, 0)
-    if field == 13:
-        return read(value.to_bytes(8, "little")[:2])
-    return float(signed(value))
+    field, packing = _TYPES[kind]
+    if not raw:
+        raw = held.get(field, b"")
+        if field not in (5, 6):  # varints, packed or not
+            number = raw if isinstance(raw, int) else varint(raw, 0)[0] if raw else 0
+            if field != 13:
+                return float(signed(number))
+            raw = number.to_bytes(8, "little")[:2]
+    if not raw:
+        return 0.0
+    raw = b"\0\0" * (kind == _BFLOAT16) + message(raw)
+    return float(struct.unpack(packing, raw)[0]) if len(raw) == struct.calcsize(packing) else None
 
 
 def _elements(data: bytes) -> int:
