@@ -20,7 +20,8 @@ _HELD = re.compile(rb"(?:(?:np|numpy)\.)?(?:float|int)\d{0,2}\(([-+.\w]{1,40})\)
 
 def side_by_side(value: Mapping[str, Any], schema: Schema, place: str = "step") -> list[dict[str, float]]:
     """Return the records of arrays of one length; null is absent. If none counts, `place` does, from 1."""
-    arrays = {key: array for key, array in value.items() if _is_numbers(array)}
+    lists = ((key, array) for key, array in value.items() if isinstance(array, list))
+    arrays = {key: array for key, array in lists if all(isinstance(x, float | int | None) for x in array)}
     leading = (*schema.steps, *filter(schema.is_training, arrays))
     length = next((len(arrays[key]) for key in leading if key in arrays), 0)
     arrays = {key: array for key, array in arrays.items() if len(array) == length}
@@ -34,24 +35,16 @@ def side_by_side(value: Mapping[str, Any], schema: Schema, place: str = "step") 
     return records
 
 
-def _is_numbers(value: object) -> bool:
-    return isinstance(value, list) and all(item is None or isinstance(item, (float, int)) for item in value)
-
-
 class HistoryReader(Reader):
     """Reads the history of a fit that a script prints when it has ended: `{'loss': [0.5, 0.4], ...}`."""
 
     needles = (b"': [", b'": [', b"':[", b'":[')
+    awake = False  # a history is on one line
 
     def __init__(self, schema: Schema) -> None:
         self._schema, self._records = schema, RecordReader(schema)
         self._newest: list[dict[str, float]] = []
         """What was read last: scripts log it, and then print it."""
-
-    @property
-    def awake(self) -> bool:
-        """Never: a history is on one line."""
-        return False
 
     def feed(self, line: bytes, number: int) -> list[Row] | None:
         """Return the epochs of a history; None for another line."""
