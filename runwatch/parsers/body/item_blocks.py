@@ -18,11 +18,13 @@ Items = list[tuple[str, float]]
 class ItemBlockReader(Reader):
     """Reads blocks; one ends with a line that is no item of it."""
 
+    head: ClassVar[re.Pattern[bytes]]
+    """Finds what begins a block; its groups are values of the record."""
     item: ClassVar[re.Pattern[bytes]]
     """Matches a line of a block: its `name`, and its `value`, which counts if it is a number."""
     last: ClassVar[bytes] = b"\n"
     """What the last line of a block begins with, if that is known."""
-    row: RowMaker
+    row: ClassVar[RowMaker]
 
     def __init__(self) -> None:
         self._items: Items | None = None
@@ -35,7 +37,8 @@ class ItemBlockReader(Reader):
 
     def begin(self, line: bytes) -> Items | None:
         """Return what a line shows that begins a block; None for other lines."""
-        raise NotImplementedError
+        head = self.head.search(line)
+        return head and [(name, number(text)) for name, text in head.groupdict().items() if text is not None]
 
     def complete(self, items: Items) -> tuple[str, Items] | None:
         """Return the kind and the values of the record that a block makes; None for a block without one."""

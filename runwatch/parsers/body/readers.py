@@ -9,7 +9,7 @@ Those whose lines can be decoded at once have a bulk path (see frames).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from runwatch.core.batch import META_COLUMNS
 from runwatch.core.metrics import SHARE, Unit
 from runwatch.core.text import shown
 from runwatch.parsers.api import Known, Layout, Matcher, Reader, Row, Shared
+from runwatch.parsers.body.matchers import values
 from runwatch.parsers.lexicon.names import unit_of
 from runwatch.parsers.lexicon.records import columns
 
@@ -45,6 +46,15 @@ class FoldingReader(Reader):
 
     frames: tuple[Matcher, ...]
     """What its lines show; a line that one of them matches is read by nothing but `fold`'s like."""
+
+    def feed(self, line: bytes, number: int) -> list[Row] | None:
+        """Take one line: a frame, or none."""
+        match = self.frames[0].match(line)
+        return None if match is None else self.take(match.layout, values(line, match), number)
+
+    def take(self, layout: Layout, shown: Sequence[float], number: int) -> list[Row]:
+        """Take what one line shows; return the records that it completes."""
+        raise NotImplementedError
 
     def until(self, block: bytes, begin: int, end: int) -> int:
         """Return the end of those lines of block[begin:end] whose frames are read alike."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import msgspec
 
@@ -17,32 +18,12 @@ _DOCKER = b'{"log":"'
 _JOURNAL = (b'"MESSAGE"', b'"__REALTIME_TIMESTAMP"')
 _LOGGED = re.compile(rb'"(?:message|msg)": ?"[^"]*\d')
 _TIMES = ("time", "timestamp", "@timestamp", "ts", "asctime")
-_OWN = frozenset(
-    (
-        *_TIMES,
-        "level",
-        "levelno",
-        "lineno",
-        "line",
-        "process",
-        "thread",
-        "pid",
-        "tid",
-        "created",
-        "msecs",
-        "rank",
-    )
-)
+_NUMBERS = ("level", "levelno", "lineno", "line", "process", "thread", "pid", "tid", "created", "msecs")
+_OWN = frozenset((*_TIMES, *_NUMBERS, "rank"))
 """Keys whose numbers are a logger's own."""
 _DATED = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z", re.ASCII)
 _SINCE = datetime(1970, 1, 1, tzinfo=timezone.utc)
-
-
-class _Docker(msgspec.Struct):
-    log: str
-    time: str
-    stream: str = ""
 
 
 class _Journal(msgspec.Struct):
@@ -51,9 +32,8 @@ class _Journal(msgspec.Struct):
     micros: str = msgspec.field(name="__REALTIME_TIMESTAMP")
 
 
-_decode = msgspec.json.Decoder(dict[str, object]).decode
-_decode_docker = msgspec.json.Decoder(_Docker).decode
-_decode_journal = msgspec.json.Decoder(_Journal).decode
+_decode_journal = msgspec.json.Decoder(_Journal).decode  # of many other fields
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def may_wrap(line: bytes) -> bool:
@@ -70,36 +50,29 @@ def unwrapped(line: bytes) -> bytes | None:
     """Return the line that is in another, its time before it; None if this is none of those."""
     if not may_wrap(line):
         return None
-    if line.startswith(_DOCKER):
-        return _docker(line)
-    return _journal(line) if all(word in line for word in _JOURNAL) else _logged(line)
-
-
-def _docker(line: bytes) -> bytes | None:
     try:
-        reported = _decode_docker(line)
-    except (ValueError, RecursionError):
-        return None
-    return _stamped(reported.time, reported.log) if _STAMP.fullmatch(reported.time) else None
-
-
-def _journal(line: bytes) -> bytes | None:
-    try:
-        reported = _decode_journal(line)
-        time = _SINCE + timedelta(microseconds=int(reported.micros))
-        text = reported.text
-        text = text if isinstance(text, str) else bytes(text).decode("utf-8", "replace")
+        if line.startswith(_DOCKER):
+            return _docker(_decode(line))
+        return _journal(line) if all(word in line for word in _JOURNAL) else _logged(_decode(line))
     except (ValueError, OverflowError, RecursionError):
         return None
+
+
+def _docker(record: dict[str, Any]) -> bytes | None:
+    time, text = record.get("time"), record.get("log")
+    known = isinstance(text, str) and isinstance(time, str) and _STAMP.fullmatch(time)
+    return _stamped(str(time), str(text)) if known else None
+
+
+def _journal(line: bytes) -> bytes:
+    reported = _decode_journal(line)
+    time, text = _SINCE + timedelta(microseconds=int(reported.micros)), reported.text
+    text = text if isinstance(text, str) else bytes(text).decode("utf-8", "replace")
     return _stamped(f"{time:%Y-%m-%dT%H:%M:%S.%f}Z", text)
 
 
-def _logged(line: bytes) -> bytes | None:
+def _logged(record: dict[str, Any]) -> bytes | None:
     """Return the message of a logger; None if another text says more, or a number is not the logger's."""
-    try:
-        record = _decode(line)
-    except (ValueError, RecursionError):
-        return None
     text = record.pop("message", None) or record.pop("msg", None)
     alone = all(
         key in _OWN or (isinstance(value, str) and "\n" not in value) for key, value in record.items()

@@ -144,7 +144,8 @@ class UserPattern(Matcher):
             text = self._names[group]
             name = _column(text, self._renamed)
             names.append(name)
-            units.append(_unit(name, self._units.get(text, "")))
+            unit = of_suffix(self._units.get(text, "")) or unit_of(name, "")
+            units.append(Unit() if name in META_COLUMNS else unit)
             if name != text:
                 printed[name] = text
         return Layout(self._kind, "user", tuple(names), tuple(units), printed)
@@ -269,10 +270,6 @@ def _runs_away(text: str) -> bool:
 def _column(field: str, names: Mapping[str, str]) -> str:
     """Return the column that a field becomes. `time` is none of ours: it may be that of a step."""
     return printed_column(names.get(field) or (field if field in _PLACES else canonical(field)))
-
-
-def _unit(metric: str, suffix: str) -> Unit:
-    return Unit() if metric in META_COLUMNS else of_suffix(suffix) or unit_of(metric, "")
 
 
 def _is_number(text: bytes) -> bool:

@@ -79,6 +79,11 @@ def fields(data: bytes, at: int = 0, end: int | None = None) -> Iterator[tuple[i
         yield tag >> 3, kind, value
 
 
+def parts(raw: Value) -> dict[int, Value]:
+    """Return a message by field number; of a field that is repeated the last. Raises MalformedError."""
+    return {field: value for field, _, value in fields(message(raw))}
+
+
 def signed(number: int) -> int:
     """Return a varint as the int32 or int64 it means."""
     return number - (1 << 64) if number >> 63 else number

@@ -228,7 +228,7 @@ def _read(name: str) -> Meaning:
             found = replace(found, metric=of_validation(name) or name)
         return (
             replace(found, unit=Unit(divide=100.0))
-            if found.metric == MFU and _percent(lower, tokens)
+            if found.metric == MFU and not PERCENT.isdisjoint((lower, *tokens))
             else found
         )
     split = without_split(tokens)[0]
@@ -250,10 +250,6 @@ def _part(name: str, split: str) -> Meaning | None:
     if "/" in name and frozenset(words) == {"total", "loss"} and split in ("", "train"):
         return Meaning(name, SUM, "loss", split, loose=WEAK, unless=LOSS)
     return None
-
-
-def _percent(lower: str, tokens: tuple[str, ...]) -> bool:
-    return lower in PERCENT or not PERCENT.isdisjoint(tokens)
 
 
 def tokens_of(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runwatch.core.batch import BY_FIT, EVAL, TRAIN
 from runwatch.parsers.api import Known, Layout, Match, Matcher, Row, as_printed
-from runwatch.parsers.body.matchers import VALUE, values
+from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.body.readers import FoldingReader, RowMaker
 
 if TYPE_CHECKING:
@@ -176,11 +176,6 @@ class KerasReader(FoldingReader):
         self._full: _Full | None = None
         """A bar that is full, in its newest frame."""
         self._headless = _Headless()
-
-    def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take an epoch's headline or a frame of a bar."""
-        match = self.frames[0].match(line)
-        return None if match is None else self.take(match.layout, values(line, match), number_)
 
     def flush(self) -> list[Row]:
         """Return the bar that is complete."""

@@ -6,7 +6,6 @@ import math
 import re
 
 from runwatch.parsers.api import Match, Row
-from runwatch.parsers.body.matchers import values
 from runwatch.parsers.progress.bar_frame import BarFrames
 from runwatch.parsers.progress.grammar import NAMED, emptied, lightning, named
 from runwatch.parsers.progress.tracker import BarReader
@@ -47,8 +46,7 @@ class RichReader(BarReader):
             self._newest = (number_, line) if reported else (0, b"")
         elif line[:6] == b"Epoch ":
             self._newest = number_, line
-        match = self.frames[0].match(line)
-        return None if match is None else self.take(match.layout, values(line, match), number_)
+        return super().feed(line, number_)
 
     @property
     def awake(self) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from runwatch.parsers.api import Match, Row
-from runwatch.parsers.body.matchers import values
+from runwatch.parsers.api import Match
 from runwatch.parsers.progress.bar_frame import BarFrames
 from runwatch.parsers.progress.grammar import bar_in, emptied, named
 from runwatch.parsers.progress.tracker import BarReader
@@ -40,11 +39,6 @@ class LosslessReader(BarReader):
 
     def __init__(self) -> None:
         super().__init__(_LosslessFrames("epoch-bar"))
-
-    def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take one frame of a bar."""
-        match = self.frames[0].match(line)
-        return None if match is None else self.take(match.layout, values(line, match), number_)
 
     def may(self, line: bytes) -> bool:
         """Return whether a line may hold a bar."""

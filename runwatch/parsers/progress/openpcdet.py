@@ -17,57 +17,44 @@ from typing import TYPE_CHECKING
 from runwatch.core.batch import TRAIN
 from runwatch.core.metrics import STEP_TIME
 from runwatch.parsers.api import Layout, Match, Matcher, Row, as_printed
-from runwatch.parsers.body.matchers import NUMBER, values
+from runwatch.parsers.body.matchers import NUMBER
 from runwatch.parsers.body.readers import FoldingReader, RowMaker
 from runwatch.parsers.framing.ansi import UP
-from runwatch.parsers.progress.grammar import emptied, named
+from runwatch.parsers.progress.grammar import bar_in, emptied, named
 
 if TYPE_CHECKING:
     from runwatch.parsers.body.decoded import Floats
     from runwatch.parsers.body.frames import Frames
 
-_BAR = (
-    rb":\s{1,6}\d{1,3}%\|[^|\r\n]{0,400}\|\s{0,6}(?P<done>\d+)/(?P<total>\d+) "
-    rb"\[[\d:]{4,9}<[\d:?]{1,9}, {1,4}[\d.?]+(?:s/it|it/s)"
-)
-_COUNTS = re.compile(rb"\s{0,8}train" + _BAR + rb", total_it=(?:(?P<at>\d+)|\d[\d.]{0,3}e\+\d{1,2})\]")
-_ABOVE = re.compile(rb"\s{0,8}epochs" + _BAR + rb", (?P<postfix>[^\]\r\n]{0,400}\bloss=[^\]\r\n]{0,400})\]")
+_EXACT = re.compile(rb"total_it=(\d+)\Z")
 _TOOK = re.compile(rb"\bb_time=(" + NUMBER + rb")\(")
 _PLACE = ("done", "total")
+_BELOW = "pcdet-train"
 
 
-class _Counting(Matcher):
-    """What the bar of an epoch shows: done, total, and if not rounded the iterations of all epochs."""
+class _Frames(Matcher):
+    """What either bar shows: done and total, then its values.
 
-    exact = as_printed("frame", "pcdet-train", (*_PLACE, "at"))
-    rounded = as_printed("frame", "pcdet-train", _PLACE)
-
-    def match(self, line: bytes, start: int = 0) -> Match | None:
-        found = _COUNTS.match(line, start) if b"total_it=" in line else None
-        if found is None:
-            return None
-        place = (found.span("done"), found.span("total"))
-        if found["at"] is None:
-            return Match(self.rounded, place)
-        return Match(self.exact, (*place, found.span("at")))
-
-
-class _BarAbove(Matcher):
-    """What the bar of the epochs shows: done, total, and what has a name."""
+    Of the bar of an epoch these are the iterations of all epochs, if they are not rounded.
+    """
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        found = _ABOVE.match(line, start) if b"loss=" in line else None
-        if found is None:
+        bar = bar_in(line, start)
+        if bar is None or bar.total is None or bar.postfix is None:
             return None
-        spans = {name.decode("ascii"): span for name, span in reversed(named(line, *found.span("postfix")))}
-        took = _TOOK.search(line, *found.span("postfix"))
-        if took is not None:
-            spans[STEP_TIME] = took.span(1)
-        names = (*_PLACE, *(name for name in spans if name not in _PLACE))
-        place = (found.span("done"), found.span("total"))
-        return Match(
-            as_printed("frame", "pcdet-epochs", names), (*place, *(spans[name] for name in names[2:]))
-        )
+        desc, postfix = line[slice(*bar.desc)].strip(b": "), line[slice(*bar.postfix)]
+        if desc == b"train" and postfix.startswith(b"total_it="):
+            exact = _EXACT.match(line, *bar.postfix)
+            spans = {"at": exact.span(1)} if exact else {}
+        elif desc == b"epochs" and b"loss=" in postfix:
+            spans = {name.decode("ascii"): span for name, span in reversed(named(line, *bar.postfix))}
+            took = _TOOK.search(line, *bar.postfix)
+            spans = {name: span for name, span in spans.items() if name not in _PLACE}
+            spans |= {STEP_TIME: took.span(1)} if took else {}
+        else:
+            return None
+        pattern = _BELOW if desc == b"train" else "pcdet-epochs"
+        return Match(as_printed("frame", pattern, (*_PLACE, *spans)), (bar.n, bar.total, *spans.values()))
 
 
 class PcdetReader(FoldingReader):
@@ -77,7 +64,7 @@ class PcdetReader(FoldingReader):
     awake = False
 
     def __init__(self) -> None:
-        self.frames = (_Counting(), _BarAbove())
+        self.frames = (_Frames(),)
         self._row = RowMaker("pcdet")
         self._counted: tuple[float, float, float] | None = None
         """Done, total and iterations of the newest bar below; NaN where they are rounded."""
@@ -85,17 +72,9 @@ class PcdetReader(FoldingReader):
         """Iterations before the bars began."""
         self._pending: tuple[float, Row] | None = None
 
-    def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take one frame of either bar."""
-        for matcher in self.frames:
-            match = matcher.match(line)
-            if match is not None:
-                return self.take(match.layout, values(line, match), number_)
-        return None
-
     def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
         """Take one frame; return the record that it completes."""
-        if layout.pattern == "pcdet-train":
+        if layout.pattern == _BELOW:
             self._counted = shown[0], shown[1], shown[2] if len(shown) > 2 else math.nan
             return []
         if self._counted is None:
@@ -123,8 +102,8 @@ class PcdetReader(FoldingReader):
         """
         import numpy as np
 
-        counts = [part for part in frames.parts if part.layout.pattern == "pcdet-train"]
-        shows = [part for part in frames.parts if part.layout.pattern != "pcdet-train"]
+        counts = [part for part in frames.parts if part.layout.pattern == _BELOW]
+        shows = [part for part in frames.parts if part.layout.pattern != _BELOW]
         if self._counted is None or not (counts and shows):
             yield from frames.one_by_one(0, len(frames), self.take)
             return

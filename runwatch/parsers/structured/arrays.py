@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from runwatch.core.batch import TRAIN
-from runwatch.parsers.api import MAX_LINE, Match, Reader, Row
-from runwatch.parsers.structured.json_text import Record, load
+from runwatch.parsers.api import MAX_LINE, Reader, Row
+from runwatch.parsers.structured.json_text import load
 from runwatch.parsers.structured.keyed_records import RecordReader, Schema, flatten
 
 _MAX_ENTRIES = 2_000_000
@@ -20,7 +20,8 @@ _HELD = re.compile(rb"(?:(?:np|numpy)\.)?(?:float|int)\d{0,2}\(([-+.\w]{1,40})\)
 
 def side_by_side(value: Mapping[str, Any], schema: Schema, place: str = "step") -> list[dict[str, float]]:
     """Return the records of arrays of one length; null is absent. If none counts, `place` does, from 1."""
-    arrays = {key: array for key, array in value.items() if _is_numbers(array)}
+    lists = ((key, array) for key, array in value.items() if isinstance(array, list))
+    arrays = {key: array for key, array in lists if all(isinstance(x, float | int | None) for x in array)}
     leading = (*schema.steps, *filter(schema.is_training, arrays))
     length = next((len(arrays[key]) for key in leading if key in arrays), 0)
     arrays = {key: array for key, array in arrays.items() if len(array) == length}
@@ -34,29 +35,24 @@ def side_by_side(value: Mapping[str, Any], schema: Schema, place: str = "step") 
     return records
 
 
-def _is_numbers(value: object) -> bool:
-    return isinstance(value, list) and all(item is None or isinstance(item, (float, int)) for item in value)
-
-
 class HistoryReader(Reader):
     """Reads the history of a fit that a script prints when it has ended: `{'loss': [0.5, 0.4], ...}`."""
 
     needles = (b"': [", b'": [', b"':[", b'":[')
+    awake = False  # a history is on one line
 
     def __init__(self, schema: Schema) -> None:
         self._schema, self._records = schema, RecordReader(schema)
         self._newest: list[dict[str, float]] = []
         """What was read last: scripts log it, and then print it."""
 
-    @property
-    def awake(self) -> bool:
-        """Never: a history is on one line."""
-        return False
-
     def feed(self, line: bytes, number: int) -> list[Row] | None:
         """Return the epochs of a history; None for another line."""
         found = _HISTORY.search(line) if len(line) < MAX_LINE else None
-        value = None if found is None else _value(line[found.start() : line.rfind(b"}") + 1])
+        if found is None:
+            return None
+        text = line[found.start() : line.rfind(b"}") + 1]
+        value = load(_HELD.sub(rb"\1", text).replace(b"'", b'"'))  # be it of JSON or Python
         records = side_by_side(value, self._schema, "epoch") if value is not None else []
         matches = [match for numbers in records if (match := self._records.read(numbers)) is not None]
         if len(matches) < 2 or not all(match.layout.kind == TRAIN for match in matches):
@@ -64,13 +60,4 @@ class HistoryReader(Reader):
         if repr(records) == repr(self._newest):
             return []
         self._newest = records
-        return [_row(match, number) for match in matches]
-
-
-def _row(match: Match, number: int) -> Row:
-    return Row(match.layout, number, list(match.stored or ()))
-
-
-def _value(text: bytes) -> Record | None:
-    """Return the object that a text of JSON or Python is; None for other texts."""
-    return load(_HELD.sub(rb"\1", text).replace(b"'", b'"'))
+        return [Row(match.layout, number, list(match.stored or ())) for match in matches]

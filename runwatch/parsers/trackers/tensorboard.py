@@ -9,12 +9,12 @@ the first of a step is the training record and the others are samples next to it
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from runwatch.core.batch import EVAL, TRAIN, Event
 from runwatch.core.metrics import LOSS, Unit
 from runwatch.core.text import shown
-from runwatch.parsers.api import Layout
+from runwatch.parsers.api import Known, Layout
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.framing.crc32c import masked
 from runwatch.parsers.framing.protobuf import (
@@ -26,6 +26,7 @@ from runwatch.parsers.framing.protobuf import (
     float32,
     message,
     packed,
+    parts,
     signed,
     text,
     varint,
@@ -62,8 +63,8 @@ class EventDecoder:
     def __init__(self) -> None:
         self._alike: dict[bytes, tuple[str]] = {}
         """Bytes of an event between its step and its value -> the tag, if they fix it."""
-        self._names: dict[str, str] = {}
-        self._layouts: dict[tuple[str, ...], tuple[Layout, Layout]] = {}
+        self._names: Known[str, str] = Known(self._name, _MAX_TAGS)
+        self._layouts = Known(self._build, _MAX_SHAPES)
         self._last: dict[str, float] = {}
         """Newest step of each tag."""
         self._step = float("-inf")
@@ -115,10 +116,8 @@ class EventDecoder:
                 step = float(signed(value))
             elif field == _SUMMARY:
                 scalars.update(_summary(message(value)))
-            elif field == _SESSION:
-                session = {number: part for number, _, part in fields(message(value))}
-                if session.get(1) == _START and masked(record[1]) == record[2]:
-                    self._begin()
+            elif field == _SESSION and parts(value).get(1) == _START and masked(record[1]) == record[2]:
+                self._begin()
         if not scalars:
             return None
         if len(scalars) == 1:
@@ -147,10 +146,7 @@ class EventDecoder:
             title = f"damaged: record {line} is passed over, its checksum is wrong"
             piece.events.append(Event("damaged", offset, line, title))
             return
-        layouts = self._layouts.get(tags)
-        if layouts is None:
-            layouts = self._build(tags)
-        layout = layouts[self._nearby(tags, step)]
+        layout = self._layouts[tags][self._nearby(tags, step)]
         stored = (unit.apply(value) for unit, value in zip(layout.units[2:], values, strict=True))
         piece.add(layout, offset, line, [step, time, *stored])
 
@@ -177,28 +173,21 @@ class EventDecoder:
 
     def _build(self, tags: tuple[str, ...]) -> tuple[Layout, Layout]:
         """Return the layouts of a first event of a step and of further ones."""
-        if len(self._layouts) >= _MAX_SHAPES:
-            self._layouts.clear()
-        names = tuple(self._name(tag) for tag in tags)
+        names = tuple(self._names[tag] for tag in tags)
         reported = map(shown, tags)
         printed = {name: tag for name, tag in zip(names, reported, strict=True) if name != tag}
         units = (Unit(), Unit(), *(unit_of(name, "", tag) for name, tag in zip(names, tags, strict=True)))
         first, nearby = (
             Layout(kind, "tfevents", ("step", "time", *names), units, printed) for kind in (TRAIN, EVAL)
         )
-        self._layouts[tags] = first, nearby
         return first, nearby
 
     def _name(self, tag: str) -> str:
         """Return the metric a tag is; of two tags of one meaning, the second keeps its own name."""
-        if tag not in self._names:
-            if len(self._names) >= _MAX_TAGS:
-                self._names.clear()
-            name = _SCHEMA.metric(tag, TRAIN) or f"tag/{tag}"
-            if name == LOSS and tag not in _SCHEMA.aliases and meaning(tag).loose:
-                name = tag  # the loss itself may be a later tag
-            self._names[tag] = shown(once(tag) if name in self._names.values() else name)
-        return self._names[tag]
+        name = _SCHEMA.metric(tag, TRAIN) or f"tag/{tag}"
+        if name == LOSS and tag not in _SCHEMA.aliases and meaning(tag).loose:
+            name = tag  # the loss itself may be a later tag
+        return shown(once(tag) if name in self._names.values() else name)
 
 
 # -- scalars -------------------------------------------------------------------------------------
@@ -209,75 +198,41 @@ def _summary(data: bytes) -> Iterator[tuple[str, float]]:
     for field, _, part in fields(data):
         if field != 1:
             continue
-        tag, plugin, number = "", "", None
-        for inner, kind, value in fields(message(part)):
-            if inner == 1:
-                tag = text(value, _NAME)
-            elif inner == 2 and kind == 5:
-                number = float32(value)
-            elif inner == 8:
-                number = _tensor(message(value))
-            elif inner == 9:
-                plugin = _plugin(message(value))
-        if number is not None and plugin in ("", "scalars") and tag:
+        held = parts(part)
+        tag, number = text(held.get(1, b""), _NAME), None
+        if 2 in held:
+            number = float32(held[2])
+        elif 8 in held:
+            number = _tensor(held[8])
+        plugin = parts(parts(held.get(9, b"")).get(1, b""))
+        if number is not None and text(plugin.get(1, b""), 50) in ("", "scalars") and tag:
             yield tag, number
 
 
-def _plugin(data: bytes) -> str:
-    """Return the name of the plugin that a SummaryMetadata is for."""
-    for field, _, value in fields(data):
-        if field == 1:
-            return next((text(name, 50) for inner, _, name in fields(message(value)) if inner == 1), "")
-    return ""
+_TYPES = {1: (5, "<f"), 2: (6, "<d"), 14: (13, "<f"), 19: (13, "<e"), 3: (7, "<i"), 9: (10, "<q")}
+"""DataType -> (field of its values, how one is packed in tensor_content)."""
+_BFLOAT16 = 14
+"""The upper half of a float."""
 
 
-def _half(raw: bytes) -> float:
-    return float(struct.unpack("<e", raw)[0])
-
-
-def _bfloat16(raw: bytes) -> float:
-    return float(_FLOAT.unpack(b"\0\0" + raw)[0])
-
-
-_TYPES: dict[int, tuple[int, int, Callable[[bytes], float]]] = {
-    1: (5, 4, float32),
-    2: (6, 8, double),
-    14: (13, 2, _bfloat16),
-    19: (13, 2, _half),
-    3: (7, 4, lambda raw: float(int.from_bytes(raw, "little", signed=True))),
-    9: (10, 8, lambda raw: float(int.from_bytes(raw, "little", signed=True))),
-}
-"""DataType -> (field of its values, bytes of one in tensor_content, how to read them)."""
-
-
-def _tensor(data: bytes) -> float | None:
+def _tensor(data: Value) -> float | None:
     """Return the number that a tensor of one number holds; None for any other tensor."""
-    kind, count, content = 0, 1, b""
-    held: dict[int, Value] = {}
-    for field, _, value in fields(data):
-        if field == 1 and isinstance(value, int):
-            kind = value
-        elif field == 2:
-            count = _elements(message(value))
-        elif field == 4:
-            content = message(value)
-        else:
-            held[field] = value
-    if kind not in _TYPES or count != 1:
+    held = parts(data)
+    kind, raw = held.get(1), held.get(4, b"")
+    if not isinstance(kind, int) or kind not in _TYPES or _elements(message(held.get(2, b""))) != 1:
         return None
-    field, width, read = _TYPES[kind]
-    if content:
-        return read(content) if len(content) == width else None
-    value = held.get(field, b"")
-    if field in (5, 6):
-        return read(value) if isinstance(value, bytes) and len(value) == width else 0.0 if not value else None
-    if isinstance(value, bytes):  # packed varints
-        if not value:
-            return 0.0
-        value, _ = varint(value, 0)
-    if field == 13:
-        return read(value.to_bytes(8, "little")[:2])
-    return float(signed(value))
+    field, packing = _TYPES[kind]
+    if not raw:
+        raw = held.get(field, b"")
+        if field not in (5, 6):  # varints, packed or not
+            number = raw if isinstance(raw, int) else varint(raw, 0)[0] if raw else 0
+            if field != 13:
+                return float(signed(number))
+            raw = number.to_bytes(8, "little")[:2]
+    if not raw:
+        return 0.0
+    raw = b"\0\0" * (kind == _BFLOAT16) + message(raw)
+    return float(struct.unpack(packing, raw)[0]) if len(raw) == struct.calcsize(packing) else None
 
 
 def _elements(data: bytes) -> int:
@@ -285,6 +240,6 @@ def _elements(data: bytes) -> int:
     count = 1
     for field, _, dim in fields(data):
         if field == 2:
-            sizes = [signed(n) for inner, _, n in fields(message(dim)) if inner == 1 and isinstance(n, int)]
-            count *= sizes[0] if sizes else 0
+            size = parts(dim).get(1, 0)
+            count *= signed(size) if isinstance(size, int) else 0
     return count

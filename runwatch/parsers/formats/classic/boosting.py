@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from runwatch.core.batch import BY_ROUND
 from runwatch.core.metrics import LOSS, REMAINING, VAL_LOSS
 from runwatch.parsers.api import Format, Layout, Row
-from runwatch.parsers.body.matchers import VALUE, evaluation, training, values
+from runwatch.parsers.body.matchers import VALUE, evaluation, training
 from runwatch.parsers.body.readers import FoldingReader
 
 if TYPE_CHECKING:
@@ -70,12 +70,8 @@ class RoundReader(FoldingReader):
         """Rounds that are waited with until that is known."""
         self._rises: bool | None = None
 
-    def feed(self, line: bytes, number_: int) -> list[Row] | None:
-        """Take one line."""
-        found = _ROUND.match(line)
-        return None if found is None else self._take(found.layout, values(line, found), number_)
-
-    def _take(self, layout: Layout, row: Sequence[float], number_: int) -> list[Row]:
+    def take(self, layout: Layout, row: Sequence[float], number_: int) -> list[Row]:
+        """Take a round."""
         self._held.append((layout, row, number_))
         if self._rises is None:
             first, newest = (
@@ -98,7 +94,7 @@ class RoundReader(FoldingReader):
     def fold(self, frames: Frames) -> Iterable[tuple[Layout, Floats]]:
         """Return the rounds: each is a record."""
         if self._rises is None:
-            return frames.one_by_one(0, len(frames), self._take)
+            return frames.one_by_one(0, len(frames), self.take)
         return [(_named(layout, self._rises), table) for layout, table in frames.tables()]
 
 

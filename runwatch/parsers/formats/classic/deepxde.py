@@ -22,9 +22,7 @@ class DeepXdeReader(Reader):
     needles = (b"Train loss  ",)
     awake = False
     """Whether the next line may be a row."""
-
-    def __init__(self) -> None:
-        self._row = RowMaker("deepxde")
+    _row = RowMaker("deepxde")
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take a header, or a row below one."""

@@ -16,15 +16,9 @@ class StatsReader(ItemBlockReader):
     """Reads the scores that are below each other in what `Evaluation.stats()` prints."""
 
     needles = (_TITLE,)
+    head = re.compile(_TITLE)
     item = re.compile(rb" (?P<name># of classes|[A-Z][\w ]{1,24}): +(?P<value>" + VALUE + rb")\s*\Z")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.row = RowMaker("stats")
-
-    def begin(self, line: bytes) -> Items | None:
-        """Take the title."""
-        return [] if _TITLE in line else None
+    row = RowMaker("stats")
 
     def complete(self, items: Items) -> tuple[str, Items] | None:
         """Return the scores; how many classes there are is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import LOSS
@@ -33,13 +34,10 @@ class CoquiReader(ItemBlockReader):
         + VALUE
         + rb")[^\r\n]{0,80}\Z"
     )
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.row = RowMaker("coqui", _OF_GENERATOR)
-        self._place: Items = []
-        self._epochs = 0.0
-        self._means = False
+    row = RowMaker("coqui", _OF_GENERATOR)
+    _place: Sequence[tuple[str, float]] = ()
+    _epochs = 0.0
+    _means = False
 
     def begin(self, line: bytes) -> Items | None:
         """Take the step, and the total where the number of epochs is known."""

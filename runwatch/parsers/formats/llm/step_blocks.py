@@ -10,9 +10,6 @@ from runwatch.parsers.body.item_blocks import ItemBlockReader, Items
 from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.body.readers import RowMaker
 
-_HEAD = re.compile(
-    rb"(?:^|[\s:])\[(?P<name>step|batch)=(?P<step>\d{1,15})/(?P<total>\d{1,15})(?:,epoch=\d+)?\]:?\s*\Z"
-)
 _COUNTERS = "time/"
 """What Composer's counters begin with."""
 
@@ -21,20 +18,15 @@ class StepBlockReader(ItemBlockReader):
     """Reads blocks of steps and of evaluations."""
 
     needles = (b"[step=", b"[batch=")
+    head = re.compile(
+        rb"(?:^|[\s:])\[(?:step|batch)=(?P<step>\d{1,15})/(?P<total>\d{1,15})(?:,epoch=\d+)?\]:?\s*\Z"
+    )
     item = re.compile(
         rb"(?: {4}|\t )(?:Train )?(?P<name>[A-Za-z_][\w./+-]{0,100}(?: [\w./()+-]{1,40}){0,4})"
         rb"(?:=|: )(?P<value>" + VALUE + rb")\s*\Z"
     )
     last = b"    System/"
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.row = RowMaker("step-block")
-
-    def begin(self, line: bytes) -> Items | None:
-        """Take the step and the total."""
-        head = _HEAD.search(line) if line.rstrip().endswith((b"]", b"]:")) else None
-        return None if head is None else [("step", float(head["step"])), ("total", float(head["total"]))]
+    row = RowMaker("step-block")
 
     def complete(self, items: Items) -> tuple[str, Items] | None:
         """Return a record at the step of its head; evaluations have no total."""

@@ -9,7 +9,6 @@ from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.item_blocks import ItemBlockReader, Items
 from runwatch.parsers.body.readers import RowMaker
 
-_HEAD = re.compile(rb"(?:\A|[\s)])Result for (?P<trial>[^\s:]{1,200}):\s*\Z")
 _STEP = "training_iteration"
 
 
@@ -17,23 +16,21 @@ class ResultReader(ItemBlockReader):
     """Reads the results of the first trial; a step is an iteration."""
 
     needles = (b"Result for ",)
+    head = re.compile(rb"(?:\A|[\s)])Result for ([^\s:]{1,200}):\s*\Z")
     item = re.compile(
         rb"(?:\([^)\r\n]{1,80}\) )? {2,40}(?P<name>[A-Za-z_][\w/-]{0,100}): *(?P<value>[^\r\n]*)\Z"
     )
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.row = RowMaker("result", {_STEP: "step", "time_total_s": "elapsed"})
-        self._first = self._trial = b""
+    row = RowMaker("result", {_STEP: "step", "time_total_s": "elapsed"})
+    _first = _trial = b""
 
     def begin(self, line: bytes) -> Items | None:
         """Take the name of the trial."""
-        head = _HEAD.search(line)
-        if head is None:
-            return None
-        self._trial = head["trial"]
-        self._first = self._first or self._trial
-        return []
+        head = self.head.search(line)
+        if head is not None:
+            self._trial = head[1]
+            self._first = self._first or self._trial
+        return None if head is None else []
 
     def complete(self, items: Items) -> tuple[str, Items] | None:
         """Return the record of the first trial, if it shows its iteration."""

@@ -8,13 +8,9 @@ from runwatch.core.batch import TRAIN
 from runwatch.core.metrics import STEP_TIME
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.item_blocks import ItemBlockReader, Items
-from runwatch.parsers.body.matchers import VALUE, number
+from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.body.readers import RowMaker
 
-_HEAD = re.compile(
-    rb"(?:INFO:tensorflow:|[^\r\n]{0,120}model_lib_v2\.py:\d+\] )?Step (?P<step>\d{1,12}) per-step time "
-    rb"(?P<took>" + VALUE + rb")s(?: loss=(?P<loss>" + VALUE + rb"))?\s*\Z"
-)
 _LEAST = 3
 """A step, its time and one value more make a record."""
 
@@ -23,22 +19,16 @@ class DetectionReader(ItemBlockReader):
     """Reads a step and what was measured at it. With both of its loggers on, each line is printed twice."""
 
     needles = (b" per-step time ",)
+    head = re.compile(
+        rb"\A(?:INFO:tensorflow:|[^\r\n]{0,120}model_lib_v2\.py:\d+\] )?Step (?P<step>\d{1,12}) "
+        rb"per-step time (?P<took>" + VALUE + rb")s(?: loss=(?P<loss>" + VALUE + rb"))?\s*\Z"
+    )
     item = re.compile(
         rb"[^'\r\n]{0,120}'(?P<name>[A-Za-z_][\w./-]{0,80})': (?P<value>" + VALUE + rb")[,}]\s*\Z"
     )
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.row = RowMaker("tfod")
-        self._reported = -1.0
-
-    def begin(self, line: bytes) -> Items | None:
-        """Take the step, the time it took and, if it is there, the loss."""
-        head = _HEAD.match(line)
-        if head is None:
-            return None
-        loss = [] if head["loss"] is None else [("loss", number(head["loss"]))]
-        return [("step", float(head["step"])), (STEP_TIME, number(head["took"])), *loss]
+    row = RowMaker("tfod", {"took": STEP_TIME})
+    _reported = -1.0
+    """The newest step."""
 
     def complete(self, items: Items) -> tuple[str, Items] | None:
         """Return the record of a step that was not reported."""

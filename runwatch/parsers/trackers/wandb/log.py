@@ -21,6 +21,7 @@ from runwatch.parsers.framing.protobuf import (
     Value,
     fields,
     message,
+    parts,
     signed,
     text,
     varint,
@@ -128,13 +129,13 @@ class WandbDecoder:
         elif field in _FACTS:
             self._learn(field, message(value), offset, line, piece)
         elif field == _ALERT:
-            parts = {number: text(part) for number, _, part in fields(message(value))}
-            data = {"text": parts.get(2, ""), "level": parts.get(3, "")}
-            piece.events.append(Event("alert", offset, line, parts.get(1, "")[:300], data=data))
+            said = {number: text(part) for number, part in parts(value).items()}
+            data = {"text": said.get(2, ""), "level": said.get(3, "")}
+            piece.events.append(Event("alert", offset, line, said.get(1, "")[:300], data=data))
         elif field == _PREEMPTING:
             piece.events.append(Event("preempting", offset, line, "The run says it is about to be preempted"))
         elif field == _EXIT:
-            piece.events.append(_exit(message(value), offset, line))
+            piece.events.append(_exit(value, offset, line))
         return ()
 
     def _learn(self, field: int, data: bytes, offset: int, line: int, piece: Piece) -> None:
@@ -214,8 +215,8 @@ def _row(data: bytes, at: int, end: int) -> dict[bytes, bytes]:
     row.clear()
     for field, _, value in fields(data, at, end):
         if field == 1:
-            parts, json_text = item(message(value))
-            row |= {b".".join(parts): json_text} if parts else {}
+            path, json_text = item(message(value))
+            row |= {b".".join(path): json_text} if path else {}
         elif field == 2:  # HistoryStep: of writers that make no item of it
             for _, _, number in fields(message(value)):
                 if isinstance(number, int):
@@ -233,10 +234,10 @@ def _number(value: bytes) -> bytes | None:
     return value
 
 
-def _exit(data: bytes, offset: int, line: int) -> Event:
+def _exit(data: Value, offset: int, line: int) -> Event:
     """Return the event of a run's own end."""
-    numbers = {field: value for field, _, value in fields(data) if isinstance(value, int)}
-    code = signed(numbers.get(1, 0))
+    number = parts(data).get(1, 0)
+    code = signed(number) if isinstance(number, int) else 0
     reported = {"exit_code": str(code)}
     if code == 0:
         return Event("finished", offset, line, "W&B recorded the end of the run", data=reported)

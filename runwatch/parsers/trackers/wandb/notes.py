@@ -14,7 +14,7 @@ from runwatch.core.batch import SYSTEM, Event
 from runwatch.core.metrics import Unit
 from runwatch.core.redaction import redact
 from runwatch.parsers.api import Layout
-from runwatch.parsers.framing.protobuf import Value, double, fields, message, zigzag
+from runwatch.parsers.framing.protobuf import Value, double, fields, message, parts, zigzag
 from runwatch.parsers.framing.protobuf import text as field_text
 from runwatch.parsers.lexicon.counters import TOTALS
 from runwatch.parsers.structured.keyed_records import numeric
@@ -144,22 +144,22 @@ def _flat(key: str, value: object, depth: int) -> Iterator[tuple[str, str]]:
 
 def item(data: bytes) -> tuple[list[bytes], bytes]:
     """Return the parts of the key, and the JSON text, of an item of history, settings or the machine."""
-    parts, raw = list[bytes](), b""
+    path, raw = list[bytes](), b""
     for field, _, value in fields(data):
         if field in (1, 2):
-            parts.append(message(value))
+            path.append(message(value))
         elif field == _VALUE_JSON:
             raw = message(value)
         elif field == 5 and isinstance(value, int):
             raw = b"%d" % zigzag(value)
         elif field == 6:
             raw = repr(double(value)).encode()
-    return parts, raw
+    return path, raw
 
 
 def _named_item(data: bytes) -> tuple[str, bytes]:
-    parts, json_text = item(data)
-    return ".".join(field_text(part, 200) for part in parts), json_text
+    path, json_text = item(data)
+    return ".".join(field_text(part, 200) for part in path), json_text
 
 
 def stats(data: bytes) -> tuple[Layout, list[float]] | None:
@@ -199,8 +199,8 @@ def _place(key: str) -> tuple[str, Unit]:
 
 def _seconds(value: Value) -> float:
     """Return a Timestamp as Unix time."""
-    parts = {field: part for field, _, part in fields(message(value)) if isinstance(part, int)}
-    return float(parts.get(1, 0)) + parts.get(2, 0) / 1e9
+    numbers = {field: part for field, part in parts(value).items() if isinstance(part, int)}
+    return float(numbers.get(1, 0)) + numbers.get(2, 0) / 1e9
 
 
 class Console:
@@ -214,12 +214,8 @@ class Console:
 
     def feed(self, data: bytes, offset: int, line: int) -> tuple[list[tuple[int, str]], list[Event]]:
         """Take an OutputRecord; return the lines that ended, under the record's number, and their events."""
-        stream, piece = 0, b""
-        for field, _, value in fields(data):
-            if field == 1 and isinstance(value, int):
-                stream = value & 1
-            elif field == 3:
-                piece = message(value)
+        said = parts(data)
+        stream, piece = said.get(1, 0) == 1, message(said.get(3, b""))
         if self._scanner is None:
             from runwatch.parsers.events.events import EventScanner
 
