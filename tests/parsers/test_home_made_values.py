@@ -88,7 +88,7 @@ def test_errors_of_validation_are_named_like_its_other_scores():
 @pytest.mark.parametrize(
     ("below", "name"),
     [
-        ("Accuracy on Test-Set: {acc}.00% ({acc}00 / 10000)", "Accuracy on Test-Set"),
+        ("Accuracy on Test-Set: {acc}.00% ({acc}00 / 10000)", "val/Accuracy"),
         (" * Prec@1 0.{acc}", "val/Prec@1"),
         (
             "------ Training Accuracy ------\ntraining accuracy (12.5%)\n\n------ Validation Accuracy ------\n"
