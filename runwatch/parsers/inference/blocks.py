@@ -25,6 +25,7 @@ from runwatch.parsers.inference.roles import (
 from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED, interleaved, usual_of
 from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.inference.turns import takes_turns
+from runwatch.parsers.lexicon.counters import RANKS
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.records import columns as columns_of
@@ -52,6 +53,7 @@ _SHORT = 64
 """Bytes of a line that shows how far training is, and is no sentence."""
 _ENDED = frozenset(b"took time elapsed done finish finished complete completed end ended".split())
 """Words of lines that show which epoch has ended."""
+_ROUND = place(RANKS["round"], b"round")
 _NO_EPOCH = _NO_HEADING | REPEATED
 """Words of lines that are below an epoch, or show another one."""
 
@@ -247,6 +249,23 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
             above = lines[0].seen - heads[0].seen <= _RIGHT_BELOW
         if above and offsets[0] < at[0][0]:
             return {head: Plan(head, None, epoch=epoch, main=False)}
+    return {}
+
+
+def rounds(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return the plan of headings of rounds in which several clients train for epochs of their own each.
+
+    `=== Round 2 ===` above `[Client 0] Epoch 1 - Loss: 0.5`: the round is the step.
+    """
+    lines = families[main.head]
+    if main.counter is None or main.epoch is not None or not is_epoch(main.counter[1]):
+        return {}
+    if b"client" not in words(main.head):
+        return {}
+    for head, heads in families.items():
+        above = heads[0].offset < lines[0].offset and all(map(_places_alone, heads))
+        if above and grows(heads, _ROUND, least=0.9):
+            return {head: Plan(head, None, epoch=_ROUND, main=False)}
     return {}
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from runwatch.core.batch import BY_EPOCH
-from runwatch.parsers.inference.blocks import closes, headings
+from runwatch.parsers.inference.blocks import closes, headings, rounds
 from runwatch.parsers.inference.evidence import FEW
 from runwatch.parsers.inference.losses import losses_of
 from runwatch.parsers.inference.places import ENOUGH, Kept, Place, steps_of
@@ -94,6 +94,8 @@ def _stages_before(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[byt
 def within_epochs(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
     """Return plans with that of the headings of epochs, if there are any: the step counts within these."""
     main = plans[next(iter(plans))]
+    if above := rounds(main, families):
+        return {**plans, main.head: replace(main, counter=None, pattern=NAME + BY_EPOCH)} | above
     heads = headings(main, families[main.head], families)
     if not heads:
         apart = main.counter is None or (main.epoch is None and (main.by_loss or not main.nested))

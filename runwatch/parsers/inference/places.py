@@ -37,6 +37,8 @@ _PATIENCE = 128
 
 _LINES_A_STEP = 8
 """The most lines that belong to one step."""
+_ROUNDS = (b"episode", b"round")
+"""What may have many lines each, as an epoch does."""
 _NAMED = frozenset((*range(STEP_RANK + 1), EPOCH_RANK, TRAINED))
 """Ranks of counters that say what they count."""
 
@@ -133,7 +135,10 @@ def _named(lines: list[Kept], named: list[Place], *, last: bool) -> tuple[Place,
         if going:
             return going[0], epoch
     if last or len(lines) >= _PATIENCE:
-        at = next((p for p in named if p[0] == EPOCH_RANK and _begins(lines, p, last=last)), None)
+        at = next(
+            (p for p in named if (p[0] == EPOCH_RANK or p[1] in _ROUNDS) and _begins(lines, p, last=last)),
+            None,
+        )
         if at is not None:
             return at, None
     return None
