@@ -10,7 +10,7 @@ from runwatch.core.batch import BY_EPOCH
 from runwatch.parsers.inference.blocks import closes, headings, rounds
 from runwatch.parsers.inference.evidence import FEW
 from runwatch.parsers.inference.losses import losses_of
-from runwatch.parsers.inference.places import ENOUGH, Kept, Place, steps_of
+from runwatch.parsers.inference.places import ENOUGH, Kept, Place, are_records, steps_of
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, STEP_RANK, VAL_LED, place
 from runwatch.parsers.inference.scoring import (
@@ -35,6 +35,8 @@ from runwatch.parsers.lexicon.words import (
 NAME = "learned"
 _REPEATING = frozenset((b"best", b"summary"))
 """Words of the heads of lines that repeat what others printed."""
+_NEAR_END = 32
+"""Lines from the first of very few records on; with more below, they are an example in a text."""
 _RARER = 8
 """A family of lines may be so much rarer than another if it is to be waited for."""
 
@@ -53,6 +55,12 @@ def of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
     ]
     steps = [j for j in train if SAVES.isdisjoint(words(j.plan.head))]
     return sorted(steps or (train if last else []), key=lambda judgement: -judgement.score)
+
+
+def very_few(families: Mapping[bytes, list[Kept]], seen: int) -> list[Judgement]:
+    """Return the judgements about a record or two near the end of `seen` lines, which are shown as unsure."""
+    near = (lines for lines in families.values() if are_records(lines) and seen - lines[0].seen < _NEAR_END)
+    return of_training([j for lines in near if (j := judge(lines, last=True))], last=True)
 
 
 def _names_training(plan: Plan) -> bool:
