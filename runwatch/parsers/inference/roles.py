@@ -99,6 +99,7 @@ _LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
 _OTHER = re.compile(
     rb"%\||\|(?:[#-]|\xe2\x96\x88){8,}\||\d ?\[[=>.#-]{8,}\]|\] ?- ETA: |WARN|Namespace\("
+    rb"|\| \d+/\d+ \[\d\d:\d\d<\d\d:\d\d, "  # the rest of one that was written over
     rb"|\bf1-score\b.{1,40}\bsupport\b"
 )
 """Progress bars, which redraw what they show where a record is printed once, warnings, settings, and
