@@ -161,6 +161,7 @@ def test_epochs_of_the_settings_times_steps_of_an_epoch(program, head):
 EPOCHS_PLANNED = [
     "max_epochs: 8",
     "    epochs: 8",
+    "  Epochs:              8",
     "EPOCHS = 8",
     "Number of epochs: 8",
     " * epochs : 8",
@@ -183,6 +184,12 @@ EPOCHS_PLANNED = [
 def test_epochs_of_the_settings_where_the_step_is_an_epoch(head):
     lines = [f"Epoch {epoch} | train loss: {3 - epoch / 4:.3f} | val loss: 2.5" for epoch in range(5)]
     progress = folded("\n".join([head, *lines, ""])).progress()
+    assert (progress.step, progress.total) == (4, 8)
+
+
+def test_epochs_of_the_settings_where_a_column_is_of_epochs():
+    rows = "".join(f"{epoch}  | {3 - epoch / 4:.3f} | 2.5\n" for epoch in range(1, 5))
+    progress = folded(f"epochs: 8\nep | train loss | val loss\n{rows}").progress()
     assert (progress.step, progress.total) == (4, 8)
 
 

@@ -56,6 +56,15 @@ def test_sparse_rows_of_lightning():
     assert parsed.column("train_loss_epoch").tolist() == [6.5]
 
 
+def test_the_mean_of_an_epoch_is_the_loss_where_that_of_a_step_has_no_column():
+    parsed = read(
+        b"epoch,step,test_loss,train_acc_epoch,train_loss_epoch,val_loss\n"
+        b"0,9,,,,4.5\n0,9,,0.5,6.5,\n1,19,,,,3.5\n1,19,,0.5,5.5,\n2,20,4.0,,,\n"
+    )
+    assert parsed.column("train/loss").tolist() == [6.5, 5.5]
+    assert parsed.column("val/loss").tolist() == [4.5, 3.5]
+
+
 def test_steps_of_an_epoch_next_to_those_of_the_run():
     rows = b"".join(b"%d,%d,%d,0.%d\n" % (n // 10 + 1, n % 10 * 5, n * 5, 90 - n) for n in range(30))
     parsed = read(b"epoch,step,global_step,loss\n" + rows)

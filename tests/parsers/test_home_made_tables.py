@@ -369,3 +369,17 @@ def test_a_column_of_any_name_counts_rows_with_both_losses(val):
     assert parsed.column("step").tolist() == [i + 1 for i in range(N)]
     assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("val/loss").tolist() == (VALS if val else [])
+
+
+@pytest.mark.parametrize("ruled", ["│", "┃", "|"])
+def test_groups_of_columns_may_be_drawn_and_rows_end_with_a_time(ruled):
+    head = f"  Ep {ruled}  TrainLoss   Tr_MAE {ruled}    ValLoss {ruled}      LR    Took\n"
+    rows = "".join(
+        f"  {i + 1:>2} {ruled}   {loss:.6f} 0.125000 {ruled}   {val:.6f} {ruled}  1.0e-05    18s  (18.5s)\n"
+        + "     [BEST] saved to best.pt\n" * (i % 2)
+        for i, (loss, val) in enumerate(zip(LOSSES[:9], VALS, strict=False))
+    )
+    parsed = parse((head + "-" * 60 + "\n" + rows).encode())
+    assert parsed.column("step").tolist() == [i + 1 for i in range(9)]
+    assert parsed.column("train/loss").tolist() == LOSSES[:9]
+    assert parsed.column("val/loss").tolist() == VALS[:9]

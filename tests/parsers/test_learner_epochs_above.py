@@ -82,3 +82,38 @@ def test_a_line_that_says_an_epoch_has_ended_is_below_its_record(printed, size, 
     parsed = parse(text, range(size, len(text), size))
     assert parsed.column("train/loss").tolist() == losses
     assert parsed.column("step").tolist() == list(range(first, first + 24))
+
+
+def test_a_record_without_the_spaces_of_a_bar_that_was_cleared_is_of_its_epoch():
+    losses = [round(9 / e, 4) for e in range(1, 13)]
+    rows = [
+        f"Epoch {e}\n{'' if e == 11 else ' ' * 60}Train loss: {x}\nTest loss: {x + 1}\nthe text it made\n"
+        for e, x in enumerate(losses)
+    ]
+    parsed = parse("".join(rows).encode())
+    assert parsed.column("train/loss").tolist() == losses
+    assert parsed.column("step").tolist() == list(range(12))
+
+
+@pytest.mark.parametrize("heading", ["=== Round {r} ===", "Round {r}/7"])
+def test_the_step_of_clients_that_train_for_epochs_of_their_own_is_the_round(heading):
+    rows, rounds = [], []
+    for r in range(1, 8):
+        rows.append(heading.format(r=r))
+        rounds += [r] * 6
+        rows += [f"[Client {c}] Epoch {e} - Loss: {4 / r + c / e:.3f}" for c in (0, 1) for e in (1, 2, 3)]
+        rows.append(f"Round {r} aggregation done.")
+    parsed = parse("\n".join([*rows, ""]).encode())
+    assert parsed.column("step").tolist() == rounds
+    assert parsed.column("train/epoch").tolist() == [1.0, 2.0, 3.0] * 14
+
+
+def test_the_step_of_many_batches_within_an_episode_may_be_that():
+    rows = [
+        f"2030-01-02 03:04:05,678 INFO Episode {n // 40} Step {n % 40} {value}"
+        for n in range(200)
+        for value in (f"reward: -{n % 7}.5, done: False", f"batch loss: {9 / (n + 1):.4f}")
+    ]
+    parsed = parse("\n".join([*rows, ""]).encode())
+    assert parsed.column("train/loss").tolist() == [float(f"{9 / (n + 1):.4f}") for n in range(200)]
+    assert parsed.column("step").tolist() == [n // 40 for n in range(200)]

@@ -247,3 +247,11 @@ def test_how_long_an_episode_was_is_no_place(length):
         for i in range(60)
     )
     assert parse(text.encode()).column("step").tolist() == list(range(60))
+
+
+@pytest.mark.parametrize("line", ["    [Ep {} B {}] loss=0.{}", "Ep {} B {} | loss 0.{}"])
+def test_a_letter_between_two_places_is_no_unit(line):
+    text = "".join(line.format(e, b, 900 - b) + "\n" for e in (1, 2, 3) for b in (50, 100, 150, 200))
+    parsed = parse(text.encode())
+    assert parsed.column("step").tolist() == [50.0 * n for n in range(1, 13)]
+    assert parsed.column("train/epoch").tolist() == [1.0] * 4 + [2.0] * 4 + [3.0] * 4

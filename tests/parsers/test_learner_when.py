@@ -31,7 +31,29 @@ def test_few_records_after_a_long_preamble():
 def test_two_records_are_enough_if_they_say_much():
     line = b"iteration %d/ 100 | lm loss: 2.5E+00 | learning rate: 1.0E-04 | grad norm: 1.5\n"
     assert parse(line % 10 + line % 20, formats=()).column("step").tolist() == [10, 20]
-    assert parse(b"step 10 loss 2.5\nstep 20 loss 2.25\n", formats=()).format is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "step 10 loss 2.5",
+            "Epoch 1 | loss 0.5 | acc 0.75",
+            "[Ep 1 B 50] loss=2.5",
+            "Iteration 9: loss=2.5e-1",
+        ),
+        *("Epoch: 1, loss: 0.5, val_loss: 0.75", "2030-01-02 03:04:05 INFO step 10 - loss: 0.5 (2.5 s)"),
+    ],
+)
+@pytest.mark.parametrize("often", [1, 2])
+@pytest.mark.parametrize("below", [b"", b"Traceback (most recent call last):\n" + b"  more\n" * 9])
+def test_a_record_or_two_are_shown_and_unsure(line, often, below):
+    text = SETUP + line.encode() + b"\n"
+    text += line.replace("1", "3").encode() + b"\n" if often > 1 else b""
+    assert len(parse(text + below).column("train/loss")) == often
+    assert certainty(text + below) <= 0.5
+    assert parse(text + below + SETUP).format is None
+    parse(text, range(0, len(text), 7)).same_as(parse(text))
 
 
 SETUP = b"layer (linear)  some shape\nUsing device: cuda\n" * 20
@@ -62,6 +84,9 @@ def test_records_that_leave_no_doubt_are_enough_at_the_end_however_few(text, ste
         b"In epoch 3 the loss was 0.5\n",
         b"After 3 of 30 epochs the validation loss is 0.5\n",
         b"Epoch 3/30 - saved 2.5 MB\n",
+        b"Epoch 3 is done: loss 0.5\n",
+        b"$ ./train | grep step 10 loss 2.5\n",
+        b"Table 3 loss 0.5\n",
         b"version 1/2 loss 0.5\n",
         b"Epoch 1/30 - train_loss: 1.5\n" + SETUP,
         b"Iter 0: loss 10.5, lr 0.0004\n" + SETUP,

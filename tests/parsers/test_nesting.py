@@ -265,3 +265,30 @@ def test_epochs_that_have_ended_are_the_same_in_any_pieces():
     whole.same_as(parse(text, bulk=False))
     whole.same_as(parse(text, range(1000, len(text), 1000)))
     assert whole.column("step").tolist() == list(range(0, 12000, 10))
+
+
+def _launch(epochs: range, *, over: bool, cut: int = 0) -> str:
+    """Batches with their end and a loss that differs from one to the next, below which a line ends the epoch."""
+    lines = []
+    for e in epochs:
+        lines += [f"train: batch {b}/90 loss {9 / (e + 1) + b % 4:.3f}" for b in (30, 60, 90)]
+        lines += [f"Epoch [{e}]/[{epochs[-1]}] Training Loss: {9 / (e + 1):.3f}"]
+    if over:
+        lines += ["Training complete in 3m 20s"]
+    return "\n".join([*lines, ""])
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_the_line_that_ends_an_epoch_places_the_next_whatever_the_loss_is(noted):
+    broken, whole = _launch(range(2), over=noted), _launch(range(6), over=True)
+    parsed = parse((broken + whole + _launch(range(6, 9), over=True)).encode())
+    steps = [30.0 * n for n in range(1, 19)]
+    relaunched = steps[:3] if noted else steps[6:9]  # until a line says which epoch it was
+    assert parsed.column("step").tolist() == [
+        *steps[:6],
+        *relaunched,
+        *steps[3:],
+        *steps[:3],
+        *(30.0 * n for n in range(22, 28)),
+    ]
+    assert parsed.column("total")[-1] == 9 * 90

@@ -87,3 +87,22 @@ def test_losses_that_a_script_prints_go_before_lightnings_bar(end):
 def test_a_long_epoch_of_lightnings_bar_keeps_its_first_and_last_step():
     steps = parse(_lightning(1, 900, "")).column("step").tolist()
     assert (steps[0], steps[-1]) == (1, 900)
+
+
+def test_what_is_left_of_a_bar_that_a_logger_wrote_over_counts_no_steps():
+    said = "[Tool I 2030-01-02 03:04:05 wer:32{}]"
+    drawn = (
+        "Epoch {e}: {n}0%|###   | {n}/10 [00:0{n}<00:09,  2.00it/s, v_num=7]" + said.format(9) + " \n    \n"
+    )
+    over = (
+        " " * 60
+        + said.format(9)
+        + "     | {n}/30 [00:00<00:07, 12.50it/s]\n    \n"
+        + said.format(1)
+        + " text\n"
+    )
+    lines = [drawn.format(e=e, n=n) for e in (0, 1) for n in range(1, 10)]
+    lines[9:9] = [over.format(n=n) for n in range(1, 31)]
+    parsed = parse("".join(lines).encode())
+    assert parsed.format == "epoch-bar"
+    assert parsed.column("step").tolist() == [*range(1, 10), *range(11, 20)]

@@ -87,6 +87,8 @@ class Nest(msgspec.Struct):
     """How many lines above the newest one said that a training ended or began."""
     level: LossLevel = msgspec.field(default_factory=LossLevel)
     """How far the loss has come, where no line shows an epoch."""
+    closed: float = _UNKNOWN
+    """The epoch that a line below the newest step said to have ended."""
 
     def place(
         self,
@@ -111,13 +113,15 @@ class Nest(msgspec.Struct):
     def close(self, epoch: float) -> None:
         """Take that an epoch has ended; the steps so far are its own if no line has shown another."""
         if self.epoch == _UNKNOWN and self.newest != _UNKNOWN:
-            self.epoch, self.origin = epoch, min(epoch, 1.0)
+            self.epoch, self.origin = epoch, min(epoch, self.origin)
+            self.closed = epoch
 
     def _total(self, planned: float) -> tuple[float, float]:
         """Return the planned steps of the run, and of an epoch where they but end it; NaN if not known."""
         if planned != _UNKNOWN and self.nested is not False:
             per = self.per if self.per != _UNKNOWN else self.length if self.nested else 0.0
-            planned = max(planned, self.epoch - self.origin + 1)  # `29/29` is the thirtieth
+            begun = max(self.epoch - self.origin, self.base // per if per > 0 else 0.0)
+            planned = max(planned, begun + 1)  # `29/29` is the thirtieth
             return (planned * per if per > 0 else math.nan), math.nan
         if self.per == _UNKNOWN:
             return math.nan, math.nan
@@ -164,7 +168,10 @@ class Nest(msgspec.Struct):
         """Take a step that is lower than the one before: the next epoch has begun, else another run."""
         if self.per != _UNKNOWN:
             length, ended = self.per, self.newest + max(self.stride, 1.0) >= self.per
-            ended = ended and not self.level.is_back(loss, since_start=True)
+            if self.closed != _UNKNOWN:
+                self.base = (self.closed - self.origin) * self.per
+            else:
+                ended = ended and not self.level.is_back(loss, since_start=True)
         else:
             length, ended = self._ended(step), step <= self.start and self.level.continues(loss)
         ended = ended and not marked
@@ -174,6 +181,7 @@ class Nest(msgspec.Struct):
             self.level.restart()
         else:
             self.start, self.level = step, LossLevel()
+        self.closed = _UNKNOWN
 
     def _move_on(self, at: float, epoch: float, step: float, per: float) -> None:
         """Take the first line of a later epoch."""

@@ -11,7 +11,7 @@ from runwatch.core.batch import BY_EPOCH
 from runwatch.parsers.inference.blocks import closes, headings
 from runwatch.parsers.inference.evidence import FEW
 from runwatch.parsers.inference.losses import losses_of
-from runwatch.parsers.inference.places import ENOUGH, Kept, Place, steps_of
+from runwatch.parsers.inference.places import ENOUGH, Kept, Place, are_records, steps_of
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import EPOCH_RANK, STEP_RANK, VAL_LED, place
 from runwatch.parsers.inference.scoring import (
@@ -36,6 +36,8 @@ from runwatch.parsers.lexicon.words import (
 NAME = "learned"
 _REPEATING = frozenset((b"best", b"summary"))
 """Words of the heads of lines that repeat what others printed."""
+_NEAR_END = 32
+"""Lines from the first of very few records on; with more below, they are an example in a text."""
 _RARER = 8
 """A family of lines may be so much rarer than another if it is to be waited for."""
 
@@ -54,6 +56,12 @@ def of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
     ]
     steps = [j for j in train if SAVES.isdisjoint(words(j.plan.head))]
     return sorted(steps or (train if last else []), key=lambda judgement: -judgement.score)
+
+
+def very_few(families: Mapping[bytes, list[Kept]], seen: int) -> list[Judgement]:
+    """Return the judgements about a record or two near the end of `seen` lines, which are shown as unsure."""
+    near = (lines for lines in families.values() if are_records(lines) and seen - lines[0].seen < _NEAR_END)
+    return of_training([j for lines in near if (j := judge(lines, last=True))], last=True)
 
 
 def _names_training(plan: Plan) -> bool:
@@ -128,8 +136,9 @@ def _in_rounds(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[bytes, 
     heads = headings(main, lines, families)
     at = [kept.offset for head in heads for kept in families[head]]
     shown = [(bisect(at, kept.offset), [kept.at(p) or 0.0 for p in places]) for kept in lines]
-    again = sum(a[0] == b[0] and b[1] < a[1] for a, b in pairwise(shown))
-    return {main.head: main, **heads} if again > len(at) > 0 else None
+    again = [a[0] for a, b in pairwise(shown) if a[0] == b[0] and b[1] < a[1]]
+    known = len(again) > 1 and {*again} >= {*range(1, len(at))}  # the newest round may not have ended
+    return {main.head: main, **heads} if at and known else None
 
 
 def _closed(lines: list[Kept], families: Mapping[bytes, list[Kept]]) -> Place | None:

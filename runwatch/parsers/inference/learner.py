@@ -35,6 +35,7 @@ from runwatch.parsers.inference.families import (
     of_training,
     promising,
     side_by_side,
+    very_few,
     within_epochs,
 )
 from runwatch.parsers.inference.learning_rate import rates
@@ -310,6 +311,7 @@ class Learner:
                 return self._format(plans, families, trust)
         if not judged and few and (plans := progress(families)) is not None:
             return self._format(plans, families, certainty(plans, families))
+        judged = judged or (very_few(families, self._lines) if few else [])
         if not judged or (judged[0].waits and not last):
             return None
         plans = within_epochs(side_by_side(judged, families), families)

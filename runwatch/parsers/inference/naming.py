@@ -14,7 +14,7 @@ from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.counters import RANKS
 from runwatch.parsers.lexicon.names import SPEED
 from runwatch.parsers.lexicon.units import DURATION, RATES, SCALES
-from runwatch.parsers.lexicon.words import is_loss, is_quality, words
+from runwatch.parsers.lexicon.words import is_epoch, is_loss, is_quality, words
 
 _SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
 _SCALES = frozenset(SCALES)
@@ -61,7 +61,7 @@ _IN_PARENTHESES = re.compile(
 """Before a place that is between a name and its value: `Loss (epoch 3): 0.5`."""
 _SENTENCE = re.compile(rb"[A-Za-z]{6,}\. +(?=[A-Za-z_#])")
 """Ends a sentence, which names nothing behind it: `Epoch 1 completed. Loss: 9.98`; but not `Valid. loss`."""
-_NUMBER_NEXT = re.compile(rb" +[+-]?\d[\d.,]*(?:e[+-]?\d+)?[kKMB]?(?=\s|$|[,;|])")
+_NUMBER_NEXT = re.compile(rb" +[+-]?\d[\d.,]*(?:e[+-]?\d+)?[kKMB]?(?=\s|$|[],;|)])")
 _PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)s?\Z")
 """What precedes a number that is printed without a name: `epoch 0, batch 12: 4.98`."""
 _OF_TRAIN = re.compile(rb"(?:\A| )(?:train|valid|val|test)\Z")
@@ -140,6 +140,8 @@ def next_to(line: bytes, found: list[Field], field: Field) -> Field:
         name = b"best " * (b"best" in words(found[-1].name)) + name
     elif _SPLIT.fullmatch(name) and (of := _OF_SPLIT.match(found[-1].name)):
         name = of[1] + name
+    elif name == b"B" and is_epoch(found[-1].name):
+        name = b"batch"
     return field._replace(name=name)
 
 
@@ -301,7 +303,7 @@ def _foreign(name: bytes) -> frozenset[bytes]:
     """Return the units that no number of such a name has."""
     if is_loss(name):
         return _SCALES
-    return _BYTES if is_quality(name) or _PLACE.search(name) else frozenset()
+    return _BYTES if is_quality(name) or _PLACE.search(name) or is_epoch(name) else frozenset()
 
 
 def _value(
@@ -315,8 +317,9 @@ def _value(
     suffix = _SPELLED.get(suffix, suffix)
     if suffix in RATES and name.lower() not in _SPEEDS and _NUMBER_NEXT.match(line, token.end()):
         suffix = b""  # it names the next number: `loss 2.5 it/s 4.0`
-    if token["gap"] and suffix in _foreign(name) and line[token.end() :][:2].strip().isalpha():
-        suffix = b""  # it begins the next name: `D loss: 1.4 G loss: 0.7`
+    named_next = line[token.end() :][:2].strip().isalpha() or _NUMBER_NEXT.match(line, token.end())
+    if token["gap"] and suffix in _foreign(name) and named_next:
+        suffix = b""  # it begins the next name: `D loss: 1.4 G loss: 0.7`, `Ep 1 B 50`
     if (
         name in (b"", b"tensor")
         and gap.endswith((b"tensor(", b"tensor(["))

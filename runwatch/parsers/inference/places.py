@@ -18,7 +18,7 @@ from runwatch.parsers.inference.roles import (
     UNKNOWN,
     place,
 )
-from runwatch.parsers.inference.tokens import Field
+from runwatch.parsers.inference.tokens import Field, masked
 from runwatch.parsers.lexicon.counters import ITERATION, TRAINED
 from runwatch.parsers.lexicon.units import SCALES
 from runwatch.parsers.lexicon.words import TRAIN, is_epoch, is_loss, is_meaningful, is_quality, is_val, words
@@ -37,6 +37,10 @@ _PATIENCE = 128
 
 _LINES_A_STEP = 8
 """The most lines that belong to one step."""
+_FEWEST = 2
+"""Lines of a family that are read, and called unsure, where there are no others."""
+_ROUNDS = (b"episode", b"round")
+"""What may have many lines each, as an epoch does."""
 _NAMED = frozenset((*range(STEP_RANK + 1), EPOCH_RANK, TRAINED))
 """Ranks of counters that say what they count."""
 
@@ -130,13 +134,16 @@ def _named(lines: list[Kept], named: list[Place], *, last: bool) -> tuple[Place,
         whole = ratio(lines, counted) and len(values) == len(lines)
         if whole and values == sorted(values) and values[0] < values[-1]:
             return counted, None
-    if last and all(map(states_all, lines)):
+    if last and (all(map(states_all, lines)) or are_records(lines)):
         going = [p for p in named if _goes_on(lines, p)]
         epoch = next((p for p in going[1:] if p[0] == EPOCH_RANK), None)
         if going:
             return going[0], epoch
     if last or len(lines) >= _PATIENCE:
-        at = next((p for p in named if p[0] == EPOCH_RANK and _begins(lines, p, last=last)), None)
+        at = next(
+            (p for p in named if (p[0] == EPOCH_RANK or p[1] in _ROUNDS) and _begins(lines, p, last=last)),
+            None,
+        )
         if at is not None:
             return at, None
     return None
@@ -148,12 +155,28 @@ def states_all(kept: Kept) -> bool:
     The place is within an epoch, or has an end, or the line says that it is of training, by a word or by a
     number that nothing else prints. A line that begins with words of validation, or is a command, is none.
     """
+    at = [i for r, i in kept.ranked if r in _NAMED and kept.found[i].name]
+    ends = len(at) > 1 or any(kept.found[i].total for i in at)
+    trains = ends or not TRAIN.isdisjoint(words(kept.line)) or shows_training(kept)
+    return bool(at) and trains and _shows_loss(kept)
+
+
+def are_records(lines: list[Kept]) -> bool:
+    """Whether very few lines are nothing but a place, a loss and other named values: `Epoch 1 | loss 0.5`."""
+    return len(lines) <= _FEWEST and all(map(_is_record, lines))
+
+
+def _is_record(kept: Kept) -> bool:
+    named = {word for field in kept.found for word in words(field.name)}
+    placed = any(index == 0 and r in _NAMED for r, index in kept.ranked)
+    return placed and _shows_loss(kept) and named.issuperset(words(masked(kept.line)))
+
+
+def _shows_loss(kept: Kept) -> bool:
+    """Whether a line that is no command shows a loss that is no count, and does not begin with validation."""
     if kept.line.startswith(_PROMPTS) or is_val(kept.line[: kept.found[0].start]):
         return False
-    at = [i for r, i in kept.ranked if r in _NAMED and kept.found[i].name]
-    scored = any(is_loss(f.name) and not is_val(f.name) and b"." in kept.text(f) for f in kept.found)
-    ends = len(at) > 1 or any(kept.found[i].total for i in at)
-    return bool(at) and scored and (ends or not TRAIN.isdisjoint(words(kept.line)) or shows_training(kept))
+    return any(is_loss(f.name) and not is_val(f.name) and b"." in kept.text(f) for f in kept.found)
 
 
 def shows_training(kept: Kept) -> bool:

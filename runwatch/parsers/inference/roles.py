@@ -41,6 +41,8 @@ VAL_LED = b" val?"
 """Ends the head of lines whose first score is validation's, and another does not say whose it is."""
 _INDENTED = 24
 """Spaces before a line that put it in a column of its own."""
+INDENT = b"  "
+"""Begins the head of such lines."""
 _LARGE = (b"k", b"K", b"M", b"B")
 _COUNT_SUFFIXES = (b"", b"k", b"K", b"M")
 _INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
@@ -100,6 +102,7 @@ _LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
 _OTHER = re.compile(
     rb"%\||\|(?:[#-]|\xe2\x96\x88){8,}\||\d ?\[[=>.#-]{8,}\](?! ?\d+ ?/ ?\d)|\] ?- ETA: |WARN|Namespace\("
+    rb"|\| \d+/\d+ \[\d\d:\d\d<\d\d:\d\d, "  # the rest of one that was written over
     rb"|\bf1-score\b.{1,40}\bsupport\b"
 )
 """Progress bars, which redraw what they show where a record is printed once, warnings, settings, and
@@ -300,7 +303,7 @@ def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> byte
     said = next(
         (_between(line, [first, *later[: i + 1]]) for i, f in enumerate(later) if is_quality(f.name)), b""
     )
-    indented = b"  " if line[:_INDENTED].isspace() else b""
+    indented = INDENT if line[:_INDENTED].isspace() else b""
     counted = b"#/#" if first.total else b"#"
     ending = b" val" if is_val(said) else VAL_LED if _led_by_val(later) else b""
     turn = _TURN.match(line, first.end) if len(found) == 1 else None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import islice, pairwise
 from typing import NamedTuple
 
-from runwatch.core.batch import EVAL, META_COLUMNS, TRAIN
+from runwatch.core.batch import BY_EPOCH, EVAL, META_COLUMNS, TRAIN
 from runwatch.core.metrics import CLOCK, EPOCH, LOSS, VAL_LOSS, Unit
 from runwatch.parsers.api import Known, Layout, Match, Matcher
 from runwatch.parsers.body.matchers import VALUE, number
@@ -40,7 +40,7 @@ from runwatch.parsers.lexicon.words import (
     words,
 )
 
-_GAP = re.compile(rb"\s*\|\s*|\t+\s*|\s{2,}")
+_GAP = re.compile(rb"\s*(?:\||\xe2\x94[\x82\x83])\s*|\t+\s*|\s{2,}")
 _GAPPED = re.compile(rb"[\t|]|[Ll]oss")
 _COLUMN = re.compile(rb"[A-Za-z#]|\d[A-Za-z_]+[a-z]{3}")
 """How a column begins: `loss`, `2d_loss`."""
@@ -90,8 +90,8 @@ RULE = b" |+-=_:\r"
 """Signs of a line between the rows of a table."""
 _FEW = 4
 """Rows that are enough where there is nothing else."""
-_REMARK = re.compile(rb"[^\d|]{0,40}[\s|]*")
-"""What may be behind the last cell: `<- best`."""
+_REMARK = re.compile(rb"(?: {1,8}\(\d[\d.:]{0,9} ?[a-z]{0,3}\))?[^\d|]{0,40}[\s|]*")
+"""What may be behind the last cell: `(3.5s)  <- best`."""
 
 
 def may_head(line: bytes) -> bool:
@@ -277,7 +277,9 @@ class TableMatcher(Matcher):
                 self._printed[name] = text
         self.reads_loss = LOSS in self._names
         loss = self._printed.get(LOSS, "").encode()
-        self.of_epochs = at is not None and columns[at] in epochs and split_of(loss) == "train"
+        by_epoch = at is not None and columns[at] in epochs
+        self._pattern = "table" + BY_EPOCH * by_epoch
+        self.of_epochs = by_epoch and split_of(loss) == "train"
         """Whether a row is of an epoch, and shows what is called the loss of training."""
         self._width = 0
         """Cells of the first row; 0 before. If they are fewer than the columns, no more are
@@ -344,10 +346,10 @@ class TableMatcher(Matcher):
         part, names = of
         units = tuple(self._units.get(name, Unit()) for name in names)
         if part not in ("val", "test"):
-            return Layout(TRAIN, "table", names, units, self._printed)
+            return Layout(TRAIN, self._pattern, names, units, self._printed)
         metrics = tuple(name if name in _PLACES else _HELD_OUT[name] for name in names)
         printed = {m: self._printed.get(n, n) for m, n in zip(metrics, names, strict=True) if m != n}
-        return Layout(EVAL, "table", metrics, units, printed)
+        return Layout(EVAL, self._pattern, metrics, units, printed)
 
     def _part_of(self, cells: list[re.Match[bytes] | None], words: Sequence[re.Match[bytes]]) -> str | None:
         """Return the part of the data that a row is of, "" for none; None if another cell is no number."""

@@ -22,6 +22,7 @@ from runwatch.parsers.inference.losses import SCORE, aliases, tests_of
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import (
     EPOCH_RANK,
+    INDENT,
     RATIO,
     STEP_RANK,
     barred,
@@ -194,7 +195,7 @@ class LearnedMatcher(Matcher):
         if reading is None or (reading.family is None and not boxed):
             return None
         family, found, ranked = reading
-        plan = None if family is None else self.plans.get(section + family)
+        plan = None if family is None else self._plan(section, family)
         if boxed and (plan is None or not plan.alone):
             columns = self._metrics(found, set(), plan.aliases if plan else {}, False)
             return self._match("beside", EVAL, columns) if len(columns) == 1 else None
@@ -209,6 +210,10 @@ class LearnedMatcher(Matcher):
         if plan is None or sums_up:  # `Epoch 3/9 | loss 0.5` below the batches that `Epoch 3/9` heads
             return self._evaluation(section + family, line, found, ranked)
         return self._read(plan, section + family, line, found, ranked)
+
+    def _plan(self, section: bytes, family: bytes) -> Plan | None:
+        """Return the plan of a family; a bar that was cleared may have put spaces before its other lines."""
+        return self.plans.get(section + family) or self.plans.get(section + INDENT + family)
 
     def _behind(self, line: bytes) -> Match | None:
         """Return the match of a record behind a line that was not ended: `Valid: 0.7Epoch: 1 | Loss: 0.5`."""

@@ -20,7 +20,7 @@ from runwatch.core.metrics import LOSS, Unit
 from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.inference.losses import aliases, is_part, loss_of_parts, losses_by_split
 from runwatch.parsers.lexicon.counters import EPOCHS, counter_of
-from runwatch.parsers.lexicon.names import meaning
+from runwatch.parsers.lexicon.names import canonical, meaning
 from runwatch.parsers.lexicon.records import measured, objective
 from runwatch.parsers.lexicon.words import (
     SPLIT_KEYS,
@@ -123,6 +123,12 @@ def _minimized(names: Iterable[str]) -> dict[str, str]:
     """Return which of the functions that columns are named by is the loss."""
     found = objective(names)
     return {} if found is None else {found: LOSS}
+
+
+def _mean_of_epochs(names: Collection[str]) -> dict[str, str]:
+    """Return the mean of an epoch that is the loss where that of a step has no column: `loss_epoch`."""
+    means = {name: LOSS for name in names if canonical(name.removesuffix("_epoch")) == LOSS}
+    return {} if any(canonical(name) == LOSS for name in means) else means
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +320,8 @@ class Columns(Matcher):
                     self._mode_at = None
             elif self._schema.functions:
                 self._reader = _reader(replace(self._schema, aliases=_minimized(keys)))
+            elif self._schema.mixed:
+                self._reader = _reader(replace(self._schema, aliases=_mean_of_epochs(keys)))
 
     def _header(self, line: bytes) -> tuple[str, ...]:
         """Return the column names if this is the header of a training log, else nothing."""
