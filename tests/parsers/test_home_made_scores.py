@@ -35,6 +35,7 @@ def _batches(line: str) -> str:
         ("mAP: {score}", "mAP"),
         ("==> Avg. PSNR = {score} dB, SSIM = 0.5", "Avg. PSNR"),
         ("DSC: {score}", "DSC"),
+        ("mIoU: {score}", "mIoU"),
         ("F1 score: {score}", "F1 score"),
         ("Epoch {e} mIoU = {score}", "mIoU"),
         ("epoch {e} done in 7.5s, student top1 {score} (best 0.9)", "student top1"),
@@ -130,9 +131,39 @@ def test_the_loss_of_a_bar(bar):
     assert parsed.column("step").tolist() == [20 * (i + 1) for i in range(EPOCHS)]
 
 
+_BAR = "Epoch {e}/9: 100%|####| 20/20 [00:10<00:00,  2.00it/s, loss={loss}, acc=0.5]"
+
+
+@pytest.mark.parametrize(
+    ("below", "name"),
+    [
+        ("mIoU: {score}", "mIoU"),
+        ("==> Avg. PSNR = {score} dB", "Avg. PSNR"),
+        ("Epoch {e} dice: {score} hd95: 3.5", "dice"),
+    ],
+)
+def test_a_score_that_no_bar_shows_is_read(below, name):
+    parsed = parse(_log(_BAR, below))
+    assert parsed.column(name, EVAL).tolist() == SCORES
+    assert parsed.column("step", EVAL).tolist() == [20 * (i + 1) for i in range(EPOCHS)]
+
+
+@pytest.mark.parametrize("below", ["acc: {score}", "image 3: dice {score}", "Train accuracy: {score}"])
+def test_what_is_next_to_a_bar_and_no_score_of_the_model(below):
+    parsed = parse(_log(_BAR, below))
+    assert not [name for kind, _, names in parsed.tables if kind == EVAL for name in names]
+
+
 def test_an_error_of_a_bar_that_evaluates_is_no_loss_of_training():
     bar = "Evaluating: 100%|####| 20/20 [00:10<00:00,  2.00it/s, MSE={loss}]"
     assert not len(parse(_log(bar)).column("train/loss"))
+
+
+@pytest.mark.parametrize("run", ["exp2", "lab_run7"])
+def test_a_step_in_brackets_behind_the_name_of_a_run(run):
+    parsed = parse(_log(run + " [{e}00] (3/7): loss = {loss}, rgb_loss = 0.25"))
+    assert parsed.column("step").tolist() == [100 * (i + 1) for i in range(EPOCHS)]
+    assert parsed.column("train/loss").tolist() == LOSSES
 
 
 def test_a_unit_of_a_rate_begins_no_name():

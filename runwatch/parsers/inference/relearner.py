@@ -13,7 +13,8 @@ from runwatch.parsers.api import Format
 from runwatch.parsers.envelope.header import Header
 from runwatch.parsers.inference.learner import KEPT_LINES, Learner
 from runwatch.parsers.inference.places import ENOUGH
-from runwatch.parsers.inference.roles import named_by, scores_alone
+from runwatch.parsers.inference.roles import named_by
+from runwatch.parsers.inference.scores import scores_alone
 from runwatch.parsers.inference.sections import VAL_SECTION
 from runwatch.parsers.inference.template import LearnedMatcher
 from runwatch.parsers.lexicon.words import REPEATED, SAVES, VAL, is_quality, words

@@ -19,12 +19,9 @@ from runwatch.parsers.lexicon.words import (
     REPEATED,
     RUNS,
     SPLIT_KEYS,
-    is_item,
     is_loss,
     is_meaningful,
-    is_of_model,
     is_quality,
-    is_score,
     is_split,
     is_val,
     words,
@@ -114,8 +111,6 @@ _SETTINGS = 3
 """A dict with more values that are no numbers is one of settings."""
 DRAWN = (b"\xe2\x94\x82", b"\xe2\x94\x83", b"\xe2\x95\x91")
 """Bars between the cells of a box."""
-_SIGNS = b" \t:=,;|-*#>+.%(){}[]'\""
-"""Between named values."""
 _TIME = frozenset(b"time elapsed took eta seconds sec duration".split())
 
 
@@ -179,21 +174,6 @@ def _behind_settings(line: bytes) -> bytes:
     return rest if rest.count(b":") > 1 and _NUMBER.search(rest) and _RELEVANT.search(rest.lower()) else line
 
 
-def names_alone(line: bytes, found: list[Field]) -> bool:
-    """Whether a line shows named values, and nothing else: `mean loss: 0.5; test acc: 71.2%`, but no item."""
-    end, rest = 0, b""
-    for field in found:
-        rest += b"".join(line[end : field.start].rpartition(field.name or b"_")[::2])
-        end = field.end + len(field.suffix)
-    others = (rest + line[end:]).replace(b"dB", b"").strip(_SIGNS)
-    return not (others or any(is_item(field.name) for field in found))
-
-
-def scores_alone(line: bytes, found: list[Field]) -> bool:
-    """Whether a line shows scores of the model and nothing else: `mAP: 0.5`, `PSNR: 21.5 dB, SSIM: 0.8`."""
-    return all(is_of_model(f.name) and is_score(f.name) for f in found) and names_alone(line, found)
-
-
 def rank(line: bytes, number: Field) -> int | None:
     """Return how likely a number's name makes it the step (0 is best), or None if it cannot be one."""
     name = number.name
@@ -216,9 +196,11 @@ def rank(line: bytes, number: Field) -> int | None:
         return EPOCH_RANK if name in (b"e", b"E") else STEP_RANK
     if number.total is not None and not is_meaningful(name) and last not in _CLASSES:
         return RATIO
-    if before.endswith(b"[") and line[number.end : number.end + 1] == b"]" and not is_meaningful(name):
-        leads = leads or header_before(line, len(before) - 1) is not None
-    return LEADING if leads and last not in _CLASSES and not is_quality(name) else None
+    boxed = before.endswith(b"[") and line[number.end : number.end + 1] == b"]" and not is_meaningful(name)
+    if boxed:  # `exp_run2 [500]: loss 0.5`
+        leads = leads or before[:-1].strip() == name or header_before(line, len(before) - 1) is not None
+    of_run = boxed and last in RUNS and name[-1:].isdigit()
+    return LEADING if leads and (of_run or last not in _CLASSES) and not is_quality(name) else None
 
 
 def _glued(line: bytes, number: Field, word: bytes) -> bytes:

@@ -24,16 +24,13 @@ from runwatch.parsers.inference.roles import (
     EPOCH_RANK,
     INDENT,
     RATIO,
-    STEP_RANK,
     barred,
     is_boxed,
-    is_pace,
     named_by,
-    names_alone,
     place,
     relevant,
-    scores_alone,
 )
+from runwatch.parsers.inference.scores import measures, names_alone
 from runwatch.parsers.inference.sections import SAYS_VAL, VAL_SECTION, Sections, beside, says_val
 from runwatch.parsers.inference.shapes import plain_shape, reading_of
 from runwatch.parsers.inference.tokens import Field
@@ -49,7 +46,6 @@ from runwatch.parsers.lexicon.words import (
     is_epoch,
     is_loss,
     is_meaningful,
-    is_of_model,
     is_quality,
     is_rate,
     is_retrieval,
@@ -332,7 +328,7 @@ class LearnedMatcher(Matcher):
         dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1
         both = {split_of(f.name) for f in found} >= {"train", "val"}  # LOSS train 0.5 valid 0.6
         says = says or dated or below or both or main.alone
-        if main.counter is not None and at is None and not (says or names_alone(line, found)):
+        if main.counter is not None and at is None and not (says or (names_alone(line, found) and not code)):
             return None
         taken = {i for _, i in ranked} | _amounts(line, found)
         names = [f.name for i, f in enumerate(found) if i not in taken]
@@ -362,31 +358,17 @@ class LearnedMatcher(Matcher):
             losses = any(is_loss(f.name) for f in found)
             closing = [(EPOCH, epoch.name, Unit(), (epoch.start, epoch.end))] * losses
         near = closing or self._headed or (not ranked and all(map(_is_of_batch, found)))
-        if not near and not self._measures(line, found, ranked):
-            return None
         if not near:
+            sums_up = self._main.epoch is not None and _find(self._main.epoch, found, ranked) is not None
+            reads = self.reads_alone or ranked
+            if not reads or not measures(line, found, ranked, self._main.names, losses=sums_up):
+                return None
             taken.update(i for i, f in enumerate(found) if f.name in self._main.names or is_best(f.name))
             at = None if self._main.counter is None else _find(self._main.counter, found, ranked)
             if at is not None and self._is_step(line, found, ranked):
                 closing = [("step", b"", Unit(), (found[at].start, found[at].end))]
         metrics = self._nearby(self._metrics(found, taken, {}, False))
         return self._match("summary", EVAL, [*closing, *metrics]) if metrics else None
-
-    def _measures(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bool:
-        """Whether a line shows a score of the model that no record shows, alone or with its place.
-
-        `mAP: 0.5`, `Epoch 3: mIoU = 0.4`, `FID at step 900: 21.5`
-        """
-        new = [f for f in found if is_of_model(f.name) and f.name not in self._main.names]
-        if not ranked:
-            return self.reads_alone and new == found and scores_alone(line, found)
-        main, places = self._main, {i for _, i in ranked}
-        named = any(r <= STEP_RANK or is_epoch(found[i].name) for r, i in ranked)
-        sums_up = main.epoch is not None and _find(main.epoch, found, ranked) is not None
-        rest = [f for i, f in enumerate(found) if i not in places]
-        known = all(is_meaningful(f.name) or is_pace(f) or is_best(f.name) for f in rest)
-        known = known and (sums_up or not any(is_loss(f.name) for f in rest))
-        return bool(new) and named and known and SAVES.isdisjoint(words(line[: new[0].start]))
 
     def _closing(self, found: list[Field], ranked: list[tuple[int, int]]) -> list[Column]:
         """Return the epoch, and of how many, that a line shows below its batches, whose lines show none."""

@@ -98,7 +98,9 @@ _OF_MODEL = (
     )
 )
 """Words of scores that say how good a model is; with these, of names that say nothing else."""
-_AVERAGED = frozenset(b"mean avg average overall global macro micro weighted score f".split())
+_AVERAGED = frozenset(
+    b"m a fw mean avg average overall global pix pixel macro micro weighted score f".split()
+)
 REPEATED = frozenset(
     b"best final finished end average avg mean overall last early stop stopping summary".split()
 )

@@ -8,9 +8,11 @@ from __future__ import annotations
 import re
 
 from runwatch.core.metrics import VAL_LOSS
+from runwatch.parsers.api import Layout
 from runwatch.parsers.body.matchers import number
 from runwatch.parsers.inference.losses import losses_by_split
 from runwatch.parsers.inference.roles import is_pace, relevant
+from runwatch.parsers.inference.scores import measures
 from runwatch.parsers.inference.sections import VAL_SECTION, Sections, opens
 from runwatch.parsers.inference.shapes import Reading, reading_of
 from runwatch.parsers.inference.tokens import Field
@@ -80,10 +82,18 @@ class HeldOutLines:
         self._sections = Sections()
         self._part = ""
         """The data that the newest heading is about."""
+        self._trained: tuple[str, ...] = ()
+        """What the newest bar of training shows."""
 
-    def trains(self) -> None:
+    def trains(self, layout: Layout) -> None:
         """Take that a bar of training was drawn."""
-        self._sections = Sections()
+        self._sections, self._trained = Sections(), layout.names
+
+    def _measures(self, line: bytes, reading: Reading) -> bool:
+        """Whether a line shows scores that bars do not, and does not say of which data: `mAP: 0.5`."""
+        _, found, ranked = reading
+        shown = {name.encode("ascii") for name in self._trained}
+        return not split_of(line) and measures(line, found, ranked, shown)
 
     def part(self, said: str) -> str:
         """Return what scores of held-out data are called that are said to be of `said`: val, test."""
@@ -104,14 +114,15 @@ class HeldOutLines:
             self._part = split_of(line)
             return []
         part = _led_by(line[: first.start]) or (self._part if below else "")
+        alone = not part and self._measures(line, reading)
         losses = losses_by_split([field.name for field in found])
         counted = {index for _, index in ranked}
         scores: list[tuple[str, float]] = []
         for field in (f for index, f in enumerate(found) if index not in counted and _may_be_score(f)):
             part = split_of(field.name) or part
-            if part in ("", "train") or not _REPEATED.isdisjoint(words(field.name)):
+            if (part in ("", "train") and not alone) or not _REPEATED.isdisjoint(words(field.name)):
                 continue
-            name = self._name(field, part, losses)
+            name = spelled(field.name) if alone else self._name(field, part, losses)
             if name:
                 scores.append((name, field.unit(name).apply(number(line[field.start : field.end]))))
         return scores

@@ -118,7 +118,7 @@ class TqdmReader(BarReader):
         shown = values(line, match)
         layout = cast("BarLayout", match.layout)
         if not layout.held_out:
-            self._held_out_lines.trains()
+            self._held_out_lines.trains(layout)
         if self._again(layout, shown):
             return []
         rows = self._one(layout, shown, number_)
@@ -161,8 +161,9 @@ class TqdmReader(BarReader):
     def fold(self, frames: Frames) -> Iterator[tuple[Layout, Floats]]:
         """Take many frames, each as if by itself; return the records they complete."""
         self._line, self._records = int(frames.line[-1]), _SURE  # else there would be no block
-        if not all(cast("BarLayout", part.layout).held_out for part in frames.parts):
-            self._held_out_lines.trains()
+        for part in frames.parts:
+            if not cast("BarLayout", part.layout).held_out:
+                self._held_out_lines.trains(part.layout)
         kept = frames.spread((), 1.0) > 0
         kept[self._drawn_again(frames)] = False
         for part in frames.parts if self._stacked else ():
