@@ -170,3 +170,32 @@ def test_a_unit_of_a_rate_begins_no_name():
     line = "train: epoch {e}: 5/ 20: 209.5 (211.5) Hz objective: {loss} top1err: 0.5"
     parsed = parse(_log(line))
     assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_a_description_with_an_epoch_an_iteration_and_losses_of_two_words():
+    place = "Step: 7. Epoch: {e}/10. Iteration: 20/20. "
+    losses = "Cls loss: 9.5. Reg loss: 0.25. Total loss: {loss}: 100%|####| 20/20 [00:10<00:00,  2.00it/s]"
+    parsed = parse(_log(place + losses))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("train/epoch").tolist() == list(range(1, EPOCHS + 1))
+
+
+@pytest.mark.parametrize(
+    "pace", ["1.5 s/iter", "0.5 ms/step", "eta 00:10:22", "0.5 sec/batch", "elapsed: 01:00:10"]
+)
+def test_a_number_before_a_line_with_a_pace_is_a_step(pace):
+    parsed = parse(_log("   {e}0: loss={loss}, lr=0.0001, " + pace))
+    assert parsed.column("step").tolist() == [10 * (i + 1) for i in range(EPOCHS)]
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+def test_scores_of_an_evaluation_whose_place_no_word_names():
+    parsed = parse(_log(_batches("iter {e}{b}/940 | loss {loss}"), "eval @ {e}40: AP {score} AP50 0.5"))
+    assert parsed.column("val/AP", EVAL).tolist() == SCORES
+
+
+@pytest.mark.parametrize("place", ["[第 {e} 轮/共 9 轮]", "第{e}轮,共9轮,"])
+def test_how_many_there_will_be_in_chinese(place):
+    parsed = parse(_log(place + "训练损失={loss}"))
+    assert parsed.column("total").tolist() == [9] * EPOCHS
+    assert parsed.column("train/loss").tolist() == LOSSES

@@ -32,11 +32,15 @@ VALIDATES = rb"(?= {0,8}[=>#* -]{0,12}(?i:val|eval|test|dev)[A-Za-z]{0,12}\b[^\r
 """A message that begins with a word for held-out data and holds a score."""
 HOST = NOT_TRAINING + NO_COUNTER + rb"(?=[A-Za-z_.-]{0,62}\d)[\w.-]{2,63}:(?= )"
 """pdsh, mpssh: `worker-3: `, `10.0.0.4: `."""
+_NO_RATE = rb"(?<![A-Za-z])(?<!\ds/)(?<! s/)(?<!ms/)(?<!sec/)(?<!time/)(?<!per )"
 SPEAKS = (
     rb"(?= {0,8}(?:[\[{(<|]|\d{1,9}/\d{1,9} |-{10}|\d{1,9}:\s{1,16}(?:learn|test):"
     rb"|\d[\d.eE+-]{0,40}(?:,[\d.eE+-]{1,40})+\s*$"
-    rb"|[^\r\n]{0,300}?(?:%\||(?<![A-Za-z])(?i:(?:global_?)?steps?|iter(?:ation)?s?|epochs?|batch|updates?|episodes?"
-    rb"|time_?steps?)(?![A-Za-z])|: {1,8}(?:INFO|DEBUG)|\d\d:\d\d:\d\d)))(?! *[\d.]+, )"
+    rb"|(?:(?!(?i:loss|eta\b|time|elapsed))[^=\r\n]){0,80}?\d\d:\d\d:\d\d"
+    rb"|[^\r\n]{0,300}?(?:%\||"
+    + _NO_RATE
+    + rb"(?i:(?:global_?)?steps?|iter(?:ation)?s?|epochs?|batch|updates?"
+    rb"|episodes?|time_?steps?)(?![A-Za-z])(?! time)|: {1,8}(?:INFO|DEBUG))))(?! *[\d.]+, )"
 )
 """A message that shows its own step, or opens something: what precedes it is no counter."""
 

@@ -73,7 +73,7 @@ TELLING = (
     *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou dice score elbo "
     b"fid round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick "
     b"train episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ val: val= total= "
-    b"rank- f1: f1= dsc: dsc= %) testing fitness gen: gen= ep: ep=".split(),
+    b"rank- f1: f1= eval dsc: dsc= %) testing fitness gen: gen= ep: ep=".split(),
     b"gen ",
     b"ep ",
     b"map ",

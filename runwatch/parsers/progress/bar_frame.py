@@ -41,7 +41,10 @@ if TYPE_CHECKING:
 _Values = Sequence[Any]
 """Of one frame, or columns of them."""
 
-_EPOCH = re.compile(rb"(?i:epochs?)[ :=\[]*(\d+)(?: ?(?:/|of) ?(\d+))?\]?[^\d]{0,40}$")
+_EPOCH = re.compile(
+    rb"(?i:epochs?)[ :=\[]*(\d+)(?: ?(?:/|of) ?(\d+))?\]?[^\d]{0,40}"
+    rb"(?:(?<=[Ii]teration: )\d{1,9}/\d{1,9}\D{0,8})?$"
+)
 _OUTER = re.compile(rb"(?i:\bepochs?(?: progress)?)[ :]{0,3}$")
 _LEADING = re.compile(rb"\W{0,8}\[(\d{1,6})/(\d{1,6})\]")
 """An epoch in front: `[3/10] train`."""

@@ -79,7 +79,8 @@ _LIGHTNING = re.compile(
 NAMED = re.compile(
     rb"(?<![\w./@-])((?<=, )(?:(?:Train|Val|Eval|Test|Best)\w{0,8} [Ll]oss|[A-Z][\w-]{0,40}"
     rb"(?: [\w-]{1,40}){0,3} (?![\w-]{0,40}[Ll]oss=)[A-Za-z][\w-]{0,40})(?==)"  # `Average key norm=0.5`
-    rb"|(?:[Bb]est|[Ll]owest|[Mm]in(?:imum)?) [Ll]oss"
+    rb"|(?:[Bb]est|[Ll]owest|[Mm]in(?:imum)?) [Ll]oss|(?!Epoch|Batch|Step|Iter)"
+    rb"[A-Z][a-z]{1,20} [Ll]oss(?=[:=])"
     rb"|[A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?)"
     rb"(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) | - (?=\d{1,9}\.\d))("  # as segmentation_models.pytorch has it
     + VALUE

@@ -34,6 +34,8 @@ _SURE = 16
 _MAY = re.compile(rb"%\||poch|POCH|[Vv]al|[Tt]est|[Ee]val|[Dd]ev|oss|LOSS| \[|%\] in |\xe2")
 """What a line holds that is a bar or describes one: most hold none of it."""
 
+_COUNTED = (b"epoch", b"step", b"iteration")
+"""What names no value of a description."""
 _DESC_LOSS = re.compile(rb"oss|OSS|(?<![A-Za-z])(?:Tot|mse|MSE|nll|NLL)[:=]")
 """What a description holds that contains a loss."""
 
@@ -63,7 +65,7 @@ class _TqdmFrames(BarFrames):
             return None
         # `Epoch 3 loss: 2.5:  12%|`: the values are in the description
         reported = named(line, begin, begin + len(text.rstrip(b": ")))
-        items = [(name, span) for name, span in reported if name.lower() != b"epoch"]
+        items = [(name, span) for name, span in reported if name.lower() not in _COUNTED]
         end = min((span[0] - len(name) for name, span in items), default=begin)
         return self.frame(line, bar, items, desc=line[begin : end - 1]) if items else None
 
