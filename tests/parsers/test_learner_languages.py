@@ -15,6 +15,7 @@ from .logs import parse
 LINES = {
     "chinese": "当前Batch：{batch}/200 | 当前epoch:{epoch}/3 | 当前损失值：{loss} | 当前准确率：{score}%",
     "chinese, spaced": "迭代 {step} 训练损失 {loss} 准确率 {score}",
+    "chinese, ordinal in english": "损失：{loss}，第{step}个step，准确率：{score}",
     "chinese, ordinal": "第 {step}/30 轮 损失：{loss} 学习率：0.001",
     "japanese": "エポック {step}/30 損失: {loss} 精度: {score}",
     "korean": "에포크 {step}/30 - 손실: {loss} - 정확도: {score}",

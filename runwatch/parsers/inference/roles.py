@@ -19,6 +19,7 @@ from runwatch.parsers.lexicon.words import (
     REPEATED,
     RUNS,
     SPLIT_KEYS,
+    TRAIN,
     is_loss,
     is_meaningful,
     is_quality,
@@ -93,6 +94,8 @@ _TYPE_VAL = re.compile(
     rb"['\"]_?(?:" + "|".join(SPLIT_KEYS).encode() + rb")['\"]: ?['\"](?:val|test|eval|dev|held)"
 )
 """An object that says of itself that it is about validation."""
+_OF_MANY = re.compile(rb" ([A-Za-z]+s)\b(?! ?[:=])")
+"""Behind a number: how many of what are trained, `Training 5 clients`."""
 _LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
 _OTHER = re.compile(
@@ -185,6 +188,9 @@ def rank(line: bytes, number: Field) -> int | None:
     last = _glued(line, number, last)
     if last in _INDEX and len(parts) > 1:
         last = parts[-2]
+    of = _OF_MANY.match(line, number.end) if last in TRAIN else None
+    if of is not None and not is_quality(of[1]):
+        return None
     if last in _STEP_RANKS:
         return _STEP_RANKS[last] if meaning(languages.spelled(name)).role in ("", "counter") else None
     before = line[: number.start].rstrip()

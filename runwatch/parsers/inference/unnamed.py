@@ -82,11 +82,14 @@ def _is_loss_of_place(lines: list[Kept]) -> bool:
 
 
 def _error(lines: list[Kept]) -> bytes | None:
-    """Return the error that is minimized, if it is all that lines show but places, and falls.
+    """Return the error that is minimized, if it is all that changes but places, and falls.
 
     An `L` may have its parts, and what only training prints, next to it.
     """
-    shown = {f.name for k in lines for i, f in enumerate(k.found) if not (k.whole(i) or is_time(f))}
+    texts: dict[bytes, set[bytes]] = {}
+    for k, f in ((k, f) for k in lines for i, f in enumerate(k.found) if not (k.whole(i) or is_time(f))):
+        texts.setdefault(f.name, set()).add(k.text(f))
+    shown = {name for name, printed in texts.items() if len(printed) > 1}
     name = b"L" if b"L" in shown and not any(map(is_loss, shown)) else next(iter(shown), b"")
     alone = len(shown) == 1 and _ERROR.issuperset(words(name)) and not _MEANS.issuperset(words(name))
     minimized = alone or (name == b"L" and any(map(is_meaningful, shown)))

@@ -85,7 +85,7 @@ _ACCENTED = re.compile(
 )
 _ORDINAL = "第".encode(), "第".encode("gb18030")
 _COUNTED = re.compile(
-    rb"\s*(?:\xe4\xb8\xaa)?(?P<name>" + _LETTER + rb"{1,8}|" + _TWO_BYTES + rb"{1,4}|[Ee]poch)"
+    rb"\s*(?:\xe4\xb8\xaa)?(?P<name>" + _LETTER + rb"{1,8}|" + _TWO_BYTES + rb"{1,4}|[A-Za-z]{4,9})"
 )
 
 
