@@ -30,6 +30,13 @@ LINES = {
     "indonesian": "Iterasi {step}/30 - kerugian: {loss} - akurasi: {score}",
     "vietnamese": "Vòng {step}/30: loss = {loss}, độ chính xác = {score}",
     "vietnamese, all of it": "Vòng {step}/30 | mất mát: {loss} | mất mát kiểm định: {score}",
+    "arabic": "الحقبة {step}/30 - الخسارة: {loss} - الدقة: {score}",
+    "greek": "Εποχή {step}/30 απώλεια={loss} ακρίβεια={score}",
+    "ukrainian": "Епоха {step}/30: втрати {loss}, точність {score}",
+    "hungarian": "Epoch {step}: tanítási veszteség {loss}, pontosság {score}",
+    "czech": "Epocha {step} z 30 | ztráta: {loss} | přesnost: {score}",
+    "swedish": "Epok {step} av 30: förlust = {loss}, noggrannhet = {score}",
+    "dutch": "Epoche {step} van 30: trainingsverlies {loss}, validatieverlies {score}",
     "spanish, cost": "Iteración {step} - costo: {loss} - precisión: {score}",
     "french, cost": "Itération {step}/30 : coût = {loss}, coût de validation = {score}",
 }

@@ -181,6 +181,8 @@ def rank(line: bytes, number: Field) -> int | None:
     parts = words(name)
     last = parts[-1] if parts else b""
     planned = last in _EPOCHS and parts[0] in _PLANNED
+    of_many = _OF_MANY.match(line, number.end) if last in TRAIN else None
+    planned = planned or (of_many is not None and not is_quality(of_many[1]))
     if not whole or planned or not _NO_COUNT.isdisjoint(parts):
         return None
     if name.lower() in _GLOBAL:
@@ -188,9 +190,6 @@ def rank(line: bytes, number: Field) -> int | None:
     last = _glued(line, number, last)
     if last in _INDEX and len(parts) > 1:
         last = parts[-2]
-    of = _OF_MANY.match(line, number.end) if last in TRAIN else None
-    if of is not None and not is_quality(of[1]):
-        return None
     if last in _STEP_RANKS:
         return _STEP_RANKS[last] if meaning(languages.spelled(name)).role in ("", "counter") else None
     before = line[: number.start].rstrip()

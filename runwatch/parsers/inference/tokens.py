@@ -42,7 +42,9 @@ _ORDINAL = (
 """Behind a number: it is a place, `0th epoch, 3rd mini-batch`."""
 _NO_WORD = rb"(?:(?<![\w.#+$/@-])|(?<=[Ll]oss)(?=\d+\.\d)|(?<=\d/)(?=\d+\.\d))"
 """Before a number: no part of a word, but for `loss0.69`, and the second of a pair as in `0.5/0.6`."""
-_OF = rb"(?: ?/ *|\]/\[| ?\| ?(?=\d+ ?\])| {1,8}(?:out )?(?:of|von|de|di|sur|z|\xd0\xb8\xd0\xb7) {1,8})"
+_OF = (
+    rb"(?: ?/ *|\]/\[| ?\| ?(?=\d+ ?\])| {1,8}(?:out )?(?:of|von|van|de|di|sur|av|z|\xd0\xb8\xd0\xb7) {1,8})"
+)
 """Between what is done and its end."""
 _THOUSANDS = rb"\d{1,3}(?:,\d{3})+"
 _PAIR = rb"(?P<done>%b(?=%b%b\b)|\d+)%b(?P<total>%b(?!,?\d)|\d+)" % (_THOUSANDS, *2 * (_OF, _THOUSANDS))

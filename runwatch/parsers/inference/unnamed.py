@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Collection
 from itertools import pairwise
 
@@ -86,10 +87,10 @@ def _error(lines: list[Kept]) -> bytes | None:
 
     An `L` may have its parts, and what only training prints, next to it.
     """
-    texts: dict[bytes, set[bytes]] = {}
-    for k, f in ((k, f) for k in lines for i, f in enumerate(k.found) if not (k.whole(i) or is_time(f))):
-        texts.setdefault(f.name, set()).add(k.text(f))
-    shown = {name for name, printed in texts.items() if len(printed) > 1}
+    texts = {
+        (f.name, k.text(f)) for k in lines for i, f in enumerate(k.found) if not (k.whole(i) or is_time(f))
+    }
+    shown = {name for name, often in Counter(name for name, _ in texts).items() if often > 1}
     name = b"L" if b"L" in shown and not any(map(is_loss, shown)) else next(iter(shown), b"")
     alone = len(shown) == 1 and _ERROR.issuperset(words(name)) and not _MEANS.issuperset(words(name))
     minimized = alone or (name == b"L" and any(map(is_meaningful, shown)))

@@ -82,7 +82,7 @@ SPLIT_KEYS = (
 """Keys and columns whose word may say which part of the data a record is about."""
 RUNS = frozenset(
     b"fold run trial seed split experiment exp client model agent task subject stage attempt repeat "
-    b"config".split()
+    b"config cv".split()
 )
 """Words of names whose numbers distinguish trainings."""
 _EPISODE = frozenset(b"episode episodes episodic ep".split())
