@@ -82,3 +82,17 @@ def test_a_line_that_says_an_epoch_has_ended_is_below_its_record(printed, size, 
     parsed = parse(text, range(size, len(text), size))
     assert parsed.column("train/loss").tolist() == losses
     assert parsed.column("step").tolist() == list(range(first, first + 24))
+
+
+@pytest.mark.parametrize(("length", "epoch_steps"), [("93", 93), ("{all}", 80)])
+def test_a_line_below_its_batches_may_show_how_long_an_epoch_was(length, epoch_steps):
+    rows, steps = [], []
+    for epoch in range(1, 7):
+        rows += [f"\titers: {20 * b}, epoch: {epoch} | loss: {3 / (epoch + b / 5):.4f}" for b in range(1, 5)]
+        steps += [epoch_steps * (epoch - 1) + 20 * b for b in range(1, 5)]
+        many = length.format(all=500 * epoch)
+        rows.append(f"Epoch: {epoch}, Steps: {many} | Train Loss: {3 / epoch:.4f} Vali Loss: {4 / epoch:.4f}")
+    data = "\n".join([*rows, ""]).encode()
+    parsed = parse(data)
+    parse(data, range(50, len(data), 97)).same_as(parsed)
+    assert parsed.column("step").tolist() == steps

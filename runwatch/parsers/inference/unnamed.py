@@ -90,10 +90,12 @@ def _error(lines: list[Kept]) -> bytes | None:
     texts = {
         (f.name, k.text(f)) for k in lines for i, f in enumerate(k.found) if not (k.whole(i) or is_time(f))
     }
-    shown = {name for name, often in Counter(name for name, _ in texts).items() if often > 1}
-    name = b"L" if b"L" in shown and not any(map(is_loss, shown)) else next(iter(shown), b"")
-    alone = len(shown) == 1 and _ERROR.issuperset(words(name)) and not _MEANS.issuperset(words(name))
-    minimized = alone or (name == b"L" and any(map(is_meaningful, shown)))
+    shown = Counter(name for name, _ in texts)
+    moving = [name for name, values in shown.items() if values > 1]
+    letter = b"L" in shown and not any(map(is_loss, shown))
+    name = b"L" if letter else min(moving, default=b"")
+    alone = len(moving) == 1 and _ERROR.issuperset(words(name)) and not _MEANS.issuperset(words(name))
+    minimized = alone or (letter and any(map(is_meaningful, shown)))
     shares = any(f.suffix for k in lines for f in k.found if f.name == name)
     return name if minimized and not shares and falls(_values(lines, name), 1.0) else None
 
