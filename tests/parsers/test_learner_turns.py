@@ -275,6 +275,7 @@ def test_steps_that_begin_again_at_their_end_continue_where_the_loss_does(name, 
         "[client {c}] epoch {e} batch 3/9 loss: {loss}",
         "| Round : {r} | Local Epoch : {e} | [{b}/480] Loss: {loss}",
         "round {r} client {c} step {e} loss {loss}",
+        "INFO: Client Index = {c}\tEpoch: {e}\tLoss: {loss}",
     ],
 )
 def test_the_rounds_of_federated_clients_are_one_run(client):
