@@ -28,6 +28,7 @@ from .test_home_made import LOSSES, VALS, N, _log
         "Batch: {step} | CTC: {loss} | CER: 0.5",
         "epoch {step} | nt_xent {loss} | knn@1 33.5",
         "iteration {step}: error {loss} rate 0.3",
+        "Newest test score: {val}. Training step: {step}/900. Games: 12. Loss: {loss}",
         "{{'epoch': 7, 'step': {step}, 'q_loss': {loss}, 'eval_return': {val}}}",
         "Round {step}/40: training 8 clients\n  train_loss: {loss}, 10th percentile: 0.25",
         "(epoch, train_loss, test_loss) = ({step}, {loss}, {val})",

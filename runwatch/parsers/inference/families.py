@@ -25,6 +25,7 @@ from runwatch.parsers.inference.scoring import (
 from runwatch.parsers.lexicon.words import (
     OTHER_WORK,
     SAVES,
+    TRAIN,
     is_epoch,
     is_loss,
     is_quality,
@@ -57,8 +58,13 @@ def of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
 
 
 def _names_training(plan: Plan) -> bool:
-    """Whether a loss says that it is of training: `Eval step 100 | train loss 1.9 | val loss 2.0`."""
-    return any(b"train" in words(name) for name in plan.losses)
+    """Whether a loss says that it is of training: `Eval step 100 | train loss 1.9 | val loss 2.0`.
+
+    Or the step does, behind a score of a test: `Test reward: 1.5. Training step: 100. Loss: 0.5`.
+    """
+    _, score, place = plan.head.rstrip(b"#/").rpartition(b"#")
+    trains = score and not TRAIN.isdisjoint(words(place)) and not is_val(place)
+    return bool(trains) or any(b"train" in words(name) for name in plan.losses)
 
 
 def better_may_come(judgement: Judgement, families: Mapping[bytes, list[Kept]]) -> bool:
