@@ -202,6 +202,14 @@ def test_an_evaluation_on_data_that_was_held_out_below_the_end_of_each_epoch():
     assert parse(_lines(lines)).column("val/loss", EVAL).tolist() == VALS
 
 
+def test_candidates_of_a_search_are_no_steps():
+    text = "".join(
+        f"[CV {i % 3 + 1}/3] END ....C=0.{i}, kernel=rbf;, score=0.{i + 50} total time=   0.5s\n"
+        for i in range(30)
+    )
+    assert not parse(text.encode()).tables
+
+
 def test_a_game_that_was_lost_shows_no_loss():
     text = "".join(
         f"game {i}: {('win', 'loss')[i % 3 == 0]} in {40 - i} moves, score {i}\n" for i in range(30)

@@ -117,3 +117,17 @@ def test_the_step_of_many_batches_within_an_episode_may_be_that():
     parsed = parse("\n".join([*rows, ""]).encode())
     assert parsed.column("train/loss").tolist() == [float(f"{9 / (n + 1):.4f}") for n in range(200)]
     assert parsed.column("step").tolist() == [n // 40 for n in range(200)]
+
+
+@pytest.mark.parametrize(("length", "epoch_steps"), [("93", 93), ("{all}", 80)])
+def test_a_line_below_its_batches_may_show_how_long_an_epoch_was(length, epoch_steps):
+    rows, steps = [], []
+    for epoch in range(1, 7):
+        rows += [f"\titers: {20 * b}, epoch: {epoch} | loss: {3 / (epoch + b / 5):.4f}" for b in range(1, 5)]
+        steps += [epoch_steps * (epoch - 1) + 20 * b for b in range(1, 5)]
+        many = length.format(all=500 * epoch)
+        rows.append(f"Epoch: {epoch}, Steps: {many} | Train Loss: {3 / epoch:.4f} Vali Loss: {4 / epoch:.4f}")
+    data = "\n".join([*rows, ""]).encode()
+    parsed = parse(data)
+    parse(data, range(50, len(data), 97)).same_as(parsed)
+    assert parsed.column("step").tolist() == steps

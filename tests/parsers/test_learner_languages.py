@@ -15,6 +15,7 @@ from .logs import parse
 LINES = {
     "chinese": "当前Batch：{batch}/200 | 当前epoch:{epoch}/3 | 当前损失值：{loss} | 当前准确率：{score}%",
     "chinese, spaced": "迭代 {step} 训练损失 {loss} 准确率 {score}",
+    "chinese, ordinal in english": "损失：{loss}，第{step}个step，准确率：{score}",
     "chinese, ordinal": "第 {step}/30 轮 损失：{loss} 学习率：0.001",
     "japanese": "エポック {step}/30 損失: {loss} 精度: {score}",
     "korean": "에포크 {step}/30 - 손실: {loss} - 정확도: {score}",
@@ -29,6 +30,13 @@ LINES = {
     "indonesian": "Iterasi {step}/30 - kerugian: {loss} - akurasi: {score}",
     "vietnamese": "Vòng {step}/30: loss = {loss}, độ chính xác = {score}",
     "vietnamese, all of it": "Vòng {step}/30 | mất mát: {loss} | mất mát kiểm định: {score}",
+    "arabic": "الحقبة {step}/30 - الخسارة: {loss} - الدقة: {score}",
+    "greek": "Εποχή {step}/30 απώλεια={loss} ακρίβεια={score}",
+    "ukrainian": "Епоха {step}/30: втрати {loss}, точність {score}",
+    "hungarian": "Epoch {step}: tanítási veszteség {loss}, pontosság {score}",
+    "czech": "Epocha {step} z 30 | ztráta: {loss} | přesnost: {score}",
+    "swedish": "Epok {step} av 30: förlust = {loss}, noggrannhet = {score}",
+    "dutch": "Epoche {step} van 30: trainingsverlies {loss}, validatieverlies {score}",
     "spanish, cost": "Iteración {step} - costo: {loss} - precisión: {score}",
     "french, cost": "Itération {step}/30 : coût = {loss}, coût de validation = {score}",
 }

@@ -275,6 +275,7 @@ def test_steps_that_begin_again_at_their_end_continue_where_the_loss_does(name, 
         "[client {c}] epoch {e} batch 3/9 loss: {loss}",
         "| Round : {r} | Local Epoch : {e} | [{b}/480] Loss: {loss}",
         "round {r} client {c} step {e} loss {loss}",
+        "INFO: Client Index = {c}\tEpoch: {e}\tLoss: {loss}",
     ],
 )
 def test_the_rounds_of_federated_clients_are_one_run(client):
@@ -289,3 +290,13 @@ def test_the_rounds_of_federated_clients_are_one_run(client):
     assert parsed.column("train/loss").tolist() == losses
     assert parsed.column("step").tolist() == [r for r in range(1, 9) for _ in range(6)]
     assert parsed.column("val/acc", EVAL).tolist() == [r / 10 for r in range(1, 9)]
+
+
+def test_what_a_round_came_to_waits_for_the_losses_of_its_clients():
+    lines, losses = [], []
+    for r in range(1, 9):
+        losses += [round(3 / r + c / 100, 4) for c in (4, 5, 6)]
+        lines.append(f"[Round {r:02}/08] lr=0.02")
+        lines += [f"   - client {c}: samples=2{c} loss={3 / r + c / 100:.4f} acc=0.5" for c in (4, 5, 6)]
+        lines.append(f"[Round {r:02}/08] merged: test_loss={4 / r:.4f} test_acc=0.{r} (9.5s)")
+    assert _read(lines) == ([r for r in range(1, 9) for _ in range(3)], losses)

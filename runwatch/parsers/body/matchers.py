@@ -342,12 +342,14 @@ class DictPattern(Matcher):
     def _kind(names: list[bytes]) -> str | None:
         if b"loss" in names and (b"epoch" in names or b"learning_rate" in names):
             return TRAIN  # also where it shows how long it took so far, as with tokens counted
-        if b"train_runtime" in names or any(n.startswith(b"eval_") and not is_setting(n) for n in names):
+        if b"train_runtime" in names:
             return EVAL
         shown = {meaning(decode(name, _NAME)).metric for name in names}
-        trains = LOSS in shown or any(is_loss(n) and not is_val(n) for n in names)
-        validates = VAL_LOSS in shown and not trains  # a record with both is the learner's
-        return EVAL if validates and not _PLACED.isdisjoint(names) else None
+        if LOSS in shown or any(is_loss(n) and not is_val(n) for n in names):
+            return None  # a record with both is the learner's
+        validates = VAL_LOSS in shown and not _PLACED.isdisjoint(names)
+        evaluates = any(n.startswith(b"eval_") and not is_setting(n) for n in names)
+        return EVAL if validates or evaluates else None
 
 
 class BarPattern(Matcher):

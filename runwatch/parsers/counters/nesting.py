@@ -73,6 +73,8 @@ class Nest(msgspec.Struct):
     """Printed length of an epoch."""
     length: float = _UNKNOWN
     """Length of the epochs that have ended; 0 if it differs, or their lines do not show it exactly."""
+    lasted: float = _UNKNOWN
+    """Length of the epoch as a line below its steps showed it."""
     nested: bool | None = None
     """Whether the step starts again with each epoch; None until one has ended."""
     zero: bool = False
@@ -115,6 +117,11 @@ class Nest(msgspec.Struct):
         if self.epoch == _UNKNOWN and self.newest != _UNKNOWN:
             self.epoch, self.origin = epoch, min(epoch, self.origin)
             self.closed = epoch
+
+    def last(self, length: float) -> None:
+        """Take how many steps an epoch had, if those seen of it leave room for no other meaning."""
+        if self.newest <= length < self.newest + max(self.stride, 1.0):
+            self.lasted = length
 
     def _total(self, planned: float) -> tuple[float, float]:
         """Return the planned steps of the run, and of an epoch where they but end it; NaN if not known."""
@@ -202,6 +209,8 @@ class Nest(msgspec.Struct):
 
         `first` is the first step of the next epoch that was printed.
         """
+        if self.newest <= self.lasted:
+            return self.lasted
         reported = self.newest + self.zero
         exact = self.stride <= 1 or 0 < self.gap < self.stride  # then the last one was printed
         paced = reported if exact else max(reported, self.newest + self.stride - first)
@@ -256,7 +265,7 @@ class Nests(msgspec.Struct):
         for table in tables:
             if _is_head(table):
                 next(placed)
-                out += [_drop(table, {CLOSES, PLANNED})] if table.kind != HEADING else []
+                out += [_drop(table, {CLOSES, PLANNED, PER})] if table.kind != HEADING else []
             elif WITHIN not in table.names:
                 out.append(table)
             elif table.kind == TRAIN:
@@ -310,11 +319,15 @@ class Nests(msgspec.Struct):
             for at, row in enumerate(zip(*numbers, strict=True))
         )
         for (offset, epoch, step, per, planned, loss, rank, node), which, at in rows:
-            if step == _UNKNOWN:
+            if step == per == _UNKNOWN:
                 self.below = CLOSES in tables[which].names
                 self.heading = epoch + self.below, planned
                 for nest in self.ranks.values() if self.below else ():
                     nest.close(epoch)
+                continue
+            if step == _UNKNOWN:
+                for nest in self.ranks.values():
+                    nest.last(per)
                 continue
             of, ends = (epoch, planned) if epoch != _UNKNOWN else self.heading
             if self.below and per != _UNKNOWN:  # its end shows more: a later launch ends the same epochs
@@ -335,8 +348,9 @@ class Nests(msgspec.Struct):
 
 
 def _is_head(table: Table) -> bool:
-    """Whether a table's rows show the epoch of other lines."""
-    return table.kind == HEADING or CLOSES in table.names
+    """Whether a table's rows show the epoch of other lines, or how long it was."""
+    alone = PER in table.names and WITHIN not in table.names
+    return table.kind == HEADING or CLOSES in table.names or alone
 
 
 def _known_by(table: Table, name: str) -> str:

@@ -167,8 +167,9 @@ def certainty(plans: Mapping[bytes, Plan], families: Mapping[bytes, list[Kept]])
 
 
 def shows_loss(plans: Mapping[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> bool:
-    """Whether the lines of these plans show a loss."""
-    return any(is_loss(f.name) for head in plans for kept in families[head] for f in kept.found)
+    """Whether the lines of these plans show a loss of training."""
+    found = (f for head in plans for kept in families[head] for f in kept.found)
+    return any(is_loss(f.name) and not is_val(f.name) for f in found)
 
 
 def has_batches(plans: Mapping[bytes, Plan], main: Plan, families: Mapping[bytes, list[Kept]]) -> bool:

@@ -25,6 +25,7 @@ from runwatch.parsers.inference.scoring import (
 from runwatch.parsers.lexicon.words import (
     OTHER_WORK,
     SAVES,
+    TRAIN,
     is_epoch,
     is_loss,
     is_quality,
@@ -65,18 +66,31 @@ def very_few(families: Mapping[bytes, list[Kept]], seen: int) -> list[Judgement]
 
 
 def _names_training(plan: Plan) -> bool:
-    """Whether a loss says that it is of training: `Eval step 100 | train loss 1.9 | val loss 2.0`."""
-    return any(b"train" in words(name) for name in plan.losses)
+    """Whether a loss says that it is of training: `Eval step 100 | train loss 1.9 | val loss 2.0`.
+
+    Or the step does, behind a score of a test: `Test reward: 1.5. Training step: 100. Loss: 0.5`.
+    """
+    _, score, place = plan.head.rstrip(b"#/").rpartition(b"#")
+    trains = score and not TRAIN.isdisjoint(words(place)) and not is_val(place)
+    return bool(trains) or any(b"train" in words(name) for name in plan.losses)
 
 
 def better_may_come(judgement: Judgement, families: Mapping[bytes, list[Kept]]) -> bool:
-    """Whether a judgement about lines without a loss is to wait for a rarer family that shows one."""
-    if judgement.plan.losses:
+    """Whether a judgement about lines without a loss of training is to wait for a family that shows one.
+
+    That is rarer, or shows no place, so that more of its lines are needed.
+    """
+    if not all(map(is_val, judgement.plan.losses)):
         return False
     many = len(families[judgement.plan.head])
-    few = (lines for lines in families.values() if FEW <= len(lines) < ENOUGH and many <= _RARER * len(lines))
+    few = (n for n in families.values() if FEW <= len(n) < 2 * ENOUGH and many <= _RARER * len(n))
     plans = (judged.plan for lines in few if (judged := judge(lines, last=True)) is not None)
-    return any(plan.counter and plan.losses and not is_val(plan.head) for plan in plans)
+    return any(
+        (plan.counter is None) is (len(families[plan.head]) >= ENOUGH)
+        and not all(map(is_val, plan.losses))
+        and not is_val(plan.head)
+        for plan in plans
+    )
 
 
 def promising(families: Mapping[bytes, list[Kept]]) -> bool:

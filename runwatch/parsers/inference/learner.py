@@ -304,7 +304,8 @@ class Learner:
         partial = not judged or judged[0].plan.counter is None or not judged[0].plan.quality
         if not partial or last or not promising(families):
             plans = blocks(families, self._lines, few=few)
-            if plans and judged and judged[0].plan.losses and not shows_loss(plans, families):
+            trains = bool(judged) and not all(map(is_val, judged[0].plan.losses))
+            if plans and trains and not shows_loss(plans, families):
                 plans = None
             if plans is not None and (partial or has_batches(plans, judged[0].plan, families)):
                 trust = certainty(plans, families)

@@ -19,6 +19,7 @@ from runwatch.parsers.lexicon.words import (
     REPEATED,
     RUNS,
     SPLIT_KEYS,
+    TRAIN,
     is_loss,
     is_meaningful,
     is_quality,
@@ -95,6 +96,8 @@ _TYPE_VAL = re.compile(
     rb"['\"]_?(?:" + "|".join(SPLIT_KEYS).encode() + rb")['\"]: ?['\"](?:val|test|eval|dev|held)"
 )
 """An object that says of itself that it is about validation."""
+_OF_MANY = re.compile(rb" ([A-Za-z]+s)\b(?! ?[:=])")
+"""Behind a number: how many of what are trained, `Training 5 clients`."""
 _LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
 _OTHER = re.compile(
@@ -181,6 +184,8 @@ def rank(line: bytes, number: Field) -> int | None:
     parts = words(name)
     last = parts[-1] if parts else b""
     planned = last in _EPOCHS and parts[0] in _PLANNED
+    of_many = _OF_MANY.match(line, number.end) if last in TRAIN else None
+    planned = planned or (of_many is not None and not is_quality(of_many[1]))
     if not whole or planned or not _NO_COUNT.isdisjoint(parts):
         return None
     if name.lower() in _GLOBAL:

@@ -24,6 +24,7 @@ from runwatch.parsers.inference.roles import (
     EPOCH_RANK,
     INDENT,
     RATIO,
+    STEP_RANK,
     barred,
     is_boxed,
     named_by,
@@ -75,6 +76,8 @@ _MAX_NAME = 100
 _MAX_SHAPES = 1024
 _LONG = 4
 """Bytes before the first number of a record that decide where one begins."""
+_LENGTHS = frozenset((b"steps", b"iters", b"iterations", b"batches"))
+"""How many of which an epoch has."""
 _PLACES = META_COLUMNS | {WITHIN, PER, PLANNED, CLOSES}
 
 Column = tuple[str, bytes, Unit, tuple[int, int]]
@@ -335,7 +338,9 @@ class LearnedMatcher(Matcher):
         tests = {} if self._validated else tests_of(names)  # they came too late to be learned
         meant = {**(_errors(names) if self._has_loss else {}), **tests, **self._evaluated, **_of_val(names)}
         columns = self._nearby(self._metrics(found, taken, meant, inside))
-        columns += self._closing(found, ranked) if columns and at is None else []
+        columns += (
+            [*self._closing(found, ranked), *self._length(found, ranked)] if columns and at is None else []
+        )
         if at is not None and self._is_step(line, found, ranked):
             columns.insert(0, ("step", b"", Unit(), (found[at].start, found[at].end)))
         return self._match("evaluation", EVAL, columns) if columns else None
@@ -381,6 +386,16 @@ class LearnedMatcher(Matcher):
         closed = (CLOSES, b"", Unit(), (found[at].start, found[at].end))
         total = found[at].total
         return [closed] if total is None else [closed, (PLANNED, b"", Unit(), total)]
+
+    def _length(self, found: list[Field], ranked: list[tuple[int, int]]) -> list[Column]:
+        """Return the steps of an epoch by the line below them: `Epoch: 3, Steps: 266 | Train Loss: 0.5`."""
+        main = self._main
+        if not main.nested or main.epoch is None or _find(main.epoch, found, ranked) is None:
+            return []
+        many = [
+            found[i] for r, i in ranked if r < STEP_RANK and not _LENGTHS.isdisjoint(words(found[i].name))
+        ]
+        return [(PER, b"", Unit(), (f.start, f.end)) for f in many[:1] if f.total is None]
 
     def _nearby(self, metrics: list[Column]) -> list[Column]:
         """Return the metrics of a line that is no record: the loss is what the records say it is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Collection
 from itertools import pairwise
 
@@ -82,14 +83,19 @@ def _is_loss_of_place(lines: list[Kept]) -> bool:
 
 
 def _error(lines: list[Kept]) -> bytes | None:
-    """Return the error that is minimized, if it is all that lines show but places, and falls.
+    """Return the error that is minimized, if it is all that changes but places, and falls.
 
     An `L` may have its parts, and what only training prints, next to it.
     """
-    shown = {f.name for k in lines for i, f in enumerate(k.found) if not (k.whole(i) or is_time(f))}
-    name = b"L" if b"L" in shown and not any(map(is_loss, shown)) else next(iter(shown), b"")
-    alone = len(shown) == 1 and _ERROR.issuperset(words(name)) and not _MEANS.issuperset(words(name))
-    minimized = alone or (name == b"L" and any(map(is_meaningful, shown)))
+    texts = {
+        (f.name, k.text(f)) for k in lines for i, f in enumerate(k.found) if not (k.whole(i) or is_time(f))
+    }
+    shown = Counter(name for name, _ in texts)
+    moving = [name for name, values in shown.items() if values > 1]
+    letter = b"L" in shown and not any(map(is_loss, shown))
+    name = b"L" if letter else min(moving, default=b"")
+    alone = len(moving) == 1 and _ERROR.issuperset(words(name)) and not _MEANS.issuperset(words(name))
+    minimized = alone or (letter and any(map(is_meaningful, shown)))
     shares = any(f.suffix for k in lines for f in k.found if f.name == name)
     return name if minimized and not shares and falls(_values(lines, name), 1.0) else None
 

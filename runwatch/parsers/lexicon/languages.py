@@ -12,18 +12,20 @@ from functools import lru_cache
 from runwatch.core.text import shown
 
 _MEANT = {
-    "loss": "损失 損失 손실 потер pérdida kayıp kayb kaybı mất%mát tổn%thất coût",
-    "error": "误差 誤差 오차 ошибк",
+    "loss": "损失 損失 손실 потер pérdida kayıp kayb kaybı mất%mát tổn%thất coût втрат ztráta "
+    "förlust veszteség απώλεια الخسارة خسارة",
+    "error": "误差 誤差 오차 ошибк σφάλμα الخطأ",
     "accuracy": "准确率 精度 정확도 точност précision precisión acurácia exactitud doğruluk dokładność "
-    "độ%chính%xác",
+    "độ%chính%xác точніст přesnost pontosság ακρίβεια الدقة دقة",
     "best": "最佳 最优 最高 最低 最良 최고 최적 лучш",
     "reward": "奖励 報酬 보상 наград",
     "lr": "学习率 学習率 학습률 скорость%обучени",
-    "train": "训练 訓練 学習 학습 훈련 обучени тренировочн entraînement eğitim huấn%luyện",
+    "train": "训练 訓練 学習 학습 훈련 обучени тренировочн entraînement eğitim huấn%luyện "
+    "навчан trénovací tränings tanítási tanító εκπαίδευση التدريب",
     "val": "验证 検証 검증 валидац проверочн validação validación doğrulama avaliação évaluation evaluación "
-    "kiểm%định",
+    "kiểm%định валідац validační validációs επικύρωση التحقق",
     "test": "测试 テスト 테스트 тест",
-    "epoch": "轮次 轮 エポック 에포크 에폭 эпох época époque épocas vòng",
+    "epoch": "轮次 轮 エポック 에포크 에폭 эпох época époque épocas vòng епох εποχή الحقبة حقبة",
     "episode": "回合 エピソード 에피소드 эпизод",
     "step": "步数 步 ステップ 스텝 шаг",
     "iteration": "迭代 반복 итерац",
@@ -32,23 +34,26 @@ _MEANT = {
 """English words, and stems of those that mean the same; % means a space."""
 
 _LATIN = {
-    "loss": "perda perdida perdita perte verlust kayip strata straty kerugian costo custo kosten cout",
-    "error": "fehler erreur errore erro blad galat",
-    "accuracy": "exactitud exactitude genauigkeit dogruluk accuratezza acuracia dokladnosc akurasi",
+    "loss": "perda perdida perdita perte verlust kayip strata straty kerugian "
+    "costo custo kosten cout verlies ztrata forlust",
+    "error": "fehler erreur errore erro blad galat chyba",
+    "accuracy": "exactitud exactitude genauigkeit dogruluk accuratezza acuracia dokladnosc akurasi "
+    "nauwkeurigheid noggrannhet presnost",
     "best": "mejor meilleur meilleure beste bester bestes melhor migliore najlepszy najlepsza terbaik",
     "train": "trainings treino treinamento entrenamiento entrainement apprentissage addestramento egitim "
     "treningowa treningowy uczenia latih pelatihan trainging trainning traning",
     "val": "validierungs validierung validacion validacao validazione "
-    "walidacyjna walidacyjny walidacji dogrulama validasi avaliacao evaluacion valutazione auswertung "
+    "walidacyjna walidacyjny walidacji dogrulama validasi avaliacao evaluacion valutazione "
+    "auswertung validatie validering "
     "vaildation vaild validtion valdation",
     "mean": "moyenne moyen promedio durchschnitt mittlere ortalama srednia",
-    "epoch": "epoche epoca epok epoka epoque",
+    "epoch": "epoche epoca epok epoka epoque epocha",
     "iteration": "iteracion iteracao iterazione iteracja iterasi",
     "step": "schritt paso passo krok etape langkah",
 }
 """The same for words of letters that ASCII has, and for those that are often misspelled; these are whole."""
 LATIN = {word.encode(): english.encode() for english, words in _LATIN.items() for word in words.split()}
-COMPOUND = re.compile(rb"(trainings|validierungs|test)(verlust|fehler|genauigkeit)")
+COMPOUND = re.compile(rb"(trainings|validierungs|validatie|test)(verlust|verlies|fehler|genauigkeit)")
 """Two such words written as one."""
 
 
@@ -68,7 +73,7 @@ def _spellings() -> dict[bytes, bytes]:
 _WORDS = _spellings()
 _LONGEST_FIRST = sorted(_WORDS, key=len, reverse=True)
 _KNOWN = re.compile(b"|".join(map(re.escape, _LONGEST_FIRST)))
-_LETTER = rb"(?:[\xd0\xd1][\x80-\xbf]|\xe3[\x81-\xbf][\x80-\xbf]|[\xe4-\xed][\x80-\xbf]{2})"
+_LETTER = rb"(?:[\xce-\xd2\xd8-\xdb][\x80-\xbf]|\xe3[\x81-\xbf][\x80-\xbf]|[\xe4-\xed][\x80-\xbf]{2})"
 _TWO_BYTES = rb"(?:[\xb0-\xf7][\xa1-\xfe])"
 _COLON = re.compile(rb"(?:\xef\xbc\x9a|\xa3\xba|(?<=[\w)])(?:\xe4\xb8\xba|\xe6\x98\xaf)[:=]?)\s*$")
 """A wide colon, in either encoding, or a Chinese `is` behind an English name."""
@@ -85,7 +90,7 @@ _ACCENTED = re.compile(
 )
 _ORDINAL = "第".encode(), "第".encode("gb18030")
 _COUNTED = re.compile(
-    rb"\s*(?:\xe4\xb8\xaa)?(?P<name>" + _LETTER + rb"{1,8}|" + _TWO_BYTES + rb"{1,4}|[Ee]poch)"
+    rb"\s*(?:\xe4\xb8\xaa)?(?P<name>" + _LETTER + rb"{1,8}|" + _TWO_BYTES + rb"{1,4}|[A-Za-z]{4,9})"
 )
 
 

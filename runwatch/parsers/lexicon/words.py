@@ -82,9 +82,11 @@ SPLIT_KEYS = (
 """Keys and columns whose word may say which part of the data a record is about."""
 RUNS = frozenset(
     b"fold run trial seed split experiment exp client model agent task subject stage attempt repeat "
-    b"config".split()
+    b"config cv".split()
 )
 """Words of names whose numbers distinguish trainings."""
+_INDEX = frozenset((b"id", b"idx", b"index"))
+"""Words of names that change nothing: `client index`."""
 _EPISODE = frozenset(b"episode episodes episodic ep".split())
 _REWARDS = frozenset(b"return returns reward rewards rew".split())
 _RETURNS = _REWARDS - {b"rew"} | {b"score"}
@@ -318,7 +320,8 @@ def of_episodes(names: Iterable[bytes]) -> bool:
 
 def distinguishes_runs(name: bytes) -> bool:
     """Whether a name is that of a run, a fold, or what else is trained one after the other."""
-    return not name[-1:].isdigit() and not RUNS.isdisjoint(words(name)[-1:])
+    said = [word for word in words(name) if word not in _INDEX]
+    return not name[-1:].isdigit() and not RUNS.isdisjoint(said[-1:])
 
 
 def is_item(name: bytes) -> bool:

@@ -5,6 +5,12 @@ from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.matchers import NUMBER, evaluation, training
 
 _PLACE = rb"Ep\. (?P<epoch>%s) : Up\. (?P<step>%s) : " % (NUMBER, NUMBER)
+_SCORES = {
+    VAL_LOSS: rb"(?:ce-mean-words|cross-entropy)",
+    "val/perplexity": rb"perplexity",
+    "val/bleu": rb"bleu[a-z-]{0,12}",
+    "val/chrf": rb"chrf",
+}
 _LINE = (
     "[2030-01-02 03:04:05] Ep. 1 : Up. {}000 : Sen. 12,345 : Cost {}.5{} : Time 12.50s : 43210.50 words/s{}\n"
 )
@@ -20,19 +26,21 @@ FORMAT = Format(
             rb"(?:(?=[^\r\n]{0,300} : L\.r\. {lr}))?",
             aliases={"words": TOKENS_PER_SEC},
         ),
-        evaluation(
-            rb"(?:\[valid\] )?" + _PLACE + rb"(?:ce-mean-words|cross-entropy) : {valid} : ",
-            "valid",
-            aliases={"valid": VAL_LOSS},
+        *(
+            evaluation(
+                rb"(?:\[valid\] )?" + _PLACE + score + rb" : {valid} : ", "valid", aliases={"valid": metric}
+            )
+            for metric, score in _SCORES.items()
         ),
     ),
     samples=(
         Sample(
             _LINE.format(1, 9, "", "")
             + _LINE.format(2, 8, " * 98,765 @ 9,876 after 1,234,567", " : gNorm 0.5 : L.r. 3.0000e-04")
-            + "[2030-01-02 03:04:05] [valid] Ep. 1 : Up. 2000 : cross-entropy : 45.5 : new best\n",
+            + "[2030-01-02 03:04:05] [valid] Ep. 1 : Up. 2000 : cross-entropy : 45.5 : new best\n"
+            + "[2030-01-02 03:04:05] [valid] Ep. 1 : Up. 2000 : bleu-detok : 12.5 : stalled 1 times\n",
             {"step": [1000, 2000], "train/loss": [9.5, 8.5], "perf/tokens_per_sec": [43210.5, 43210.5]},
-            {"step": [2000], "val/loss": [45.5]},
+            {"step": [2000, 2000], "val/loss": [45.5], "val/bleu": [12.5]},
         ),
     ),
 )
