@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 from runwatch.core.batch import BY_EPOCH
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.inference.evidence import FEW
-from runwatch.parsers.inference.losses import SCORE, aliases, tests_of
+from runwatch.parsers.inference.losses import SCORE, aliases, losses_of, tests_of
 from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, grows, ratio, steps_of
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import (
@@ -252,20 +253,24 @@ def headings(main: Plan, lines: list[Kept], families: Mapping[bytes, list[Kept]]
     return {}
 
 
-def rounds(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
-    """Return the plan of headings of rounds in which several clients train for epochs of their own each.
+def rounds(families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return the plans of rounds in which several clients train, maybe for epochs of their own each.
 
     `=== Round 2 ===` above `[Client 0] Epoch 1 - Loss: 0.5`: the round is the step.
     """
-    lines = families[main.head]
-    if main.counter is None or main.epoch is not None or not is_epoch(main.counter[1]):
-        return {}
-    if b"client" not in words(main.head):
-        return {}
-    for head, heads in families.items():
-        above = heads[0].offset < lines[0].offset and all(map(_places_alone, heads))
-        if above and grows(heads, _ROUND, least=0.9):
-            return {head: Plan(head, None, epoch=_ROUND, main=False)}
+    above = (
+        lines
+        for lines in families.values()
+        if len(lines) > 1 and all(map(_places_alone, lines)) and grows(lines, _ROUND, least=0.9)
+    )
+    heads = next(above, [])
+    for head, lines in families.items() if heads else ():
+        losses = frozenset(losses_of(lines, names := usual_of(lines)))
+        of_clients = b"client" in words(lines[0].line) and not is_val(head) and any(map(is_loss, losses))
+        if of_clients and len(lines) >= ENOUGH and heads[0].offset < lines[0].offset:
+            plan = Plan(head, None, None, losses, names, aliases(lines, names), "learned" + BY_EPOCH)
+            heading = Plan(heads[0].head, None, epoch=_ROUND, main=False)
+            return {head: replace(plan, losses=losses), heading.head: heading}
     return {}
 
 

@@ -102,8 +102,8 @@ def _stages_before(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[byt
 def within_epochs(plans: dict[bytes, Plan], families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
     """Return plans with that of the headings of epochs, if there are any: the step counts within these."""
     main = plans[next(iter(plans))]
-    if above := rounds(main, families):
-        return {**plans, main.head: replace(main, counter=None, pattern=NAME + BY_EPOCH)} | above
+    if main.counter and is_epoch(main.counter[1]) and main.head in (of_clients := rounds(families)):
+        return {**of_clients, **plans, **of_clients}
     heads = headings(main, families[main.head], families)
     if not heads:
         apart = main.counter is None or (main.epoch is None and (main.by_loss or not main.nested))

@@ -26,7 +26,7 @@ from runwatch.parsers.body.matchers import values
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.body.ranks import Ranks
 from runwatch.parsers.envelope.header import Header
-from runwatch.parsers.inference.blocks import blocks, certainty, has_batches, progress, shows_loss
+from runwatch.parsers.inference.blocks import blocks, certainty, has_batches, progress, rounds, shows_loss
 from runwatch.parsers.inference.evidence import FEW, PLAIN, few_are_enough, speaks_plainly
 from runwatch.parsers.inference.families import (
     NAME,
@@ -305,7 +305,7 @@ class Learner:
                 trust = certainty(plans, families)
                 plans = below_headings(within_epochs(plans, families), families)
                 return self._format(plans, families, trust)
-        if not judged and few and (plans := progress(families)) is not None:
+        if not judged and (plans := rounds(families) or (progress(families) if few else None)):
             return self._format(plans, families, certainty(plans, families))
         judged = judged or (very_few(families, self._lines) if few else [])
         if not judged or (judged[0].waits and not last):
