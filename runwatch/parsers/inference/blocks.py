@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import pairwise
 
 from runwatch.core.batch import BY_EPOCH
@@ -54,9 +53,10 @@ _SHORT = 64
 """Bytes of a line that shows how far training is, and is no sentence."""
 _ENDED = frozenset(b"took time elapsed done finish finished complete completed end ended".split())
 """Words of lines that show which epoch has ended."""
-_ROUND = place(RANKS["round"], b"round")
 _NO_EPOCH = _NO_HEADING | REPEATED
 """Words of lines that are below an epoch, or show another one."""
+_ROUND = place(RANKS["round"], b"round")
+"""What counts the rounds of several clients."""
 
 
 def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dict[bytes, Plan] | None:
@@ -268,9 +268,9 @@ def rounds(families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
         losses = frozenset(losses_of(lines, names := usual_of(lines)))
         of_clients = b"client" in words(lines[0].line) and not is_val(head) and any(map(is_loss, losses))
         if of_clients and len(lines) >= ENOUGH and heads[0].offset < lines[0].offset:
-            plan = Plan(head, None, None, losses, names, aliases(lines, names), "learned" + BY_EPOCH)
-            heading = Plan(heads[0].head, None, epoch=_ROUND, main=False)
-            return {head: replace(plan, losses=losses), heading.head: heading}
+            meant, pattern = aliases(lines, names), "learned" + BY_EPOCH
+            plan = Plan(head, None, None, losses, names, meant, pattern, losses=losses)
+            return {head: plan, heads[0].head: Plan(heads[0].head, None, epoch=_ROUND, main=False)}
     return {}
 
 
