@@ -161,7 +161,7 @@ def test_epochs_of_the_settings_times_steps_of_an_epoch(program, head):
 EPOCHS_PLANNED = [
     "max_epochs: 8",
     "    epochs: 8",
-    "  Epochs:              8",
+    *("  Epochs:              8", "num_epochs           (8)"),
     "EPOCHS = 8",
     "Number of epochs: 8",
     " * epochs : 8",

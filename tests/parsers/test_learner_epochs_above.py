@@ -95,17 +95,29 @@ def test_a_record_without_the_spaces_of_a_bar_that_was_cleared_is_of_its_epoch()
     assert parsed.column("step").tolist() == list(range(12))
 
 
-@pytest.mark.parametrize("heading", ["=== Round {r} ===", "Round {r}/7"])
-def test_the_step_of_clients_that_train_for_epochs_of_their_own_is_the_round(heading):
-    rows, rounds = [], []
+@pytest.mark.parametrize("epochs", [2, 3])
+@pytest.mark.parametrize(
+    ("heading", "row"),
+    [
+        ("=== Round {r} ===", "[Client {c}] Epoch {e} - Loss: {x:.3f} - Acc: 52.5%"),
+        ("Round {r}/7", "[Client {c}] Epoch {e}: loss={x:.3f}"),
+        ("--- Communication Round {r} ---", "Client {c}, Local Epoch {e}/3, Loss: {x:.3f}"),
+        ("Global round: {r}", "Epoch {e} - client {c} - train loss: {x:.3f}"),
+    ],
+)
+def test_the_step_of_clients_that_train_for_epochs_of_their_own_is_the_round(heading, row, epochs):
+    rows, rounds, losses = [], [], []
     for r in range(1, 8):
         rows.append(heading.format(r=r))
-        rounds += [r] * 6
-        rows += [f"[Client {c}] Epoch {e} - Loss: {4 / r + c / e:.3f}" for c in (0, 1) for e in (1, 2, 3)]
+        for c in range(3):
+            for e in range(1, epochs + 1):
+                losses.append(round(4 / r + c / e, 3))
+                rows.append(row.format(c=c, e=e, x=losses[-1]))
+        rounds += [r] * 3 * epochs
         rows.append(f"Round {r} aggregation done.")
     parsed = parse("\n".join([*rows, ""]).encode())
     assert parsed.column("step").tolist() == rounds
-    assert parsed.column("train/epoch").tolist() == [1.0, 2.0, 3.0] * 14
+    assert parsed.column("train/loss").tolist() == losses
 
 
 def test_the_step_of_many_batches_within_an_episode_may_be_that():

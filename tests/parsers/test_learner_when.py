@@ -52,7 +52,7 @@ def test_a_record_or_two_are_shown_and_unsure(line, often, below):
     text += line.replace("1", "3").encode() + b"\n" if often > 1 else b""
     assert len(parse(text + below).column("train/loss")) == often
     assert certainty(text + below) <= 0.5
-    assert parse(text + below + SETUP).format is None
+    assert parse(text + below + (7 if line[0] == "2" else 1) * SETUP).format is None
     parse(text, range(0, len(text), 7)).same_as(parse(text))
 
 
@@ -97,6 +97,14 @@ def test_records_that_leave_no_doubt_are_enough_at_the_end_however_few(text, ste
 )
 def test_a_line_that_leaves_a_doubt_or_has_much_below_it_is_an_example(text):
     assert parse(SETUP + text, formats=()).format is None
+
+
+@pytest.mark.parametrize(("stamp", "shown"), [(b"2030-01-02 03:04:05,678 - INFO - ", True), (b"", False)])
+def test_a_record_that_a_logger_printed_is_no_example(stamp, shown):
+    record = stamp + b"Epoch: %d [%d/9000] loss: 2.5\n"
+    text = SETUP + record % (1, 0) + 9 * SETUP + record % (1, 640) + 3 * SETUP
+    assert parse(text).column("train/loss").tolist() == [2.5, 2.5] * shown
+    assert parse(text + 9 * SETUP).format is None
 
 
 def certainty(text: bytes) -> float:

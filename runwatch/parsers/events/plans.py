@@ -17,7 +17,7 @@ _SETTING = (
     rb"|(?:(?:max|num|n|total|train|training|num[_-]train(?:ing)?)[_-]|n)epochs?"
     rb"|epoch_num|#epochs?|[Tt]otal (?:training )?(?:[Ee]pochs?|steps)|(?:[Nn]um|[Mm]ax) epochs|Num steps"
     rb"|(?:^|(?<=--)|(?<=  )|(?<=[(,'\"*|:\]-] )|(?<=[('\"]))%s)['\"]?"
-    rb"(?:[ \t]{0,40}[=:][ \t]{0,40}| ?\.{3,60} ?| {1,40}(?:\| {1,40})?)['\"]?"
+    rb"(?:[ \t]{0,40}[=:][ \t]{0,40}| ?\.{3,60} ?| {1,40}(?:\| {1,40}|\()?)['\"]?"
     rb"(\d[\d_]{0,14}(?:,\d{3}){0,4})(?:\.0)?(?![\d.eE*/])"
 )
 _OF_NAMESPACE = rb"(?<=Namespace\().{0,4000}?\b(epoch)=(\d{1,6})(?=[,)])"

@@ -37,8 +37,10 @@ from runwatch.parsers.lexicon.words import (
 NAME = "learned"
 _REPEATING = frozenset((b"best", b"summary"))
 """Words of the heads of lines that repeat what others printed."""
-_NEAR_END = 32
-"""Lines from the first of very few records on; with more below, they are an example in a text."""
+_NEAR_END = 32, 256
+"""Lines from the last of very few records on; with more below, they are an example in a text. And the same
+where a logger printed them.
+"""
 _RARER = 8
 """A family of lines may be so much rarer than another if it is to be waited for."""
 
@@ -61,7 +63,11 @@ def of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
 
 def very_few(families: Mapping[bytes, list[Kept]], seen: int) -> list[Judgement]:
     """Return the judgements about a record or two near the end of `seen` lines, which are shown as unsure."""
-    near = (lines for lines in families.values() if are_records(lines) and seen - lines[0].seen < _NEAR_END)
+    near = (
+        lines
+        for lines in families.values()
+        if are_records(lines) and seen - lines[-1].seen < _NEAR_END[all(kept.header for kept in lines)]
+    )
     return of_training([j for lines in near if (j := judge(lines, last=True))], last=True)
 
 
