@@ -33,10 +33,11 @@ starts each epoch from a few rows, which scatter; spikes at equal distances (opa
 that are reset, cycles of data) that were survived twice are notes from the third on, from
 the second if the first came after as many rows as lie between them,
 unless they are 1.5 times as high or stay; where no step is printed, a rise to where the loss
-began is another fold, and a note; so is, even if it stays, what is less than `waves`
-times as high as the loss has risen, and come back from, twice, or, until it has lasted for `long` rows, 1.5
-times as high as two spikes that lasted for more than `brief` and came back, or is followed by better
-evaluations than all before: the data have become harder.
+began is another fold, and a note, and at the end of a log one to the very value that it began with; so is a
+rise while each row raises the learning rate alike, to find the highest (see `divergence`), and, even if it
+stays, what is less than `waves` times as high as the loss has risen, and come back from, twice, or, until it
+has lasted for `long` rows, 1.5 times as high as two spikes that lasted for more than `brief` and came back,
+or is followed by better evaluations than all before: the data have become harder.
 
 Sources: the spikes that PaLM, OPT and BLOOM report; Megatron-LM's rerun machine, which
 calls ten times the highest of the first hundred losses a spike. Measured: 9 spikes, all real, in
@@ -64,7 +65,8 @@ from runwatch.alerts.rules.baseline import (
     median,
     middle,
 )
-from runwatch.alerts.rules.common.context import Recent, lr_jump, surge
+from runwatch.alerts.rules.common.chance import is_telling
+from runwatch.alerts.rules.common.context import Recent, lr_jump, searches_rate, surge
 from runwatch.alerts.rules.common.epoch_mean import EpochMean
 from runwatch.alerts.rules.common.evaluations import Evaluations
 from runwatch.alerts.rules.common.players import limited
@@ -233,6 +235,8 @@ class LossSpike(LossRule, RankRule):
             return ()
         lasts = spike.rows - spike.calm > 1
         severity = Severity.WARNING if lasts else self._severity(spike)
+        begins = spike.peak == self._first[0] and is_telling(grow(spike.peak))
+        severity = Severity.INFO if begins else severity
         found = self._fire(spike, severity, "and had not recovered at the end", np.inf)
         return limited([found], self._players.most)
 
@@ -393,6 +397,7 @@ class LossSpike(LossRule, RankRule):
         meant |= not spike.old and spike.peak - spike.usual < known
         meant |= spike.early and spike.peak - spike.usual < _SCATTER * self._scatter(spike)
         meant |= self._evaluations.better(spike.evaluated, spike.offset, offset)
+        meant |= searches_rate(self._rate, offset)
         meant |= self._grows < offset  # its opacities are reset now and then
         meant |= spike.where.step is None and abs(spike.peak - max(self._first)) < log(1 + self.rise)
         if meant or (severity is Severity.WARNING and self._regular(spike)):
