@@ -14,7 +14,7 @@ from runwatch.alerts.rules.optimization.score_plateau import ScorePlateau
 from runwatch.core.batch import Event
 from runwatch.parsers.events.stages import stage
 
-from .columns import LR, Log, fired
+from .columns import END, LR, Log, fired
 
 
 def scattered(values, width, seed=0):
@@ -82,6 +82,22 @@ def test_rows_that_scatter_widely_are_no_guesses_wherever_their_middle_is(width,
 def test_a_last_row_that_is_the_first_one_again_is_of_the_next_training(last, severity):
     loss = np.concatenate([[61.2875], 0.02 + np.exp(-np.arange(200) / 20), [last]])
     assert severities(Log(train__loss=loss), LossSpike) == [severity]
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ([190.0, 21.0, 3.1, 1.6, 1.2, 0.9, 0.8], ["info", "warning"]),
+        ([190.0, 21.0, 3.1, 1.6, 0.8, 0.3, 0.2, 0.15], ["info"]),  # it is back, but for a little
+        ([1.8, 1.4, 1.1, 0.8, 0.6, 0.5, 0.45], ["info"]),  # it was never high
+    ],
+)
+def test_a_high_spike_that_was_on_its_way_back_when_the_run_ended(rows, found):
+    log = Log(train__loss=np.concatenate([0.12 + 900 * np.exp(-np.arange(200) / 6), rows]))
+    assert severities(log, LossSpike) == found
+    rule = LossSpike()
+    log.judge(rule)
+    assert rule.tick(END) == []
 
 
 # -- oscillation of short runs --------------------------------------------------------------------------

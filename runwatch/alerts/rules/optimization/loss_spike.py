@@ -11,11 +11,12 @@ highest within 200 rows. A note, however long, when the loss stays below `low` o
 highest of its first 16 rows: losses near zero jump by ratios, unless it is above 2 and 100 times the usual.
 Not recovered: a warning, or a note as long as half of its rows, and of the newest `brief`, rose by less than
 half of `large`, or it is on its way back: the newest three have lost half of the rise, or the newest `brief`
-fall by their order. Critical after `long` rows, unless half of the rise is lost by then, or half of the rows
-rose by less than that; a note where half is lost and the newest rose by less than that. After 512 rows the
-new level is the usual one. While there is no baseline, a row spikes when it is 10 times the highest so far
-(of the newest 16 since the loss came down to a tenth of that, five at least), and 5 or more, or, if that was
-above 2, in the first five rows.
+fall by their order (a warning after all if its peak is above 2 and 100 times the usual, and the last three
+rows of the run are twice that). Critical after `long` rows, unless half of the rise is lost by then, or half
+of the rows rose by less than that; a note where half is lost and the newest rose by less than that. After 512
+rows the new level is the usual one. While there is no baseline, a row spikes when it is 10 times the highest
+so far (of the newest 16 since the loss came down to a tenth of that, five at least), and 5 or more, or, if
+that was above 2, in the first five rows.
 
 Example: 'loss rose 63% at step 1,605 and did not recover at once'; a single bad
 batch is a note, since the row after it shows that the weights are as they were.
@@ -83,6 +84,10 @@ _FIRST, _EARLY = 16, 64
 """Rows that show the untrained loss, and how rows scatter while there is no baseline."""
 _KNOWN, _LIKELIHOOD = 5, 2.0
 """Rows before which nothing is usual yet, unless the loss is as high as that of guessing."""
+_TIMES = 100.0
+"""Multiple of the usual from which a peak is high however low the loss was before."""
+_COST = 1.0
+"""Rise, as a fraction, from which the end of a run shows that it did not come back."""
 _SMALL = 0.5
 """Loss below which it jumps by ratios while nothing is usual yet."""
 _RETURNS = 1.5
@@ -126,6 +131,11 @@ class _Spike:
     """Whether half of its rows are hardly higher than usual, or it is on its way back."""
     old: bool = False
     """Whether it lasts for longer than `long`."""
+
+    @property
+    def high(self) -> bool:
+        """Whether it is no matter of ratios, however low the loss was: above 2 and 100 times the usual."""
+        return self.peak >= log(_LIKELIHOOD) and self.peak - self.usual >= log(_TIMES)
 
     @property
     def rise(self) -> float:
@@ -231,8 +241,11 @@ class LossSpike(LossRule, RankRule):
     def elapse(self, status: Status) -> Sequence[Finding]:
         """When no more rows can come, a spike of more than one row that has not recovered is certain."""
         spike = self._spike
-        if spike is None or spike.firing or (status.live and not status.finished):
+        if spike is None or (status.live and not status.finished):
             return ()
+        if spike.firing and not (spike.slight and spike.high and spike.stays(self.calm) > _COST):
+            return ()
+        spike.slight = False
         lasts = spike.rows - spike.calm > 1
         severity = Severity.WARNING if lasts else self._severity(spike)
         begins = spike.peak == self._first[0] and is_telling(grow(spike.peak))
@@ -390,8 +403,7 @@ class LossSpike(LossRule, RankRule):
         return abs(gap - usual) <= max(2, 0.02 * usual) and spike.peak < highest + log(1.5)
 
     def _fire(self, spike: _Spike, severity: Severity, ending: str, offset: float) -> Finding:
-        small = spike.peak < log(_LIKELIHOOD) or spike.peak - spike.usual < 2 * log(self.early)
-        meant = small and spike.peak < max(self._first) + log(self.low)
+        meant = not spike.high and spike.peak < max(self._first) + log(self.low)
         meant |= spike.peak - spike.usual < self.waves * spike.survived
         known = self._lasted[1] + log(1.5) if self._lasted[0] else 0.0
         meant |= not spike.old and spike.peak - spike.usual < known
