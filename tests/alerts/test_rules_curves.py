@@ -136,6 +136,12 @@ RISES = 0.82 - 0.7 * np.exp(-np.arange(15) / 3)
         ("val/accuracy", [0.9, 0.88, 0.9, 0.91, *[0.5] * 6], []),  # it had gained nothing
         ("val/accuracy", [0.9, 0.6, 0.3, *[0.2] * 6], []),
         ("val/accuracy", [0.0, 0.02, 0.04, 0.04, 0.04, *[0.0] * 6], []),
+        (
+            "val/accuracy",
+            [*RISES, 0.6, 0.5, 0.4, 0.35, 0.3, *[0.12] * 6],
+            [],
+        ),  # step by step, as tasks are added
+        ("val/accuracy", [*RISES, 0.05, 0.08, 0.1, 0.12, 0.14, 0.16, 0.18], []),  # it rises again
         ("val/accuracy", [*1000 * RISES, *[100.0] * 6], []),  # no share of what is right
     ],
 )

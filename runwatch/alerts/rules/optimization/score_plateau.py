@@ -7,16 +7,17 @@ the last max(`evals`, half of all so far) is above the best before them. Reporte
 ends at the next better one. A warning where a score of all that is tested (no class by name, no agent's) has
 lost what it had gained: the newest `lost`, and a tenth of all, are nearer to the lowest value before the
 highest median of three than a tenth of the way up to that, which was a quarter of it, and a tenth of all
-that can be right, at least. That ends with one which is above the middle of the way.
+that can be right, at least; one of the three before them was above the middle of the way; and their order
+does not say that they rise. That ends with one which is above the middle again.
 
 Example: 'SCORE has not risen above 0.59 for 8 evaluations, since step 400'.
 
 What to do: nothing has to be done. The checkpoint to keep is the one of the best score. Of one that is back
 where it began, look at predictions and at the weights that are evaluated, and go back to that checkpoint.
 
-Traps: a perfect score (1 or 100) cannot rise; a score of every training row is no
-evaluation, and is not looked at; where classes or tasks are added the score falls, though not to where it
-began; after a restart it gains from where it is; what is above 100 is no share of what is right.
+Traps: a perfect score (1 or 100) cannot rise; a score of every training row is no evaluation, and is not
+looked at; where classes or tasks are added the score falls step by step, and rises between; after a restart
+it gains from where it is; what is above 100 is no share of what is right.
 
 Source: early stopping with a patience; spaCy's is 1,600 steps, eight evaluations.
 """
@@ -33,29 +34,30 @@ import numpy as np
 from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, in_stream_order, place, threshold
 from runwatch.alerts.rules.baseline import middle
 from runwatch.alerts.rules.common.evaluations import evaluations
+from runwatch.alerts.rules.common.trend import falls
 from runwatch.alerts.rules.optimization.score_floor import is_of_all
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import SCORE, goal, label
 
 _PERFECT = frozenset({1.0, 100.0})
-
-
 _NOTHING, _FAR = 0.1, 0.75
 """Part of what was gained up to which a score is back where it began; it had risen from below that part."""
 _WHOLE, _LEAST = 100.0, 0.1
 """A score of which all is right, in per cent; part of that which was gained at least."""
 _PART = 0.1
 """Of all evaluations, that must be."""
+_KEPT = 16
+"""Newest values by which it is judged whether they rise again."""
 
 
 @dataclass
 class _Gain:
     """What a score has gained since it began, and whether that is lost."""
 
-    newest: deque[float] = field(default_factory=lambda: deque(maxlen=3))
+    newest: deque[float] = field(default_factory=lambda: deque(maxlen=_KEPT))
     lowest: float = np.inf
-    """Of all but those."""
+    """Of all but the newest three."""
     low: float = np.inf
     """The lowest before the highest median of three."""
     high: float = -np.inf
@@ -64,20 +66,29 @@ class _Gain:
     """Newest values that are no better than the lowest before."""
     since: Place = NOWHERE
     """Where the first of those is."""
+    sudden: bool = False
+    """Whether one of the three before that was above the middle of what had been gained."""
     offset: float = -np.inf
     """Where the newest value is in the log."""
 
     def take(self, value: float, here: Place) -> None:
         """Take the next value."""
-        self.lowest = min(self.lowest, self.newest[0]) if len(self.newest) == 3 else self.lowest
+        before = list(self.newest)[-3:]
+        self.lowest = min(self.lowest, before[0]) if len(before) == 3 else self.lowest
         self.newest.append(value)
         whole = 1.0 if self.high <= 1 else _WHOLE
         rose = self.low < min(_FAR * self.high, self.high - _LEAST * whole) and self.high <= whole
         gone = rose and value < self.low + _NOTHING * (self.high - self.low)
-        self.since = here if gone and not self.under else self.since
+        if gone and not self.under:
+            self.since, self.sudden = here, max(before) > (self.low + self.high) / 2
         self.under = self.under + 1 if gone else 0
-        if self.lowest < np.inf and middle(self.newest) > self.high:
-            self.high, self.low = middle(self.newest), self.lowest
+        level = middle([*before[-2:], value])
+        if self.lowest < np.inf and level > self.high:
+            self.high, self.low = level, self.lowest
+
+    def is_lost(self, least: float) -> bool:
+        """Whether it was lost at once, for so many values, which do not rise again by their order."""
+        return self.sudden and self.under >= least and not falls(-np.array(self.newest)[-self.under :], 1.0)
 
 
 @dataclass
@@ -149,7 +160,7 @@ class ScorePlateau(RankRule):
         return [*found, self._finding(name, watch, value)]
 
     def _severity(self, name: str, watch: _Watch) -> Severity | None:
-        if watch.gain.under >= max(self.lost, _PART * watch.count) and is_of_all(name):
+        if watch.gain.is_lost(max(self.lost, _PART * watch.count)) and is_of_all(name):
             return Severity.WARNING
         stays = watch.since >= max(self.evals, self.part * watch.count) and watch.best not in _PERFECT
         return Severity.INFO if stays else None
