@@ -14,8 +14,8 @@ _LASTS = 8
 """Rows that a part lasts at least: what grows faster counts something else."""
 _MOST = 4
 """Series that are followed."""
-_HEADERS = 64
-"""Headers of stages that are remembered: one that comes back, as in each epoch, begins nothing new."""
+_HEADERS = 8
+"""Stages that are announced: one that comes back, as in each epoch, begins nothing new; more are epochs."""
 
 
 @dataclass
