@@ -336,7 +336,7 @@ STEP = {  # norms of 1, and what follows
     "oscillation times": Edge(
         Oscillation, lambda x: losses(turns(1, 0.1 / SWING, 112), turns(1, x / SWING, 128)), 0.4
     ),
-    "oscillation persist": Edge(Oscillation, lambda n: losses(turns(1, 0.01, 112), turns(1, 1, n)), 96),
+    "oscillation persist": Edge(Oscillation, lambda n: losses(turns(1, 0.01, 448), turns(1, 1, n)), 96),
     "oscillation rise": Edge(
         Oscillation, lambda x: losses(turns(1, 0.01, 112), turns(x, 1, 160)), 1.2, "warning"
     ),

@@ -47,7 +47,7 @@ _RULES = {
     "retries": "retries",
     "bad_data": "skipped_steps loss_drop loss_spike",
     "learning_rate": "lr_anomaly resume",
-    "metric_collapse": f"{_POLICY} loss_drop validation",
+    "metric_collapse": f"{_POLICY} loss_drop score_plateau validation",
     OTHER: "",
 }
 SIGNATURES = {

@@ -92,7 +92,8 @@ class LossRule(MetricRule):
     """Judges the positive rows of the training loss, up to the first negative one: that has no logarithm.
 
     The loss of players is no distance from a goal: of adversaries nothing is said, of agents notes alone.
-    Where a log counts the parts of a curriculum, each is judged by itself; sums since an epoch began are not.
+    Where a log counts the parts of a curriculum, or announces a stage, each is judged by itself; sums since
+    an epoch began are not.
     """
 
     about = LOSS

@@ -21,6 +21,7 @@ _KINDS = (
 )
 STAGE = (
     rb"(?:(?:\A|[\]|>:-] )[^\w\s]{0,80} {0,8}[^\w\s]{0,8} ?"
+    rb"(?:[Cc]urriculum |[Tt]raining )?"
     rb"(?:[Ss]tage|STAGE|[Pp]hase|PHASE) #?(?P<number>\d{1,2})(?: ?(?:/|of) ?(?P<of>\d{1,2}))?"
     rb" ?[:.)|\xe2\x80\x93\x94-]+ ?(?P<name>" + _NAME + rb")"
     rb"|(?:==>|===|>>>) (?P<title>(?:[\w+.-]+ ){0,3}(?i:" + _KINDS + rb")"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log
+
 import numpy as np
 
 from runwatch.alerts.rules.base import place
@@ -10,6 +12,12 @@ from runwatch.alerts.rules.common.wording import fold
 from runwatch.core.block import Samples
 from runwatch.core.metrics import label
 
+_SEARCH = 65
+"""The most rows by which it is judged whether a learning rate is searched for."""
+_TRIED, _STEADY = 0.18, 0.05
+"""ln of the least factor of the rate over half of them; part by which its log may differ."""
+_HIGH = 0.1
+"""Rate above which hardly any warm-up ends."""
 _NONE = Samples(np.empty(0), np.empty(0), np.empty(0), np.empty(0))
 
 
@@ -100,6 +108,20 @@ def lr_jump(recent: Recent, offset: float, within: int = 100) -> float:
     values = recent.until(offset, within).value
     values = values[np.isfinite(values) & (values > 0)]
     return float(values[-1] / values.min()) if len(values) else 1.0
+
+
+def searches_rate(recent: Recent, offset: float) -> bool:
+    """Return whether each row raises the learning rate alike, to find the highest one that learns.
+
+    By the same factor; or by the same step, where it is higher already than a warm-up ends at.
+    """
+    rates = recent.until(offset, _SEARCH).value
+    if len(rates) < _SEARCH // 4 or not rates.min() > 0:
+        return False
+    first, half, last = rates[[-1 - 2 * ((len(rates) - 1) // 2), -1 - (len(rates) - 1) // 2, -1]].tolist()
+    step, factor = half - first, log(half / first)
+    by_step = step > 0 and last > _HIGH and abs(last - half - step) < _STEADY * step
+    return by_step or (factor > _TRIED and abs(log(last / half) - factor) < _STEADY * factor)
 
 
 def lr_returned(recent: Recent, offset: float, within: int) -> bool:

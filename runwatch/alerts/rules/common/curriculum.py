@@ -14,6 +14,8 @@ _LASTS = 8
 """Rows that a part lasts at least: what grows faster counts something else."""
 _MOST = 4
 """Series that are followed."""
+_HEADERS = 8
+"""Stages that are announced: one that comes back, as in each epoch, begins nothing new; more are epochs."""
 
 
 @dataclass
@@ -37,10 +39,11 @@ class _Part:
 
 @dataclass
 class Curriculum:
-    """Follows the series that count the parts, or say how long or large what is trained on is."""
+    """Follows headers of stages, and the series that count parts, or say how large what is trained on is."""
 
     roles: tuple[str, ...] = (LESSON,)
     _parts: dict[str, _Part] = field(default_factory=dict)
+    _headers: list[str] = field(default_factory=list)
 
     def begins(self, block: Block) -> list[int]:
         """Return the offsets at which a later part begins in a block."""
@@ -48,4 +51,9 @@ class Curriculum:
         for metric, samples in cast(block.samples, *self.roles):
             if is_among_first(metric, self._parts, _MOST):
                 found.update(self._parts.setdefault(metric, _Part()).follow(samples))
+        for event in block.events:
+            name = event.data.get("number", event.title)
+            if event.kind == "stage" and name not in self._headers and len(self._headers) < _HEADERS:
+                self._headers.append(name)
+                found.add(event.offset)
         return sorted(found)

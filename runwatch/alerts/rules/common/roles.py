@@ -35,7 +35,7 @@ BATCH = "size of a batch"
 _NAMES = {
     REWARD: """reward rewards return mean_reward reward_mean avg_reward mean_return episode_reward
         episode_return episodic_return ep_rew_mean ep_ret_mean episode_reward_mean episode_return_mean
-        rew avg_rew mean_rew
+        rew avg_rew mean_rew total_reward cumulative_reward
         average_return reward/mean rewards/mean score/mean objective/scores objective/rlhf_reward
         mean_scores mean_episode_reward""",
     SPREAD: "reward_std reward/std rewards/std score/std",
@@ -65,7 +65,7 @@ _NEGATED = frozenset({"entropy_loss"})
 """Names under which stable-baselines3 prints minus the value, and verl the value."""
 _SCORES = ("score/mean", "objective/scores", "mean_scores")
 """Names of rewards before anything is subtracted from them; those after it rise when that falls."""
-_EPISODES = ("episodic_return", "episode_reward", "episode_return")
+_EPISODES = ("episodic_return", "episode_reward", "episode_return", "total_reward", "cumulative_reward")
 _APART = ("val/", "eval/", "eval_", "test/", "val-", "router/", "attn", "attention", "timing")
 """How the names of what is measured elsewhere begin."""
 
@@ -94,7 +94,7 @@ def is_score(metric: str) -> bool:
 
 def of_episode(metric: str) -> bool:
     """Return whether a reward is that of a single episode, and no mean."""
-    return metric.lower().endswith(_EPISODES)
+    return metric.lower().replace(" ", "_").endswith(_EPISODES)
 
 
 def over_episodes(metric: str) -> bool:

@@ -36,10 +36,10 @@ makes training harder: while evaluations since the best are better than all befo
 model is saved, or a score of held-out data rises (mined negatives become harder) and the loss has not risen
 by `grave`, it is a note; so is a rise
 while the learning rate is twice what it was at the best, or more, if it is less than `slight`, or the rate
-has begun again (fell by half, and rose again), or each row multiplies the rate by the same factor, as a
-search for the highest does: the level that a loss settles at rises with the rate, and falls with it again;
-and so is one of a sum of printed parts of which none has risen by half as much: they are weighted more, as
-the divergence of a variational autoencoder is.
+has begun again (fell by half, and rose again), or each row raises it alike, as a search for the highest
+does (by the same factor, or by the same step where it is above 0.1): the level that a loss settles at rises
+with the rate, and falls with it again; and so is one of a sum of printed parts of which none has risen by
+half as much: they are weighted more, as the divergence of a variational autoencoder is.
 
 Source: IDEFICS' logs, where instant spikes recovered and slow rises did not.
 """
@@ -66,7 +66,14 @@ from runwatch.alerts.rules.baseline import (
     middle,
     swing,
 )
-from runwatch.alerts.rules.common.context import Recent, lr_jump, lr_returned, newest, surge
+from runwatch.alerts.rules.common.context import (
+    Recent,
+    lr_jump,
+    lr_returned,
+    newest,
+    searches_rate,
+    surge,
+)
 from runwatch.alerts.rules.common.evaluations import Evaluations, Scores
 from runwatch.alerts.rules.common.last_rows import LOW, LastRows
 from runwatch.alerts.rules.common.parts import Parts
@@ -87,8 +94,6 @@ _NEWEST, _AFTER = 4, 16
 _RAMP = 32
 """Rows over which, twice in a row, the rate rises in a warm-up, and by how much at most."""
 _STEEPEST = 3.0
-_TRIED, _STEADY = 1.2, 0.05
-"""Least factor of the rate over as many rows where rates are tried; part by which its log may differ."""
 _HIGHER = 2.0
 """Multiple of the learning rate at the best from which a slight rise is that of the rate."""
 _ALWAYS = 3
@@ -358,14 +363,9 @@ class Divergence(LossRule, RankRule):
             return _WEIGHTS
         times = (newest(self._rate, offset) or 0.0) / self._best.rate
         slight = level - self._best.level < log(1 + self.slight)
-        explains = slight or self._tries_rates(offset) or lr_returned(self._rate, offset, 128)
-        explains &= times >= _HIGHER
+        explains = times >= _HIGHER and (slight or lr_returned(self._rate, offset, 128))
+        explains |= searches_rate(self._rate, offset)
         return f"the learning rate is {times:.1f} times what it was then" if explains else ""
-
-    def _tries_rates(self, offset: float) -> bool:
-        """Whether each row multiplies the rate by the same factor, to find the highest one that learns."""
-        first, half, last = self._rates(offset)
-        return 0 < _TRIED * first < half and abs(log(last * first / half**2)) < _STEADY * log(half / first)
 
     def _validates(self, offset: float, level: float) -> bool:
         """Whether evaluations since the best are better than all before: training has only become harder.

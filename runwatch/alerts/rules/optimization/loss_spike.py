@@ -11,11 +11,12 @@ highest within 200 rows. A note, however long, when the loss stays below `low` o
 highest of its first 16 rows: losses near zero jump by ratios, unless it is above 2 and 100 times the usual.
 Not recovered: a warning, or a note as long as half of its rows, and of the newest `brief`, rose by less than
 half of `large`, or it is on its way back: the newest three have lost half of the rise, or the newest `brief`
-fall by their order. Critical after `long` rows, unless half of the rise is lost by then, or half of the rows
-rose by less than that; a note where half is lost and the newest rose by less than that. After 512 rows the
-new level is the usual one. While there is no baseline, a row spikes when it is 10 times the highest so far
-(of the newest 16 since the loss came down to a tenth of that, five at least), and 5 or more, or, if that was
-above 2, in the first five rows.
+fall by their order (a warning after all if its peak is above 2 and 100 times the usual, and the last three
+rows of the run are twice that). Critical after `long` rows, unless half of the rise is lost by then, or half
+of the rows rose by less than that; a note where half is lost and the newest rose by less than that. After 512
+rows the new level is the usual one. While there is no baseline, a row spikes when it is 10 times the highest
+so far (of the newest 16 since the loss came down to a tenth of that, five at least), and 5 or more, or, if
+that was above 2, in the first five rows.
 
 Example: 'loss rose 63% at step 1,605 and did not recover at once'; a single bad
 batch is a note, since the row after it shows that the weights are as they were.
@@ -33,10 +34,11 @@ starts each epoch from a few rows, which scatter; spikes at equal distances (opa
 that are reset, cycles of data) that were survived twice are notes from the third on, from
 the second if the first came after as many rows as lie between them,
 unless they are 1.5 times as high or stay; where no step is printed, a rise to where the loss
-began is another fold, and a note; so is, even if it stays, what is less than `waves`
-times as high as the loss has risen, and come back from, twice, or, until it has lasted for `long` rows, 1.5
-times as high as two spikes that lasted for more than `brief` and came back, or is followed by better
-evaluations than all before: the data have become harder.
+began is another fold, and a note, and at the end of a log one to the very value that it began with; so is a
+rise while each row raises the learning rate alike, to find the highest (see `divergence`), and, even if it
+stays, what is less than `waves` times as high as the loss has risen, and come back from, twice, or, until it
+has lasted for `long` rows, 1.5 times as high as two spikes that lasted for more than `brief` and came back,
+or is followed by better evaluations than all before: the data have become harder.
 
 Sources: the spikes that PaLM, OPT and BLOOM report; Megatron-LM's rerun machine, which
 calls ten times the highest of the first hundred losses a spike. Measured: 9 spikes, all real, in
@@ -64,7 +66,8 @@ from runwatch.alerts.rules.baseline import (
     median,
     middle,
 )
-from runwatch.alerts.rules.common.context import Recent, lr_jump, surge
+from runwatch.alerts.rules.common.chance import is_telling
+from runwatch.alerts.rules.common.context import Recent, lr_jump, searches_rate, surge
 from runwatch.alerts.rules.common.epoch_mean import EpochMean
 from runwatch.alerts.rules.common.evaluations import Evaluations
 from runwatch.alerts.rules.common.players import limited
@@ -81,6 +84,10 @@ _FIRST, _EARLY = 16, 64
 """Rows that show the untrained loss, and how rows scatter while there is no baseline."""
 _KNOWN, _LIKELIHOOD = 5, 2.0
 """Rows before which nothing is usual yet, unless the loss is as high as that of guessing."""
+_TIMES = 100.0
+"""Multiple of the usual from which a peak is high however low the loss was before."""
+_COST = 1.0
+"""Rise, as a fraction, from which the end of a run shows that it did not come back."""
 _SMALL = 0.5
 """Loss below which it jumps by ratios while nothing is usual yet."""
 _RETURNS = 1.5
@@ -124,6 +131,11 @@ class _Spike:
     """Whether half of its rows are hardly higher than usual, or it is on its way back."""
     old: bool = False
     """Whether it lasts for longer than `long`."""
+
+    @property
+    def high(self) -> bool:
+        """Whether it is no matter of ratios, however low the loss was: above 2 and 100 times the usual."""
+        return self.peak >= log(_LIKELIHOOD) and self.peak - self.usual >= log(_TIMES)
 
     @property
     def rise(self) -> float:
@@ -229,10 +241,15 @@ class LossSpike(LossRule, RankRule):
     def elapse(self, status: Status) -> Sequence[Finding]:
         """When no more rows can come, a spike of more than one row that has not recovered is certain."""
         spike = self._spike
-        if spike is None or spike.firing or (status.live and not status.finished):
+        if spike is None or (status.live and not status.finished):
             return ()
+        if spike.firing and not (spike.slight and spike.high and spike.stays(self.calm) > _COST):
+            return ()
+        spike.slight = False
         lasts = spike.rows - spike.calm > 1
         severity = Severity.WARNING if lasts else self._severity(spike)
+        begins = spike.peak == self._first[0] and is_telling(grow(spike.peak))
+        severity = Severity.INFO if begins else severity
         found = self._fire(spike, severity, "and had not recovered at the end", np.inf)
         return limited([found], self._players.most)
 
@@ -386,13 +403,13 @@ class LossSpike(LossRule, RankRule):
         return abs(gap - usual) <= max(2, 0.02 * usual) and spike.peak < highest + log(1.5)
 
     def _fire(self, spike: _Spike, severity: Severity, ending: str, offset: float) -> Finding:
-        small = spike.peak < log(_LIKELIHOOD) or spike.peak - spike.usual < 2 * log(self.early)
-        meant = small and spike.peak < max(self._first) + log(self.low)
+        meant = not spike.high and spike.peak < max(self._first) + log(self.low)
         meant |= spike.peak - spike.usual < self.waves * spike.survived
         known = self._lasted[1] + log(1.5) if self._lasted[0] else 0.0
         meant |= not spike.old and spike.peak - spike.usual < known
         meant |= spike.early and spike.peak - spike.usual < _SCATTER * self._scatter(spike)
         meant |= self._evaluations.better(spike.evaluated, spike.offset, offset)
+        meant |= searches_rate(self._rate, offset)
         meant |= self._grows < offset  # its opacities are reset now and then
         meant |= spike.where.step is None and abs(spike.peak - max(self._first)) < log(1 + self.rise)
         if meant or (severity is Severity.WARNING and self._regular(spike)):

@@ -11,7 +11,8 @@ epochs are within `chance` of ln(k), or an eighth of the rows are and differ by 
 sixteenth, or those of `few` epochs, are all one value of four digits or more. When the run is over, rows of
 a dozen epochs, fewer than a sixteenth, whose last quarter is not below the first three, nor any three by 5 %:
 a warning, unless a score of held-out data has risen or the loss is below 0.5. A warning where that costs
-the run: the loss is at chance, within `chance` of ln(k) for a usual number of classes or tokens k; no
+the run: the loss is at chance, within `chance` of ln(k) for a usual number of classes or tokens k, and rows
+scatter by less than 28 %, as guesses do; no
 learning rate was above `rate`; all gradient norms were exactly 0; or few rows, of `few` epochs (in a first
 launch as few as `few`, if they are alike to 2 %), end where they begin, their order shows no fall (the test
 of Mann and Kendall), nor has a score of held-out data risen; or it is flat to 1 % through all those epochs,
@@ -225,7 +226,8 @@ class NeverLearns(RankRule):
         self._done = self._done or bool(fell or end - start > log1p(0.05))
         if abs(start - end) > max(log1p(self.least), 2 * error) and (fell or end - start > log1p(0.05)):
             return None
-        cause = self._cause(float(end), offset) or (_IDLE if idle and noise <= _NOISY else "")
+        cause = self._cause(float(end), offset, guesses=bool(noise <= _WILD))
+        cause = cause or (_IDLE if idle and noise <= _NOISY else "")
         whole = count == self.rows
         flat = (moves and (whole or steps)) or (epochs and span < 4 * _FLAT)
         if not (cause or flat):
@@ -323,8 +325,8 @@ class NeverLearns(RankRule):
         before, now = (guessing(grow(middle(part.tolist())), self.chance) for part in (first, last))
         return now if before == now else 0
 
-    def _cause(self, level: float, offset: float) -> str:
-        if guessing(grow(level), self.chance):
+    def _cause(self, level: float, offset: float, *, guesses: bool = True) -> str:
+        if guesses and guessing(grow(level), self.chance):
             return "it is at the level of guessing"
         highest = self._highest_rate(offset, 0.0)
         if 0 < highest < self.rate:

@@ -5,7 +5,9 @@ and fro; the loss jumps up and down about a level, and no single row is an event
 Formula, in y = ln(loss): s is the 90th percentile of successive differences of 32 rows, as a
 Gaussian's deviation, and f the median of the last 20, both taken every 16 rows. Fires when s
 is above `least` and `times` the lowest s that lasted so far (the median of six such points), the same holds
-for the loss itself, and f is not below the best f so far, at `persist` such points in a row. A note; a
+for the loss itself, and f is not below the best f so far, at `persist` such points in a row. Of the first
+400 rows two points that do not overlap it are enough, where f was no higher, and half as many in a row: a
+loss that was calm at this level, or below, is not one that scatters by its nature. A note; a
 warning when f is also above the lowest that lasted by ln(1 + `rise`): `divergence` cannot distinguish that
 from such noise. Ends when s is below half of that, or f below that best by ln(1 + `rise`).
 
@@ -45,6 +47,8 @@ _HIGHEST = 300.0
 """ln of a loss above which it is as good as infinite."""
 _LASTS = 6
 """Deviations in a row whose median has lasted: a single one is low by chance, or before the data differ."""
+_EARLY = 25
+"""Points of the rows, 400, of which fewer are enough."""
 _LOW = 0.1
 _ROUNDING = 1e-9
 """Difference of two medians that rounding may make."""
@@ -70,6 +74,24 @@ class _Lowest:
         return lowest
 
 
+class _Early:
+    """What the first points show: how calm it was, at two of them in a row, at a level or below."""
+
+    def __init__(self) -> None:
+        self._points: list[tuple[float, float, float]] = []
+        """Level, deviation in ln, and of the loss itself."""
+
+    def add(self, points: Floats) -> Floats:
+        """Take points (n, 3); return for each (n, 3) the calmest two before, infinite where unknown."""
+        calm = np.full(points.shape, np.inf)
+        for row, point in enumerate(points[: _EARLY - len(self._points)].tolist()):
+            known = zip(self._points[:-2], self._points[1:-1], strict=True)
+            pairs = [(b[0], max(a[1], b[1]), max(a[2], b[2])) for a, b in known if b[0] <= point[0]]
+            calm[row] = min(pairs, key=lambda pair: pair[1], default=calm[row])
+            self._points.append(tuple(point))
+        return calm
+
+
 @dataclass
 class Oscillation(LossRule, RankRule):
     """Fires when the loss has begun to oscillate."""
@@ -91,6 +113,7 @@ class Oscillation(LossRule, RankRule):
     """Of those of the loss itself, not of its logarithm."""
     _low: _Lowest = field(default_factory=_Lowest, init=False, repr=False)
     """Of the medians."""
+    _early: _Early = field(default_factory=_Early, init=False, repr=False)
     _best: float = field(default=np.inf, init=False, repr=False)
     _then: float = field(default=np.inf, init=False, repr=False)
     """The best when it fired."""
@@ -102,7 +125,7 @@ class Oscillation(LossRule, RankRule):
     def restart(self, where: Place) -> Sequence[Finding]:
         """Begin again."""
         self._windows, self._best = Windows(_WIDTH, _HOP), np.inf
-        self._calm, self._flat, self._low = _Lowest(), _Lowest(), _Lowest()
+        self._calm, self._flat, self._low, self._early = _Lowest(), _Lowest(), _Lowest(), _Early()
         return self._clear(where)
 
     def walk_positive(self, rows: Samples) -> list[Finding]:
@@ -114,9 +137,11 @@ class Oscillation(LossRule, RankRule):
         levels, noises = median(np.sort(windows[:, -_SMOOTH:], axis=1)), swing(windows)
         heights = swing(np.exp(np.minimum(windows, _HIGHEST)))
         found: list[Finding] = []
-        calms, lows = self._calm.add(noises)[:-1], self._low.add(levels)[:-1]
-        wide = (noises > self.times * calms) & (heights > self.times * self._flat.add(heights)[:-1])
-        wide &= noises > self.least
+        early = self._early.add(np.stack([levels, noises, heights], axis=1))
+        lows = np.fmin(self._low.add(levels)[:-1], early[:, 0])
+        calms = np.fmin(self._calm.add(noises)[:-1], early[:, 1])
+        flats = np.fmin(self._flat.add(heights)[:-1], early[:, 2])
+        wide = (noises > self.times * calms) & (heights > self.times * flats) & (noises > self.least)
         if self.firing is None and not wide.any():  # as in most blocks
             self._over = self._high = 0
             self._learn(float(np.fmin.reduce(levels)), float(np.fmax.reduce(levels)))
@@ -124,7 +149,8 @@ class Oscillation(LossRule, RankRule):
         points = zip(*(part.tolist() for part in (ends, wide, levels, noises, calms, lows)), strict=True)
         for end, is_wide, level, noise, calm, low in points:
             here = place(rows, int(end) - start - 1)
-            found += self._follow(level, noise, calm, low, here, wide=bool(is_wide))
+            persist = self.persist if end > _WIDTH + _EARLY * _HOP else self.persist / 2
+            found += self._follow(level, noise, calm, low, here, persist, wide=bool(is_wide))
             self._learn(level, level)
         return found
 
@@ -133,7 +159,7 @@ class Oscillation(LossRule, RankRule):
         self._untrained, self._best = max(self._untrained, highest), min(self._best, lowest)
 
     def _follow(
-        self, level: float, noise: float, calm: float, low: float, here: Place, *, wide: bool
+        self, level: float, noise: float, calm: float, low: float, here: Place, persist: float, *, wide: bool
     ) -> list[Finding]:
         over = wide and level > self._best - _ROUNDING and level > self._untrained + log(_LOW)
         self._over = self._over + 1 if over else 0
@@ -143,8 +169,8 @@ class Oscillation(LossRule, RankRule):
         steady = noise < max(self.least, self.times * calm) / 2
         if self.firing and (steady or level < self._then - log(1 + self.rise)):
             return self._clear(here)
-        severity = Severity.WARNING if self._high >= self.persist else Severity.INFO
-        if self._over < self.persist or not severity.exceeds(self.firing):
+        severity = Severity.WARNING if self._high >= persist else Severity.INFO
+        if self._over < persist or not severity.exceeds(self.firing):
             return []
         self.firing, self._then = severity, self._best
         return [

@@ -288,6 +288,12 @@ def _is_judged(name: str) -> bool:
     return goal(name) == "max" and bool(_JUDGED.search(lower) or _MAIN.match(lower))
 
 
+def is_of_all(metric: str) -> bool:
+    """Return whether a score is of all that is tested, of no class by name, nor an agent's."""
+    name = metric.lower()
+    return any(kind.match(name) for kind in (_MAIN, _PLAIN, _OVERLAP)) and not _OF_AGENT.match(name)
+
+
 def _is_guess(name: str, value: float | None) -> bool:
     """Whether a value is the accuracy of predicting one of k equally frequent classes, as printed."""
     if value is None or not of_held_out(name) or not _ACCURACY.search(name.lower()):
