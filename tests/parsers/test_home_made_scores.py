@@ -154,9 +154,20 @@ def test_what_is_next_to_a_bar_and_no_score_of_the_model(below):
     assert not [name for kind, _, names in parsed.tables if kind == EVAL for name in names]
 
 
-def test_an_error_of_a_bar_that_evaluates_is_no_loss_of_training():
-    bar = "Evaluating: 100%|####| 20/20 [00:10<00:00,  2.00it/s, MSE={loss}]"
+@pytest.mark.parametrize("what", ["Evaluating", "Converting frames"])
+def test_an_error_of_a_bar_that_does_not_train_is_no_loss(what):
+    bar = what + ": 100%|####| 20/20 [00:10<00:00,  2.00it/s, MSE={loss}]"
     assert not len(parse(_log(bar)).column("train/loss"))
+
+
+def test_what_is_drawn_before_its_place_and_shows_no_loss_does_not_train():
+    assert parse(_log("packing layer {e}/9 [######--------] {e}/9 mse {loss}")).format is None
+
+
+def test_titles_between_rules_above_all_lines_are_headings():
+    rule = "#" * 20
+    text = f"{rule}\n# Output\n{rule}\n# epoch 1 loss 0.5\n# epoch 2 loss 0.4\n# epoch 3 loss 0.3\n"
+    assert parse(text.encode()).format is None
 
 
 @pytest.mark.parametrize("run", ["exp2", "lab_run7"])

@@ -88,7 +88,7 @@ class Learner:
         self._markdown = False
         """Whether a heading was seen."""
         self._ruled = -1
-        """The newest line that begins with a rule of such signs: what is right below it is no heading."""
+        """The newest line that begins with a rule of such signs: below a record, what it rules is a title."""
         self._fence: int | None = None
         """The line at which the code block began that is open."""
         self._examples: deque[_Seen] | None = deque(maxlen=KEPT_LINES)
@@ -189,7 +189,7 @@ class Learner:
     def _quoted(self, line: bytes) -> bool:
         """Whether a line is in a code block or a table of a Markdown text: an example, and no log."""
         if line[:1] == b"#" and _HEADING.match(line):
-            self._markdown = self._markdown or self._ruled != self._lines - 1
+            self._markdown |= not (self.saw_loss and self._ruled == self._lines - 1)
         elif line[:7] == b"#######":
             self._ruled = self._lines
         elif line[:3] == b"```" and self._markdown:

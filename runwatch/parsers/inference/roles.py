@@ -101,12 +101,13 @@ _OF_MANY = re.compile(rb" ([A-Za-z]+s)\b(?! ?[:=])")
 _LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
 _OTHER = re.compile(
-    rb"%\||\|(?:[#-]|\xe2\x96\x88){8,}\||\d ?\[[=>.#-]{8,}\](?! ?\d+ ?/ ?\d)|\] ?- ETA: |WARN|Namespace\("
+    rb"%\||\|(?:[#-]|\xe2\x96\x88){8,}\||\d ?\[[=>.#-]{8,}\]"
+    rb"(?! ?\d+ ?/ ?\d+\W{1,6}(?:[\w ]{0,20}[Ll]oss|[\x80-\xff]))|\] ?- ETA: |WARN|Namespace\("
     rb"|\| \d+/\d+ \[\d\d:\d\d<\d\d:\d\d, "  # the rest of one that was written over
     rb"|\bf1-score\b.{1,40}\bsupport\b"
 )
-"""Progress bars, which redraw what they show where a record is printed once, warnings, settings, and
-reports of a classifier's classes, which any program prints."""
+"""Progress bars, which redraw what they show where a record is printed once, but for those with a loss behind
+their place; warnings, settings, and reports of a classifier's classes, which any program prints."""
 _FIRST_ITEM = re.compile(rb"\{'[\w ]{1,40}': \d[\d.e+-]*,")
 """Opens a dict that is printed with an item a line."""
 _SETTING = re.compile(rb"': (?:'[^\d'-]|True|False|None)")

@@ -44,7 +44,7 @@ _NO_WORD = rb"(?:(?<![\w.#+$/@-])|(?<=[Ll]oss)(?=\d+\.\d)|(?<=\d/)(?=\d+\.\d))"
 """Before a number: no part of a word, but for `loss0.69`, and the second of a pair as in `0.5/0.6`."""
 _OF = (
     rb"(?: ?/ *|\]/\[| ?\xe8\xbd\xae ?(?:[/,]|\xef\xbc\x8c)? ?\xe5\x85\xb1 ?| ?\| ?(?=\d+ ?\])"
-    rb"| {1,8}(?:out )?(?:of|von|van|de|di|sur|av|z|\xd0\xb8\xd0\xb7) {1,8})"
+    rb"| {1,8}(?:out )?(?:of|OF|von|van|de|di|sur|av|z|\xd0\xb8\xd0\xb7) {1,8})"
 )
 """Between what is done and its end."""
 _THOUSANDS = rb"\d{1,3}(?:,\d{3})+"

@@ -286,7 +286,12 @@ class BarFrames(Matcher):
         key = (
             *(len(epochs), clocked, bar.rate_unit, tuple(items), rank is not None, bar.total is None),
             *(not epochs and _is_outer(text, bar), spans_run(text), trains(text), bar.scales, bar.redrawn),
-            *(held_out, line.count(UP), tuple(line[end : end + 1] == b"%" for _, end in items.values())),
+            *(
+                not text.strip(b": "),
+                held_out,
+                line.count(UP),
+                tuple(line[end : end + 1] == b"%" for _, end in items.values()),
+            ),
         )
         layout = self._layouts[key]
         if layout is None:
@@ -310,6 +315,7 @@ class BarFrames(Matcher):
         trains: bool,
         scales: tuple[float, float, float],
         redrawn: bool,
+        undescribed: bool,
         held_out: str,
         position: int,
         shares: tuple[bool, ...],
@@ -319,6 +325,7 @@ class BarFrames(Matcher):
         losses = [i for i, name in enumerate(values) if shown(name)] or adversaries(values)
         whole = "" if losses else (loss_of_parts(frozenset(printed)) or b"").decode("ascii")
         own = "" if losses or held_out else whole if whole in _SUMS else objective(values) or ""
+        own = own if own in _SUMS or epochs or trains or undescribed else ""
         losses = losses or [i for i, name in enumerate(values) if (name == own if own else is_reward(name))]
         if bool(losses) is self.lossless:
             return None
