@@ -11,6 +11,7 @@ from runwatch.alerts.rules.optimization.loss_spike import LossSpike
 from runwatch.alerts.rules.optimization.never_learns import NeverLearns
 from runwatch.alerts.rules.optimization.oscillation import Oscillation
 from runwatch.alerts.rules.optimization.score_plateau import ScorePlateau
+from runwatch.alerts.rules.optimization.validation import Validation
 from runwatch.core.batch import Event
 from runwatch.parsers.events.stages import stage
 
@@ -117,6 +118,17 @@ def test_a_run_of_few_rows_that_begins_to_oscillate(calm, before, level, found):
     start = scattered(0.7 + 1.6 * np.exp(-np.arange(calm) / 8), before)
     log = Log(train__loss=np.concatenate([start, scattered(np.full(120, level), 0.6, seed=1)]))
     assert severities(log, Oscillation)[: len(found) + 1] == found
+
+
+# -- overfitting among noise ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rise", "seed", "found"), [(0.1, 0, True), (0.0, 15, False)])
+def test_the_order_of_many_evaluations_tells_a_slow_rise_from_the_noise_of_single_ones(rise, seed, found):
+    epochs = np.arange(300)
+    loss = 1.0 + np.exp(-epochs / 5) + rise / 225 * np.maximum(0, epochs - 75)
+    log = Log(train__loss=1.8 * np.exp(-epochs / 40)).set("val/loss", scattered(loss, 0.06, seed))
+    assert ("warning" in severities(log, Validation)) == found
 
 
 # -- scores --------------------------------------------------------------------------------------------

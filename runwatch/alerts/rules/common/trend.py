@@ -15,6 +15,8 @@ FEWEST = 16
 """Points without which there is no trend."""
 _MOST = 60
 """Points that are compared with each other."""
+_PARTS = 24
+"""The most means of a course."""
 _FADES = 0.7
 """Part of the rows that are below the one before, above which a mean fades."""
 
@@ -29,6 +31,34 @@ def falls(values: Floats, sure: float = 3.0) -> bool:
     rises = np.sign(values[None, :] - values[:, None])
     score = -float(np.triu(rises, 1).sum())
     return bool(score - 1 > sure * (n * (n - 1) * (2 * n + 5) / 18) ** 0.5)
+
+
+class Course:
+    """Where values went in the long run: at most `_PARTS` means of as many values each, oldest first.
+
+    Values that wander are near the one before, which the test of Mann and Kendall takes for a trend; the
+    means of many hardly are.
+    """
+
+    def __init__(self) -> None:
+        self._means: list[float] = []
+        self._newest: list[float] = []
+        self._width = 1
+
+    def take(self, value: float) -> None:
+        """Take the next value."""
+        self._newest.append(value)
+        if len(self._newest) < self._width:
+            return
+        self._means.append(sum(self._newest) / self._width)
+        self._newest.clear()
+        if len(self._means) == _PARTS:
+            pairs = zip(self._means[::2], self._means[1::2], strict=True)
+            self._means, self._width = [(a + b) / 2 for a, b in pairs], 2 * self._width
+
+    def rises(self, sure: float) -> bool:
+        """Return whether they rise, by as many standard errors."""
+        return falls(-np.array(self._means), sure)
 
 
 def fades(newest: Floats) -> NDArray[np.bool_]:

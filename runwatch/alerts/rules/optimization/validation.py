@@ -13,10 +13,12 @@ last; `long` is `evals` evaluations and at least `part` of all so far, 24 at mos
 - it lost what it had: the first or second was the best, and `least` since are all `jump` times as high, and
   scatter by less than half of that, whatever the training loss did;
 - it wastes the run: half of all evaluations, three at least, lie behind the best, while the training loss
-  fell by `learned`; the median of the newest three is above the lowest median by `rise`, by
-  one part in as many as lie behind the best, and by what single ones have risen twice and lost again; the
-  order of those since the best says so, or it is more than 3 s; above the best itself, whatever the order,
-  where the training loss is below half of that and those since scatter by less than half of the rise;
+  fell by `learned`; the median of the newest `long` is above the lowest median by `rise`, by
+  one part in as many as lie behind the best, and by what single ones have risen twice and lost again (not if
+  those since the best rise by their order, which no noise does); the order of those since the best says so
+  (of 48 or more, that of means of them, since values that wander are in order for a while), or it is more
+  than 3 s; above the best itself, whatever the order, where the training loss is below half of that and those
+  since scatter by less than half of the rise;
 - it stays away: the training loss is as for a rise, and all of the newest half, eight at least, are above
   twice the lowest median;
 - it drifts: the order of the newest `trend` to 24 since the best says so (the test of Mann and Kendall), the
@@ -75,7 +77,7 @@ from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.common.context import Recent, lr_returned
 from runwatch.alerts.rules.common.evaluations import Launches, Scores, is_perplexity
 from runwatch.alerts.rules.common.scatter import Scatter
-from runwatch.alerts.rules.common.trend import falls
+from runwatch.alerts.rules.common.trend import Course, falls
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.common.wording import above
 from runwatch.core.block import Block, Samples, Status
@@ -89,9 +91,11 @@ _NEAR = 6
 _TREND = 2.3
 """Standard errors by which evaluations rise that are also much higher than the best."""
 _SURE = 3.0
-"""Deviations of one evaluation from which a rise is no noise, whatever its order."""
+"""Deviations of one evaluation from which a rise is no noise, whatever its order; errors of an order."""
 _WORSE = 1.03
 """Multiple of the training loss at the best above which training got worse too."""
+_MANY = 48
+"""Evaluations since the best from which the order of the newest says too little."""
 _LONGEST = 24
 """The most evaluations in a row that a rise must last."""
 _SURER = 2.0
@@ -147,6 +151,8 @@ class _Watch:
     """Where the newest evaluations were, in the log."""
     behind: int = 0
     """Evaluations since the best."""
+    course: Course = field(default_factory=Course)
+    """Those."""
     above: int = 0
     """Evaluations in a row that were above the margin."""
     step: float = -np.inf
@@ -277,11 +283,13 @@ class Validation(RankRule):
         watch.first = [*watch.first, value][:_THREE]
         if value <= watch.best:
             watch.best, watch.where, watch.above, watch.behind = value, where, 0, 0
+            watch.course = Course()
             watch.untrained = watch.count == 1 and len(self._trained(watch, watch.begin)) <= 1
             watch.train = self._train(watch)
             highest = self._scores.best(watch.offset)
             watch.at, watch.scored, watch.scores = watch.offset, highest, (highest, highest)
             return self._end(metric, watch, where)
+        watch.course.take(log(value))
         if not watch.behind & (watch.behind - 1):  # 1, 2, 4, 8 and so on
             watch.scores = (watch.scores[1], self._scores.best(watch.offset))
         if watch.firing and self._is_back(watch, log(value / watch.best), margin):
@@ -365,15 +373,18 @@ class Validation(RankRule):
 
     def _wastes(self, watch: _Watch) -> bool:
         """Whether most of the run lies behind the best, and has made it worse by as much as it was long."""
-        train, newest = self._train(watch), middle(list(watch.newest)[-_THREE:])
+        train, newest = self._train(watch), middle(list(watch.newest)[-self._long(watch) :])
         short = watch.behind < max(_THREE, self.wasted * watch.count)
         if short or (guessing(watch.loss) and watch.behind < _LONGEST):
             return False
         since, best = list(watch.newest)[-watch.behind :], log(watch.best)
         apart = train < watch.loss / 2 and max(since) - min(since) < (newest - best) / 2
-        least = max(log(1 + max(1 / watch.behind, self.rise)), watch.single.second)
-        rise = newest - (best if apart else watch.low)
-        sure = apart or rise > _SURE * watch.noise.deviation() or falls(-np.array(since), 1.0)
+        least = log(1 + max(1 / watch.behind, self.rise))
+        rise, many = newest - (best if apart else watch.low), watch.behind >= _MANY
+        steady = many and watch.course.rises(_SURE)
+        ordered = steady or (not many and falls(-np.array(since), 1.0))
+        sure = apart or rise > _SURE * watch.noise.deviation() or ordered
+        least = least if steady else max(least, watch.single.second)
         return sure and rise > least and train < (1 - self.learned) * watch.train
 
     def _drifts(self, watch: _Watch) -> bool:
