@@ -447,3 +447,12 @@ def test_tabs_may_indent_a_traceback(indent):
     lines = ["Traceback (most recent call last):", *FRAMES.decode().splitlines(), "ValueError: bad shard"]
     (event,) = parse("".join(f"{indent}{line}\n" for line in lines).encode()).events
     assert event.title == "ValueError: bad shard"
+
+
+def test_a_value_that_quotes_another_traceback_is_part_of_the_one_that_shows_it():
+    quote = r"""'in worker 0\nTraceback (most recent call last):\n  File "b.py", line 2, in f\n    g()"""
+    text = (
+        b"Traceback (most recent call last):\n" + FRAMES + f"          - {quote}\n".encode()
+    )  # as loguru shows it
+    (event,) = parse(text + b"ValueError: bad shard\n").events
+    assert event.title == "ValueError: bad shard"

@@ -145,11 +145,11 @@ class EventScanner:
         marker = self._marker(line)
         if not self.inside and marker is None and not TRIGGER.search(line):
             return None
-        if HEAD in line and (ended := quoted(line, offset, number)) is not None:
-            self._trouble = ordinal
-            return _of_traceback(ended)
         seen = Line.of(line, offset, number, ordinal)
         belongs, reported = self._continue(seen) if self.inside else (False, [])
+        if not belongs and HEAD in line and (ended := quoted(line, offset, number)) is not None:
+            self._trouble = ordinal
+            return reported + _of_traceback(ended)
         if belongs or self._begin(seen):
             return reported
         if marker is not None:
