@@ -215,3 +215,10 @@ def test_a_game_that_was_lost_shows_no_loss():
         f"game {i}: {('win', 'loss')[i % 3 == 0]} in {40 - i} moves, score {i}\n" for i in range(30)
     )
     assert not parse(text.encode()).tables
+
+
+def test_events_say_which_part_of_the_data_they_are_of():
+    line = '{{"event": "%s", "round": {step}, "loss": {%s}}}\n'
+    parsed = parse(_lines(line % ("client_update", "loss") + line % ("server_eval", "val")))
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS

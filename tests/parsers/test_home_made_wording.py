@@ -28,6 +28,7 @@ from .test_home_made import LOSSES, VALS, N, _log
         "Batch: {step} | CTC: {loss} | CER: 0.5",
         "epoch {step} | nt_xent {loss} | knn@1 33.5",
         "iteration {step}: error {loss} rate 0.3",
+        "[02/05 09:10:11] upd {step} | xent {loss} | 31,500 tok/s",
         "Newest test score: {val}. Training step: {step}/900. Games: 12. Loss: {loss}",
         "{{'epoch': 7, 'step': {step}, 'q_loss': {loss}, 'eval_return': {val}}}",
         "Round {step}/40: training 8 clients\n  train_loss: {loss}, 10th percentile: 0.25",
@@ -299,3 +300,24 @@ def test_how_often_something_is_evaluated_is_no_score():
     parsed = parse(text.encode())
     assert parsed.column("Return").tolist() == LOSSES
     assert "val/interval" not in {name for _, _, columns in parsed.tables for name in columns}
+
+
+@pytest.mark.parametrize(
+    ("line", "metric"),
+    [
+        ("Episode * {step} * Avg Reward is ==> {val}", "Avg Reward"),
+        (
+            "Updates {step}, num timesteps {step}00, FPS 900\n Last 9 training episodes: mean/median reward {val}/8.5",
+            "mean reward",
+        ),
+    ],
+)
+def test_returns_of_agents(line, metric):
+    parsed = parse(_log(line))
+    assert parsed.column(metric, "").tolist() == VALS
+    assert parsed.column("step").tolist() in ([i + 1 for i in range(N)], [100 * (i + 1) for i in range(N)])
+
+
+def test_hits_below_some_epochs_are_of_held_out_data():
+    parsed = parse(_log("epoch {step}: loss={loss} (5.5s)\n  filt  MR=80.5 Hits@10={val}"))
+    assert parsed.column("val/Hits@10", EVAL).tolist() == VALS

@@ -37,6 +37,7 @@ LINES = {
     "czech": "Epocha {step} z 30 | ztráta: {loss} | přesnost: {score}",
     "swedish": "Epok {step} av 30: förlust = {loss}, noggrannhet = {score}",
     "dutch": "Epoche {step} van 30: trainingsverlies {loss}, validatieverlies {score}",
+    "spanish, glued": "Época 1: paso {step} pérdida_entrenamiento={loss} tiempo=9.5s",
     "spanish, cost": "Iteración {step} - costo: {loss} - precisión: {score}",
     "french, cost": "Itération {step}/30 : coût = {loss}, coût de validation = {score}",
 }

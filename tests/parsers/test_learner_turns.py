@@ -276,6 +276,8 @@ def test_steps_that_begin_again_at_their_end_continue_where_the_loss_does(name, 
         "| Round : {r} | Local Epoch : {e} | [{b}/480] Loss: {loss}",
         "round {r} client {c} step {e} loss {loss}",
         "INFO: Client Index = {c}\tEpoch: {e}\tLoss: {loss}",
+        "\tClient{c} loss {loss} acc 0.5",
+        "客户端 {c}: 本地损失 {loss}, 样本数 2{c}",
     ],
 )
 def test_the_rounds_of_federated_clients_are_one_run(client):

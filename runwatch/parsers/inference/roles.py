@@ -62,6 +62,8 @@ _NO_COUNT = frozenset(
 )
 """Words of names whose numbers count for how long nothing is better, `no improve 3/10`, are planned, or
 repeat what others printed."""
+_WINDOWS = frozenset((b"last", b"past", b"previous"))
+"""Before a number, they say of how many something is the mean: `Last 10 episodes: mean reward 1.5`."""
 _EPOCHS = frozenset(name.encode() for name in counted.EPOCHS)
 _PLANNED = frozenset((b"num", b"n", b"nb", b"total"))
 """Before the word for epochs, they say how many are planned: `num_epoch: 20`."""
@@ -74,7 +76,7 @@ TELLING = (
     *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou dice score elbo "
     b"fid round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick "
     b"train episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ val: val= total= "
-    b"rank- f1: f1= eval dsc: dsc= %) testing fitness gen: gen= ep: ep=".split(),
+    b"rank- f1: f1= eval dsc: dsc= %) testing fitness xent hits@ gen: gen= ep: ep=".split(),
     b"gen ",
     b"ep ",
     b"map ",
@@ -93,7 +95,8 @@ _TURN = re.compile(rb"(?i)(?:/ ?\d+)? (begin|start|end|done|finish|complete)(?:s
 """Says whether a record begins or ends there: `epoch 3 begins`."""
 _OBJECT = re.compile(rb"\{\s?['\"]")
 _TYPE_VAL = re.compile(
-    rb"['\"]_?(?:" + "|".join(SPLIT_KEYS).encode() + rb")['\"]: ?['\"](?:val|test|eval|dev|held)"
+    rb"['\"]_?(?:" + "|".join(SPLIT_KEYS).encode() + rb")['\"]: ?"
+    rb"['\"](?:(?:\w+[_-])?(?:val|test|eval)|dev|held)"
 )
 """An object that says of itself that it is about validation."""
 _OF_MANY = re.compile(rb" ([A-Za-z]+s)\b(?! ?[:=])")
@@ -186,7 +189,7 @@ def rank(line: bytes, number: Field) -> int | None:
     last = parts[-1] if parts else b""
     planned = last in _EPOCHS and parts[0] in _PLANNED
     of_many = _OF_MANY.match(line, number.end) if last in TRAIN else None
-    planned = planned or (of_many is not None and not is_quality(of_many[1]))
+    planned = planned or last in _WINDOWS or (of_many is not None and not is_quality(of_many[1]))
     if not whole or planned or not _NO_COUNT.isdisjoint(parts):
         return None
     if name.lower() in _GLOBAL:

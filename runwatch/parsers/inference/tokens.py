@@ -29,7 +29,7 @@ TIMES = (b"s", b"ms", b"us", b"m", b"min", b"h")
 _PLAIN = (b"f0", b"%", *TIMES, b"sec", b"secs")
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
 _GLUED = (
-    rb"(?:(?<=[hprEe])(?:(?<=\b[Ee]poch)|(?<=\b[Bb]atch)|(?<=\b[Ss]tep)|(?<=_step)|(?<=\b[Ii]ter)|(?<=\b[Ee]p)"
+    rb"(?:(?<=[hprtEe])(?:(?<=\b[Ee]poch)|(?<=\b[Bb]atch)|(?<=\b[Ss]tep)|(?<=_step)|(?<=\b[Ii]ter)|(?<=\b[Cc]lient)|(?<=\b[Ee]p)"
     rb"|(?<=\b[Ee]))"
     rb"|(?<=[hpr][-._#])(?:(?<=\b[Ee]poch[-._#])|(?<=\b[Ss]tep[-._#])|(?<=\b[Ii]ter[-._#]))"
     rb"|(?<=[a-zB\] ][#B])(?:(?<=[a-z\]] #)|(?<= B))|(?<=^[#B])|(?<=\b[Ee]p\.)|(?<=\b[Nn]o\.))"

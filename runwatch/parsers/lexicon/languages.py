@@ -26,6 +26,8 @@ _MEANT = {
     "kiểm%định валідац validační validációs επικύρωση التحقق",
     "test": "测试 テスト 테스트 тест",
     "epoch": "轮次 轮 エポック 에포크 에폭 эпох época époque épocas vòng епох εποχή الحقبة حقبة",
+    "round": "라운드 ラウンド",
+    "client": "客户端 客戶端 클라이언트 クライアント",
     "episode": "回合 エピソード 에피소드 эпизод",
     "step": "步数 步 ステップ 스텝 шаг",
     "iteration": "迭代 반복 итерац",
@@ -85,12 +87,16 @@ _NAME = re.compile(
 )
 _ACCENT = rb"(?:[\xc3-\xc6][\x80-\xbf]|\xe1[\xba\xbb][\x80-\xbf])"
 _ACCENTED = re.compile(
-    rb"(?<![\w/\x80-\xff])(?P<name>(?:[A-Za-z]+ ){0,2}[A-Za-z]*(?:" + _ACCENT + rb"[A-Za-z]*)+"
-    rb"(?: (?:[A-Za-z]|" + _ACCENT + rb")+){0,3})(?P<unit>)" + _MARK
+    rb"(?<![\w/\x80-\xff])(?P<name>(?:[A-Za-z]+[ _]){0,2}[A-Za-z]*(?:" + _ACCENT + rb"[A-Za-z]*)+"
+    rb"(?:[ _](?:[A-Za-z]|" + _ACCENT + rb")+){0,3})(?P<unit>)" + _MARK
 )
 _ORDINAL = "第".encode(), "第".encode("gb18030")
 _COUNTED = re.compile(
-    rb"\s*(?:\xe4\xb8\xaa)?(?P<name>" + _LETTER + rb"{1,8}|" + _TWO_BYTES + rb"{1,4}|[A-Za-z]{4,9})"
+    rb"\s*(?:\xe4\xb8\xaa)?(?P<name>\xe8\xbd\xae(?:\xe6\xac\xa1)?|"
+    + _LETTER
+    + rb"{1,8}|"
+    + _TWO_BYTES
+    + rb"{1,4}|[A-Za-z]{4,9})"
 )
 
 

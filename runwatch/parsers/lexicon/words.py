@@ -77,7 +77,7 @@ _PASSES = frozenset(b"predict predicting prediction infer inference".split())
 SPLIT_WORDS = VAL | TRAIN
 SPLIT_KEYS = (
     *("split", "mode", "phase", "stage", "set", "subset"),
-    *("dataset", "dset", "type", "_type", "part", "kind"),
+    *("dataset", "dset", "type", "_type", "part", "kind", "event"),
 )
 """Keys and columns whose word may say which part of the data a record is about."""
 RUNS = frozenset(
@@ -85,8 +85,6 @@ RUNS = frozenset(
     b"config cv".split()
 )
 """Words of names whose numbers distinguish trainings."""
-_INDEX = frozenset((b"id", b"idx", b"index"))
-"""Words of names that change nothing: `client index`."""
 _EPISODE = frozenset(b"episode episodes episodic ep".split())
 _REWARDS = frozenset(b"return returns reward rewards rew".split())
 _RETURNS = _REWARDS - {b"rew"} | {b"score"}
@@ -320,8 +318,7 @@ def of_episodes(names: Iterable[bytes]) -> bool:
 
 def distinguishes_runs(name: bytes) -> bool:
     """Whether a name is that of a run, a fold, or what else is trained one after the other."""
-    said = [word for word in words(name) if word not in _INDEX]
-    return not name[-1:].isdigit() and not RUNS.isdisjoint(said[-1:])
+    return not name[-1:].isdigit() and not RUNS.isdisjoint(words(name)[-1:])
 
 
 def is_item(name: bytes) -> bool:
