@@ -103,6 +103,7 @@ def test_a_record_without_the_spaces_of_a_bar_that_was_cleared_is_of_its_epoch()
         ("Round {r}/7", "[Client {c}] Epoch {e}: loss={x:.3f}"),
         ("--- Communication Round {r} ---", "Client {c}, Local Epoch {e}/3, Loss: {x:.3f}"),
         ("Global round: {r}", "Epoch {e} - client {c} - train loss: {x:.3f}"),
+        ("=== Round {r} ===", "[Client {c}] loss: {x:.3f}"),
     ],
 )
 def test_the_step_of_clients_that_train_for_epochs_of_their_own_is_the_round(heading, row, epochs):
