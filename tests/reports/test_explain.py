@@ -58,6 +58,7 @@ def test_the_section_proposed_reads_the_line_it_was_made_of():
         (b"memory: 2GiB", "memory", 2.0**31, "2GiB"),
         (b"1,051,311 tok/s", "tokens", 1051311.0, "1,051,311"),
         (b"pace 4.00it/s", "pace", 0.25, "4.00it/s"),
+        (b"[2030-03-02 10:11:12] Ep. 3 : Up. 40", "epoch", 3.0, "3"),
         (b"loss: nan", "loss", float("nan"), "nan"),
         (b"[rank3]: x", "rank", 3.0, "3"),
         (b"INFO 1", "rank", float("inf"), None),

@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from runwatch.parsers.body.matchers import NONFINITE, NUMBER, number
+from runwatch.parsers.envelope.header import STAMP
 from runwatch.parsers.lexicon.units import SUFFIXES
 
 _TOKEN = re.compile(
-    rb"(?<![\d.])(?:(?<![A-Za-z])(" + NONFINITE + rb")(?![A-Za-z])|(" + NUMBER + rb")(?!\d)"
-    rb"((?: ?(?:%|[kKMGT]i?[bB]\b|it/s|s/it|[mu]?s\b|min\b|[mhkKMBG]\b)(?!/))?))"
+    rb"(?P<stamp>(?<![\w.])(?:" + STAMP + rb"))"
+    rb"|(?<![\d.])(?:(?<![A-Za-z])(?P<nan>" + NONFINITE + rb")(?![A-Za-z])|(?P<number>" + NUMBER + rb")(?!\d)"
+    rb"(?P<unit>(?: ?(?:%|[kKMGT]i?[bB]\b|it/s|s/it|[mu]?s\b|min\b|[mhkKMBG]\b)(?!/))?))"
 )
 _SCALES = sorted({unit.multiply / unit.divide for unit in SUFFIXES.values()})
 """What units make of a printed number."""
@@ -41,11 +43,13 @@ class Token(NamedTuple):
 
 
 def tokens(text: bytes) -> list[Token]:
-    """Return the numbers of a text from left to right."""
+    """Return the numbers of a text from left to right, but for those of times."""
     found = []
     for token in _TOKEN.finditer(text[:MAX_TEXT]):
-        start, end = token.span(1 if token[1] else 2)
-        unit = (token[3] or b"").strip().decode()
+        if token["stamp"]:
+            continue
+        start, end = token.span("nan" if token["nan"] else "number")
+        unit = (token["unit"] or b"").strip().decode()
         within = text[max(0, start - 1) : start].isalpha()
         found.append(Token(start, end, number(text[start:end]), unit, token[0].decode(), within))
     return found
