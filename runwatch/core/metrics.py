@@ -41,12 +41,12 @@ MFU = "perf/mfu"
 TFLOPS = "perf/tflops"
 GENERATOR_LOSSES = frozenset({
     "g_loss", "loss_g", "lossg", "errg", "gen_loss", "generator_loss", "loss_gen", "loss_generator",
-    "g_gan", "g_a", "g_b", "g/loss", "g",
+    "g_gan", "g_a", "g_b", "g/loss", "gen/loss", "g",
 })  # fmt: skip
 """Names of the losses of what adversaries train for use, in small letters."""
 DISCRIMINATOR_LOSSES = frozenset({
     "d_loss", "loss_d", "lossd", "errd", "disc_loss", "discriminator_loss", "loss_disc", "loss_discriminator",
-    "d_a", "d_b", "d_fake", "d/loss",
+    "d_a", "d_b", "d_fake", "d/loss", "dis/loss", "disc/loss", "dis_loss", "loss_dis",
 })  # fmt: skip
 """Names of the losses of what judges it."""
 

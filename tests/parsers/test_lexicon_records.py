@@ -119,6 +119,7 @@ def test_what_a_validation_prints_under_the_names_of_training():
     [
         (["D_A", "G_A", "cycle_A", "D_B", "G_B"], ("G_A",)),
         (["Loss/G/loss", "Loss/D/loss"], ("Loss/G/loss",)),
+        (["gen/loss", "dis/loss"], ("gen/loss",)),  # of Chainer
         (["Discriminator Loss", "Generator Loss"], ("Generator Loss",)),
         (["d_loss", "g_loss", LOSS], ()),
         (["g_loss", "acc"], ()),  # of some other `g`
