@@ -26,7 +26,7 @@ _LINE = re.compile(
     rb"(?:train(?:ing)? )?epoch[ :=#\[(]{0,4}(\d{1,6})(?:\s?(?:/|of)\s?(\d{1,6}))?(?![\d.%]|\w)"
 )
 _OUTER = re.compile(
-    rb"(?i)[^%|\r\n]{0,60}(?P<epochs>\bepochs?(?: progress)?)?\s*:?\s*\d{1,3}%(?:" + BAR + rb")?"
+    rb"(?i)[^%|\r\n]{0,60}(?P<epochs>\bepochs?(?: progress)?)?\s{0,8}:?\s{0,8}\d{1,3}%(?:" + BAR + rb")?"
     rb" *(\d+)/(\d+) \[(?(epochs)|[^\]]{0,60}?(?:s/epoch|epoch/s)\b)"
 )
 _BEGUN = re.compile(rb"%(?:" + BAR + rb")?\s*0/(\d+) \[")
