@@ -96,6 +96,16 @@ def test_the_verdict_counts_each_finding_once():
     assert lines[-1] == "▲ r: crashed  2 critical, 1 warning"
 
 
+def test_what_follows_from_a_finding_is_said_with_it_and_not_counted():
+    printer = Printer(False)
+    lines = said(printer, incident(), {**incident(rule="validation"), "symptom": True}, end("crashed", 1))
+    assert lines[1] == "○ WITH IT r: validation: loss is NaN (line 8): grad norm before it"
+    assert lines[-1] == "▲ r: crashed  1 critical"
+    printer = Printer(False)
+    lines = said(printer, incident(), {**incident(), "symptom": True}, end("crashed", 1))
+    assert lines[-1] == "▲ r: crashed  no findings", "its cause was found later"
+
+
 def test_a_renamed_run_keeps_its_findings():
     named = {"id": "1", "run": "r"}
     bodies = [

@@ -38,6 +38,11 @@ def test_an_alert_is_said_in_full():
     ]
 
 
+def test_what_follows_from_an_alert_is_short():
+    (line,) = sentences({**incident(advice="stop"), "symptom": True})
+    assert line == "With it in r: loss is NaN, in line 8."
+
+
 def test_the_end_counts_what_was_found():
     lines = sentences(progress(), incident(), progress(step=7), end("crashed", 1))
     assert lines[-1] == "r has ended: crashed, at step 7 of 10, 70 percent. Loss 2.500. Found: 1 critical."

@@ -37,9 +37,9 @@ from runwatch.parsers.lexicon.words import (
 NAME = "learned"
 _REPEATING = frozenset((b"best", b"summary"))
 """Words of the heads of lines that repeat what others printed."""
-_NEAR_END = 32, 256
-"""Lines from the last of very few records on; with more below, they are an example in a text. And the same
-where a logger printed them.
+_NEAR_END, _LOGGED_NEAR_END = 32, 256
+"""Lines from the last of very few records on; with more below, they are an example in a text. The second: of
+those that a logger printed.
 """
 _RARER = 8
 """A family of lines may be so much rarer than another if it is to be waited for."""
@@ -63,12 +63,12 @@ def of_training(judged: list[Judgement], *, last: bool) -> list[Judgement]:
 
 def very_few(families: Mapping[bytes, list[Kept]], seen: int) -> list[Judgement]:
     """Return the judgements about a record or two near the end of `seen` lines, which are shown as unsure."""
-    near = (
-        lines
-        for lines in families.values()
-        if are_records(lines) and seen - lines[-1].seen < _NEAR_END[all(kept.header for kept in lines)]
-    )
-    return of_training([j for lines in near if (j := judge(lines, last=True))], last=True)
+    found: list[Judgement] = []
+    for lines in filter(are_records, families.values()):
+        most = _LOGGED_NEAR_END if all(kept.header for kept in lines) else _NEAR_END
+        if seen - lines[-1].seen < most and (judgement := judge(lines, last=True)) is not None:
+            found.append(judgement)
+    return of_training(found, last=True)
 
 
 def _names_training(plan: Plan) -> bool:
@@ -76,8 +76,8 @@ def _names_training(plan: Plan) -> bool:
 
     Or the step does, behind a score of a test: `Test reward: 1.5. Training step: 100. Loss: 0.5`.
     """
-    _, score, place = plan.head.rstrip(b"#/").rpartition(b"#")
-    trains = score and not TRAIN.isdisjoint(words(place)) and not is_val(place)
+    _, score, step = plan.head.rstrip(b"#/").rpartition(b"#")
+    trains = score and not TRAIN.isdisjoint(words(step)) and not is_val(step)
     return bool(trains) or any(b"train" in words(name) for name in plan.losses)
 
 

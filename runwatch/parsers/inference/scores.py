@@ -17,7 +17,7 @@ from runwatch.parsers.lexicon.words import (
     is_loss,
     is_meaningful,
     is_of_model,
-    is_score,
+    is_plain_score,
     words,
 )
 
@@ -37,7 +37,7 @@ def names_alone(line: bytes, found: list[Field]) -> bool:
 
 def scores_alone(line: bytes, found: list[Field]) -> bool:
     """Whether a line shows scores of the model and nothing else: `mAP: 0.5`, `PSNR: 21.5 dB, SSIM: 0.8`."""
-    return all(is_of_model(f.name) and is_score(f.name) for f in found) and names_alone(line, found)
+    return all(is_of_model(f.name) and is_plain_score(f.name) for f in found) and names_alone(line, found)
 
 
 def measures(

@@ -15,8 +15,11 @@ _OTHERS = frozenset(
 )
 _UNNAMED = {f"train/loss_{column}" for column in range(2, 9)}
 """Columns next to that of the boxes whose header was not printed."""
-PARTS = _BOXES | {f"train/{name}_loss" for name in _OTHERS} | _UNNAMED
-PARTS |= {f"train/{name}_{head}" for name in ("cls", "dfl") for head in _HEADS}
+PARTS = _BOXES.union(
+    (f"train/{name}_loss" for name in _OTHERS),
+    (f"train/{name}_{head}" for name in ("cls", "dfl") for head in _HEADS),
+    _UNNAMED,
+)
 """Losses that are added, if one of them is of boxes."""
 _JUDGES = frozenset(b"d dis disc discriminator discrim critic fake real".split())
 """Words of the losses of networks that judge another one."""

@@ -231,7 +231,7 @@ def is_of_model(name: bytes) -> bool:
     return known and is_quality(name) and not is_best(name)
 
 
-def is_score(name: bytes) -> bool:
+def is_plain_score(name: bytes) -> bool:
     """Whether a name is that of such a score, and says nothing else: of no class, of no part of the data."""
     return (_OF_MODEL | _AVERAGED).issuperset(words(name))
 
