@@ -53,16 +53,16 @@ class FoldingReader(Reader):
         return None if match is None else self.take(match.layout, values(line, match), number)
 
     def take(self, layout: Layout, shown: Sequence[float], number: int) -> list[Row]:
-        """Take what one line shows; return the records that it completes."""
-        raise NotImplementedError
+        """Take what one line shows; return the records that it completes: itself, if it is one."""
+        return [Row(layout, number, [*shown])]
 
     def until(self, block: bytes, begin: int, end: int) -> int:
         """Return the end of those lines of block[begin:end] whose frames are read alike."""
         return end
 
     def may(self, line: bytes) -> bool:
-        """Return whether a line may be a frame, or minded: a cheap look."""
-        raise NotImplementedError
+        """Return whether a line may be a frame, or minded: a cheap look; a bar of tqdm is in any case."""
+        return self.begins != b"" and re.match(self.begins, line) is not None
 
     def concerns(self, line: bytes) -> bool:
         """Return whether a line that is no frame may be read by `feed`, or change what it remembers."""
@@ -77,7 +77,7 @@ class FoldingReader(Reader):
 
     def fold(self, frames: Frames) -> Iterable[tuple[Layout, Floats]]:
         """Take frames as `feed` would; return the records (offset, line and values, n) they complete."""
-        raise NotImplementedError
+        return frames.tables()
 
 
 class RowMaker(Shared):

@@ -207,6 +207,8 @@ class BarFrames(Matcher):
     holds_out = False
     lossless = False
     """Whether it matches bars of training that carry no loss, and no others."""
+    redrawn = False
+    """Whether any was not drawn by tqdm."""
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern

@@ -7,13 +7,15 @@ import re
 
 from runwatch.parsers.api import Match, Row
 from runwatch.parsers.progress.bar_frame import BarFrames
-from runwatch.parsers.progress.grammar import NAMED, emptied, lightning, named
+from runwatch.parsers.progress.grammar import NAMED, lightning, named
 from runwatch.parsers.progress.tracker import BarReader
 
 _MORE = re.compile(rb" {8,400}(?:(?:[\d:]{4,12}|-:--:--) +)?(?=[A-Za-z]|[-+]?\d[\d.e+-]*\s*$)")
 
 
 class _RichFrames(BarFrames):
+    redrawn = True
+
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return what a bar shows."""
         bar = lightning(line, start)
@@ -53,10 +55,6 @@ class RichReader(BarReader):
         """Whether the line before was the begin of one that may be broken."""
         return bool(self._newest[1])
 
-    def may(self, line: bytes) -> bool:
-        """Return whether a line may hold a bar."""
-        return line[:6] == b"Epoch "
-
     def until(self, block: bytes, begin: int, end: int) -> int:
         """Return where the first broken bar begins, or the last record, which may yet be broken."""
         if block.startswith(b"        ", begin):
@@ -64,7 +62,3 @@ class RichReader(BarReader):
         broken = block.find(b"\n        ", begin, end)
         last = len(block[begin:end].rstrip(b"\r\n")) + begin if broken < 0 else broken
         return max(block.rfind(b"\n", begin, last), block.rfind(b"\r", begin, last)) + 1 or begin
-
-    def thin(self, text: bytes) -> bytes:
-        """Return the text with short bars."""
-        return emptied(text, redrawn=True)

@@ -6,7 +6,7 @@ import re
 
 from runwatch.parsers.api import Match
 from runwatch.parsers.progress.bar_frame import BarFrames
-from runwatch.parsers.progress.grammar import bar_in, emptied, named
+from runwatch.parsers.progress.grammar import bar_in, named
 from runwatch.parsers.progress.tracker import BarReader
 
 _EPOCH = re.compile(rb"Epoch:? \[?\d{1,6}(?: ?/ ?\d{1,6})?\]?:?\s*")
@@ -39,11 +39,3 @@ class LosslessReader(BarReader):
 
     def __init__(self) -> None:
         super().__init__(_LosslessFrames("epoch-bar"))
-
-    def may(self, line: bytes) -> bool:
-        """Return whether a line may hold a bar."""
-        return line[:6] == b"Epoch "
-
-    def thin(self, text: bytes) -> bytes:
-        """Return the text with empty bars."""
-        return emptied(text, redrawn=False)

@@ -141,10 +141,6 @@ class PcdetReader(FoldingReader):
         self._base = float(base[-1])
         self._counted = tuple(known[:, len(below) - 1].tolist())
 
-    def may(self, line: bytes) -> bool:
-        """Return whether a line may hold a bar."""
-        return b"%|" in line
-
     def thin(self, text: bytes) -> bytes:
         """Return the text with empty bars and no way up from one to the other."""
         return emptied(text, redrawn=False).replace(UP, b"")

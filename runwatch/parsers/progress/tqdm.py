@@ -15,7 +15,7 @@ from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.progress.bar_frame import BarFrames, BarLayout
 from runwatch.parsers.progress.epochs import begun, epoch_of, outer_of
-from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, emptied, holds, is_drawn, named
+from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, holds, is_drawn, named
 from runwatch.parsers.progress.held_out import HeldOutLines, may_show
 from runwatch.parsers.progress.names import counts_other, is_validation, part_of
 from runwatch.parsers.progress.stacked import apart, apart_until, newest, seen
@@ -42,8 +42,6 @@ _DESC_LOSS = re.compile(rb"oss|OSS|(?<![A-Za-z])(?:Tot|mse|MSE|nll|NLL)[:=]")
 
 class _TqdmFrames(BarFrames):
     holds_out = True
-    redrawn = False
-    """Whether any was not drawn by tqdm."""
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return what a bar with a postfix shows."""
@@ -305,7 +303,3 @@ class TqdmReader(BarReader):
         if self._stacked or block.find(UP[:1], begin, end) < 0:  # one byte is found at once
             return end
         return apart_until(block, begin, end, self._top[0])
-
-    def thin(self, text: bytes) -> bytes:
-        """Return the text with empty bars."""
-        return emptied(text, redrawn=self._bar.redrawn)

@@ -16,6 +16,7 @@ from runwatch.parsers.api import Layout, Row
 from runwatch.parsers.body.readers import FoldingReader
 from runwatch.parsers.progress.bar_frame import BarColumns, BarFrames, BarLayout
 from runwatch.parsers.progress.epochs import Epochs
+from runwatch.parsers.progress.grammar import emptied
 from runwatch.parsers.progress.pace import StepPace
 
 if TYPE_CHECKING:
@@ -77,6 +78,10 @@ class BarReader(FoldingReader):
         """Return the last frame of the bar, or of each rank's."""
         self._epochs = Epochs(self._epochs.first, self._epochs.last)  # what comes next is of another run
         return self._end() + [row for rank in self._ranks.values() for row in rank.flush()]
+
+    def thin(self, text: bytes) -> bytes:
+        """Return the text with bars that are filled alike."""
+        return emptied(text, redrawn=self._of.redrawn)
 
     def _end(self) -> list[Row]:
         pending, self._pending = self._pending, None

@@ -23,8 +23,6 @@ _YOLO_ROW = re.compile(
     rb"\s*(?P<epoch>\d+)/(?P<epochs>\d+)\s+(?P<memory>\d+(?:\.\d+)?)[GM]B?\s+"
     rb"(?P<values>" + VALUE + rb"(?:\s+" + VALUE + rb"){2,12})\s*:"
 )
-_YOLO_ANY = re.compile(rb"\s*(?:\d+/\d|all\s|Epoch\s)")
-"""What a row, a header and a validation begin with."""
 _YOLO_HEAD = re.compile(rb"\s*Epoch\s+(?:GPU_mem|gpu_mem)\s+(\S.*\S)\s*$")
 _YOLO_ALL = re.compile(
     rb"\s*all(?:\s+\d+\s+\d+((?:\s+" + NUMBER + rb"){1,8})|((?:\s+" + NUMBER + rb"){2}))\s*$"
@@ -190,7 +188,7 @@ class YoloReader(FoldingReader):
     Loss columns differ between versions and tasks, so the header names them.
     """
 
-    begins = _YOLO_ANY.pattern
+    begins = rb"\s*(?:\d+/\d|all\s|Epoch\s)"
     awake = False
     _EVAL = ("val/precision", "val/recall", "val/mAP50", "val/mAP50-95")
     _ACCURACY = ("val/accuracy_top1", "val/accuracy_top5")
@@ -242,10 +240,6 @@ class YoloReader(FoldingReader):
     def _same_head(self, line: bytes) -> bool:
         head = _YOLO_HEAD.match(line)
         return head is None or _column_names(head[1]) == self._names
-
-    def may(self, line: bytes) -> bool:
-        """Return whether a line may be a row, a header or a validation."""
-        return _YOLO_ANY.match(line) is not None
 
     def concerns(self, line: bytes) -> bool:
         """Return whether a line is a header or a validation."""

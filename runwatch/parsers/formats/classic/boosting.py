@@ -87,10 +87,6 @@ class RoundReader(FoldingReader):
         held, self._held = self._held, []
         return [Row(_named(layout, self._rises), number_, [*row]) for layout, row, number_ in held]
 
-    def may(self, line: bytes) -> bool:
-        """Return whether a line may be a round."""
-        return line[:1].isdigit()
-
     def fold(self, frames: Frames) -> Iterable[tuple[Layout, Floats]]:
         """Return the rounds: each is a record."""
         if self._rises is None:
