@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runwatch.core.fold.segments import Splitter
 from runwatch.parsers.formats import catalogue
 from runwatch.parsers.log import LogParser
-from runwatch.parsers.structured.json_text import load
+from runwatch.parsers.structured.json_lines import load
 
 from .structured import lines, read, trainer_log
 

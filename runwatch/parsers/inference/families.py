@@ -227,3 +227,29 @@ def _one_series(lines: list[Kept], others: list[Kept], main: Plan) -> bool:
         return False
     steps = steps_of(sorted([*lines, *others], key=lambda kept: kept.offset), main.counter)
     return len(steps) == len(lines) + len(others) and all(b > a for a, b in pairwise(steps))
+
+
+def rates(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]:
+    """Return the plans of lines near the records of `main` that show their learning rate, and no step.
+
+    There is about one of them for each record, or each names its epoch: what is printed once, or once
+    for each of several launches, is a setting. Nothing but the rate is read of them.
+    """
+    records = [k for k in families[main.head] if not main.quality or main.quality & {f.name for f in k.found}]
+    if any(map(is_rate, main.names)):
+        return {}
+    return {
+        head: Plan(head, None, main=False, rated=True)
+        for head, lines in families.items()
+        if FEW <= len(lines) <= len(records) + 1
+        and (2 * len(lines) > len(records) or all(kept.ranked for kept in lines))
+        and interleaved(lines, records)
+        and all(_has_rate(kept) for kept in lines)
+    }
+
+
+def _has_rate(kept: Kept) -> bool:
+    """Whether one number of a line is a learning rate, no place is there but an epoch, and no validation."""
+    epochs = all(r == EPOCH_RANK for r, _ in kept.ranked)
+    validates = any(is_val(field.name) and is_quality(field.name) for field in kept.found)
+    return epochs and not validates and sum(is_rate(field.name) for field in kept.found) == 1

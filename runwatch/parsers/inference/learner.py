@@ -34,11 +34,11 @@ from runwatch.parsers.inference.families import (
     better_may_come,
     of_training,
     promising,
+    rates,
     side_by_side,
     very_few,
     within_epochs,
 )
-from runwatch.parsers.inference.learning_rate import rates
 from runwatch.parsers.inference.losses import tests_of
 from runwatch.parsers.inference.places import ENOUGH, Kept
 from runwatch.parsers.inference.plan import Plan

@@ -8,7 +8,7 @@ from typing import Any
 
 from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import MAX_LINE, Reader, Row
-from runwatch.parsers.structured.json_text import load
+from runwatch.parsers.structured.json_lines import load
 from runwatch.parsers.structured.keyed_records import RecordReader, Schema, flatten
 
 _MAX_ENTRIES = 2_000_000

@@ -22,8 +22,7 @@ from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.framing.ansi import bare
 from runwatch.parsers.framing.lines import Ints, Lines
-from runwatch.parsers.structured.json_lines import JsonLine
-from runwatch.parsers.structured.json_text import Record, load
+from runwatch.parsers.structured.json_lines import JsonLine, Record, load
 from runwatch.parsers.structured.keyed_records import MAX_DEPTH, flatten, numeric
 
 _HOLDS_NUMBER = re.compile(rf"^{VALUE.decode()}$", re.MULTILINE | re.ASCII)

@@ -17,8 +17,7 @@ from runwatch.core.metrics import (
 )
 from runwatch.parsers.api import Format, Matcher
 from runwatch.parsers.body.matchers import training
-from runwatch.parsers.structured.json_lines import JsonLine
-from runwatch.parsers.structured.json_text import Record
+from runwatch.parsers.structured.json_lines import JsonLine, Record
 from runwatch.parsers.structured.keyed_records import ANYTHING, LOSSES, Schema
 
 
