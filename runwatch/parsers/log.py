@@ -21,6 +21,7 @@ from runwatch.parsers.api import MAX_LINE, Format
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.counters.nesting import Nests
 from runwatch.parsers.detect.layout_drift import Drift
+from runwatch.parsers.edges import record_end
 from runwatch.parsers.envelope.containers import unwrapped
 from runwatch.parsers.envelope.line import Line
 from runwatch.parsers.framing.ansi import bare
@@ -110,13 +111,13 @@ class LogParser:
         """
         start, line = self.framing.offset, self._blocks.line
         if not whole:
-            ends = [at for at in (recent.find(b"\n"), recent.find(b"\r")) if at >= 0]
-            if not ends:
+            end = record_end(recent, 0, len(recent))
+            if end == len(recent):
                 self.framing.skipping = len(recent) >= MAX_LINE
                 if self.framing.skipping:
                     self._blocks.begin_inside()
                 return
-            recent = recent[min(ends) + 1 :]
+            recent = recent[end + 1 :]
             if self._detector.format is None:
                 self.feed(head[: head.rfind(b"\n") + 1])
         self.framing.offset, self._blocks.line = start - len(recent), line - recent.count(b"\n")

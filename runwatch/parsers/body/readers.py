@@ -18,6 +18,7 @@ from runwatch.core.metrics import SHARE, Unit
 from runwatch.core.text import shown
 from runwatch.parsers.api import Known, Layout, Matcher, Reader, Row, Shared
 from runwatch.parsers.body.matchers import values
+from runwatch.parsers.edges import record_begin, record_end
 from runwatch.parsers.lexicon.names import unit_of
 from runwatch.parsers.lexicon.records import columns
 
@@ -147,12 +148,7 @@ def same_until(
     for word in words:
         at = begin
         while (at := block.find(word, at, end)) >= 0:
-            first = max(block.rfind(b"\n", begin, at) + 1, begin)
-            first = max(block.rfind(b"\r", first, at) + 1, first)
-            last = block.find(b"\n", at, end)
-            last = end if last < 0 else last
-            redrawn = block.find(b"\r", at, last)
-            last = last if redrawn < 0 else redrawn
+            first, last = record_begin(block, begin, at), record_end(block, at, end)
             if not same(block[first:last]):
                 end = first
                 break

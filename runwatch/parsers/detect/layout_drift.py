@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from runwatch.core.batch import BAR, EVAL, RANK, TRAIN, Table
+from runwatch.parsers.edges import record_begin, record_end
 
 RECORDS = frozenset((TRAIN, EVAL, BAR, RANK))
 """Kinds of table whose rows show that lines are understood."""
@@ -30,7 +31,6 @@ _OTHER = re.compile(
 )
 _PRINTED_MODEL = re.compile(rb"\A\s*\([\w.-]{1,60}\): \w")
 """A part of a network, as PyTorch prints it: `(bn): BatchNorm2d(64, eps=1e-05, momentum=0.1)`."""
-_LINE_END = re.compile(rb"[\r\n]")
 _DECIMAL = re.compile(rb"\d\.\d")
 _WORDS = (b"loss", b"nll", b"ppl", b"perplexity", b"reward")
 _LONGEST = 4096
@@ -70,8 +70,7 @@ class Drift:
 
 def _shown(block: bytes, at: int, stop: int) -> bytes:
     """Return the shape of what the line that ends at `stop` shows at last; it begins at `at` or later."""
-    begin = max(at, block.rfind(b"\n", at, stop) + 1)
-    begin = max(begin, block.rfind(b"\r", begin, stop) + 1)
+    begin = record_begin(block, at, stop)
     return block[begin : min(stop, begin + _LONGEST)].translate(_SHAPE)
 
 
@@ -93,5 +92,4 @@ def _below(block: bytes, end: int, start: int, tables: Iterable[Table]) -> int:
             newest = max(newest, int(offset) - start)
     if newest < 0:
         return 0
-    stop = _LINE_END.search(block, newest, end)
-    return end if stop is None else stop.start() + 1
+    return min(record_end(block, newest, end) + 1, end)

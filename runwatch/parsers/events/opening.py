@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from runwatch.core.batch import Event
 from runwatch.core.text import decode
+from runwatch.parsers.edges import record_begin, record_end
 from runwatch.parsers.envelope.header import message
 
 HEAD = 1024
@@ -56,8 +57,7 @@ class Opening:
             return
         at = text.find(self._needle, max(0, HEAD - start), end)
         while at >= 0:
-            begin = max(text.rfind(b"\n", 0, at), text.rfind(b"\r", 0, at)) + 1
-            stop = min((stop for mark in b"\n\r" if (stop := text.find(mark, at, end)) >= 0), default=end)
+            begin, stop = record_begin(text, 0, at), record_end(text, at, end)
             said = message(text[begin:stop])
             if start + begin >= HEAD and _key(said)[:_ALIKE] == self._key[:_ALIKE]:
                 number = line + text.count(b"\n", 0, begin)

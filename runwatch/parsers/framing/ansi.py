@@ -6,6 +6,7 @@ import re
 from itertools import islice, pairwise
 
 from runwatch.parsers.api import Match, Matcher
+from runwatch.parsers.edges import record_begin
 
 _ESCAPES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)|\x00+")
 _BOLD = re.compile(rb"(?<!\*)\*\*(?=[^\s*])([^*\r\n]{1,400}(?<!\s))\*\*(?!\*)")
@@ -54,8 +55,7 @@ def glued(block: bytes, begin: int, end: int) -> int:
     found = _GLUED.search(block, block.find(UP, escape, end), end) if moves else None
     if found is None:
         return end
-    at = found.start()
-    return max(block.rfind(b"\n", begin, at), block.rfind(b"\r", begin, at), begin - 1) + 1
+    return record_begin(block, begin, found.start())
 
 
 class Uncolored(Matcher):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from runwatch.parsers.api import MAX_LINE
+from runwatch.parsers.edges import record_begin, record_end
 from runwatch.parsers.framing.cut import WINDOW, is_cut
 from runwatch.parsers.framing.redraws import settled
 
@@ -42,8 +43,7 @@ class Framing:
             data = self._skip(data)
         end = len(self.unfinished) + len(data)
         text = b"".join((self.unfinished, data, BEHIND))
-        newline = text.rfind(b"\n", 0, end)
-        cut = max(newline, text.rfind(b"\r", newline + 1, end)) + 1
+        cut = record_begin(text, 0, end)
         ready = settled(self.recent, text, cut)
         cut = ready if end - ready <= MAX_LINE else cut
         self.unfinished = text[cut:end]
@@ -55,7 +55,7 @@ class Framing:
         """Return the records that waited for what comes behind them, the unfinished one, and if it is cut."""
         start, text, recent = self.done, self.unfinished, self.recent
         self.unfinished, self.recent, self.skipping = b"", b"", False
-        cut = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
+        cut = record_begin(text, 0, len(text))
         last = text[cut:]
         return Chunk(text + BEHIND, cut, start), last, bool(last) and is_cut(last, recent + text[:cut])
 
@@ -66,8 +66,6 @@ class Framing:
 
     def _skip(self, data: bytes) -> bytes:
         """Drop the rest of an overlong line; return what follows, from its line end on."""
-        ends = [at for at in (data.find(b"\n"), data.find(b"\r")) if at >= 0]
-        if not ends:
-            return b""
-        self.skipping = False
-        return data[min(ends) :]
+        end = record_end(data, 0, len(data))
+        self.skipping = end == len(data)
+        return data[end:]

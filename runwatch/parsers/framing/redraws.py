@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from runwatch.core.batch import BESIDE, QUICK
+from runwatch.parsers.edges import record_begin
 
 _RATE = re.compile(rb"%\|[^\r\n]*[ ,](?:(\d+(?:\.\d+)?)|\?)it/s")
 _LONGEST = 4096
@@ -25,7 +26,7 @@ def settled(recent: bytes, block: bytes, cut: int) -> int:
     bare = text.rstrip(b" \r\n")
     if not bare.endswith(b"}"):
         return cut
-    begin = max(bare.rfind(b"\n"), bare.rfind(b"\r")) + 1
+    begin = record_begin(bare, 0, len(bare))
     if (not begin and len(text) < cut) or b"{'" not in bare[begin:]:
         return cut
     start = cut - len(text) + begin

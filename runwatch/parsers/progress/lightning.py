@@ -6,6 +6,7 @@ import math
 import re
 
 from runwatch.parsers.api import Match, Row
+from runwatch.parsers.edges import record_begin
 from runwatch.parsers.progress.bar_frame import BarFrames
 from runwatch.parsers.progress.grammar import NAMED, lightning, named
 from runwatch.parsers.progress.tracker import BarReader
@@ -61,4 +62,4 @@ class RichReader(BarReader):
             return begin
         broken = block.find(b"\n        ", begin, end)
         last = len(block[begin:end].rstrip(b"\r\n")) + begin if broken < 0 else broken
-        return max(block.rfind(b"\n", begin, last), block.rfind(b"\r", begin, last)) + 1 or begin
+        return record_begin(block, begin, last)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from runwatch.parsers.edges import record_begin, record_end
 from runwatch.parsers.framing.ansi import UP, bare
 from runwatch.parsers.progress.grammar import Bar, bar_in
 
@@ -39,9 +40,9 @@ def apart_until(block: bytes, begin: int, end: int, top: bytes) -> int:
         return end
     known, size = begin, _FIRST_LOOK
     while known < end:
-        stop = end if size >= end - begin else _record_begin(block, begin, begin + size)
+        stop = end if size >= end - begin else record_begin(block, begin, begin + size)
         if not apart(block[begin:stop], top):
-            return known if known > begin else max(_record_begin(block, begin, above) - 1, begin)
+            return known if known > begin else max(record_begin(block, begin, above) - 1, begin)
         known, size = stop, 4 * size
     return end
 
@@ -61,8 +62,9 @@ def newest(text: bytes) -> tuple[bytes, bytes] | None:
     end, looks = len(text), _LOOKS
     while end > 0:
         if not looks:
-            end = _line_end(text, text.rfind(b"%|", 0, end))
-        begin = max(text.rfind(b"\n", 0, end), text.rfind(b"\r", 0, end)) + 1
+            bar = text.rfind(b"%|", 0, end)
+            end = record_end(text, bar, len(text)) if bar >= 0 else 0
+        begin = record_begin(text, 0, end)
         line = text[begin:end]
         bar = bar_in(bare(line)) if line and not line.endswith(UP) else None
         found = None if bar is None else seen(bare(line), bar)
@@ -70,19 +72,6 @@ def newest(text: bytes) -> tuple[bytes, bytes] | None:
             return found
         end, looks = begin - 1, looks - (looks > 0)
     return None
-
-
-def _record_begin(text: bytes, begin: int, at: int) -> int:
-    """Return where the record begins that holds place `at`, not before `begin`."""
-    return max(text.rfind(b"\n", begin, at), text.rfind(b"\r", begin, at), begin - 1) + 1
-
-
-def _line_end(text: bytes, at: int) -> int:
-    """Return where the record ends that holds place `at`; 0 if there is none."""
-    if at < 0:
-        return 0
-    ends = [end for end in (text.find(b"\n", at), text.find(b"\r", at)) if end >= 0]
-    return min(ends, default=len(text))
 
 
 def _said(words: bytes) -> bytes:
