@@ -152,13 +152,7 @@ class Layouts(Known[tuple[str, tuple[bytes, ...], tuple[bytes, ...]], Layout]):
         at = {name: i for i, name in enumerate(names)}
         rest = tuple(i for i, name in enumerate(names) if name not in ("step", "per", "within", "epochs"))
         return Epochs(
-            at[EPOCH],
-            at["per"],
-            at.get("within"),
-            at.get("epochs"),
-            at.get("step"),
-            rest,
-            self._first_epoch,
+            at[EPOCH], at["per"], at.get("within"), at.get("epochs"), at.get("step"), rest, self._first_epoch
         )
 
 

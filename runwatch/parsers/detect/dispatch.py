@@ -56,12 +56,7 @@ class _Asked(NamedTuple):
 class Dispatch:
     """The matchers of some formats, in the formats' order. It never changes."""
 
-    def __init__(
-        self,
-        formats: Sequence[Format],
-        logged: bool | None,
-        ranks: Ranks | None = None,
-    ) -> None:
+    def __init__(self, formats: Sequence[Format], logged: bool | None, ranks: Ranks | None = None) -> None:
         """Sort the matchers of `formats`.
 
         `logged` says whether lines follow a logging prefix; None: both ways are tried.

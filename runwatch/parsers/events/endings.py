@@ -4,8 +4,6 @@ That it gets no better stops nothing, and how patient a program is stops nothing
 the stop, or both that and its reason.
 """
 
-from __future__ import annotations
-
 _STOP = (
     rb"(?:[Ee]arly[ _-]?[Ss]top(?:p(?:ing|ed))?|EARLY[ _-]?STOP(?:PING|PED)?"
     rb"|[Ss]topp(?:ing|ed) (?:training )?early)"

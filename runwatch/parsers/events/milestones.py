@@ -36,11 +36,7 @@ MILESTONES = Signatures(
         rb"(?<!Warning: )Setting OMP_NUM_THREADS environment variable for each process",
         needles=b"Setting OMP_NUM_THREADS",
     ),
-    signature(
-        "early_stop",
-        *endings.EARLY,
-        needles=endings.EARLY_NEEDLES,
-    ),
+    signature("early_stop", *endings.EARLY, needles=endings.EARLY_NEEDLES),
     signature("budget", rb"\bstopping_early: ", needles=b"arly"),
     signature(saves.FAILED, *saves.NOT_SAVED, needles=saves.NOT_SAVED_NEEDLES),
     signature("last_save", saves.LAST + _NOT_OF, saves.CLOSES, needles=saves.NEEDLES),

@@ -1,7 +1,5 @@
 """Settings that may say how many steps or epochs are planned."""
 
-from __future__ import annotations
-
 import re
 
 NEEDLES = (

@@ -1,7 +1,5 @@
 """The words of which every event holds one: text is searched for them to find the lines worth a look."""
 
-from __future__ import annotations
-
 from runwatch.parsers.events.failures import ROOT_CAUSE
 from runwatch.parsers.events.milestones import MILESTONES
 from runwatch.parsers.events.tracebacks import AGAIN, BECAUSE, DURING, IGNORED, MODULE, WORD

@@ -10,14 +10,7 @@ from itertools import pairwise
 
 from runwatch.parsers.body.matchers import number
 from runwatch.parsers.envelope.header import Header
-from runwatch.parsers.inference.roles import (
-    EPOCH_RANK,
-    INNER,
-    RATIO,
-    STEP_RANK,
-    UNKNOWN,
-    place,
-)
+from runwatch.parsers.inference.roles import EPOCH_RANK, INNER, RATIO, STEP_RANK, UNKNOWN, place
 from runwatch.parsers.inference.tokens import Field, masked
 from runwatch.parsers.lexicon.counters import ITERATION, TRAINED
 from runwatch.parsers.lexicon.units import SCALES

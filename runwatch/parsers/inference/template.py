@@ -56,9 +56,7 @@ from runwatch.parsers.lexicon.words import (
     split_of,
     words,
 )
-from runwatch.parsers.lexicon.words import (
-    TRAIN as TRAIN_WORDS,
-)
+from runwatch.parsers.lexicon.words import TRAIN as TRAIN_WORDS
 
 _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
     VAL - {b"test", b"tested", b"testing"}

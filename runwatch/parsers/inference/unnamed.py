@@ -11,15 +11,7 @@ from itertools import pairwise
 from runwatch.parsers.inference.places import Kept
 from runwatch.parsers.inference.roles import is_time
 from runwatch.parsers.inference.tokens import VALUE_OF_PLACE
-from runwatch.parsers.lexicon.words import (
-    TRAIN,
-    is_loss,
-    is_meaningful,
-    is_quality,
-    is_split,
-    is_val,
-    words,
-)
+from runwatch.parsers.lexicon.words import TRAIN, is_loss, is_meaningful, is_quality, is_split, is_val, words
 
 _NOT_LOSS = frozenset(b"ppl perplexity acc accuracy bpb bpc".split())
 """Words of scores next to which `train` and `val` mean losses: they would be those scores otherwise."""

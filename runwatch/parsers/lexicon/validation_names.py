@@ -7,9 +7,7 @@ from collections.abc import Iterator, Mapping
 from runwatch.parsers.lexicon.names import canonical, meaning
 from runwatch.parsers.lexicon.words import words
 
-_OF_WORK = frozenset(
-    ("counter", "duration", "rate", "share", "amount", "learning rate", "gradient norm"),
-)
+_OF_WORK = frozenset(("counter", "duration", "rate", "share", "amount", "learning rate", "gradient norm"))
 """Roles of what describes the work, or the training that continues."""
 _WORK = frozenset(b"time times eta seconds mem memory ram fps throughput speed ips lr".split())
 """Words of the names of such numbers that the lexicon leaves as they are printed."""

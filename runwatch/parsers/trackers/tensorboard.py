@@ -35,13 +35,7 @@ from runwatch.parsers.framing.record_files import Records
 from runwatch.parsers.lexicon.names import meaning, once, unit_of
 from runwatch.parsers.structured.keyed_records import Schema
 
-_SCHEMA = Schema(
-    "tfevents",
-    aliases={
-        "total_loss": "train/loss",
-        "lm-loss-training/lm loss": "train/loss",
-    },
-)
+_SCHEMA = Schema("tfevents", aliases={"total_loss": "train/loss", "lm-loss-training/lm loss": "train/loss"})
 _WALL_TIME, _STEP, _SUMMARY, _SESSION = 1, 2, 5, 7
 _START = 1
 _MAX_TAGS = 2048

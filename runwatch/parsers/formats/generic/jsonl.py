@@ -7,14 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from runwatch.core.batch import BY_LAUNCH, EVAL
-from runwatch.core.metrics import (
-    GRAD_NORM,
-    LOSS,
-    SAMPLES_PER_SEC,
-    STEP_TIME,
-    TOKENS_PER_SEC,
-    VAL_LOSS,
-)
+from runwatch.core.metrics import GRAD_NORM, LOSS, SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, VAL_LOSS
 from runwatch.parsers.api import Format, Matcher
 from runwatch.parsers.body.matchers import training
 from runwatch.parsers.structured.json_lines import JsonLine, Record

@@ -17,11 +17,7 @@ FORMAT = Format(
             rb"Speed: [\d.]+ samples/sec {tokens_per_sec} tokens/sec(?: [\d.]+ updates/sec)?\s+",
             fields=True,
         ),
-        evaluation(
-            _LOGGED + rb"Checkpoint \[\d+\]\s+(?=Validation-)",
-            "validation",
-            fields=True,
-        ),
+        evaluation(_LOGGED + rb"Checkpoint \[\d+\]\s+(?=Validation-)", "validation", fields=True),
     ),
     samples=(
         Sample(

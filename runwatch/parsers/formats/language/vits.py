@@ -53,10 +53,7 @@ FORMAT = Format(
     example="2030-01-02 03:04:05,678 model INFO [2.5, 2.125, 8.5, 25.125, 1.25, 1.75, 400, 0.0002]",
     matchers=(
         training(_LOGGED + _LOSSES + rb", {step}, {lr}\]\s*$", "list"),
-        training(
-            _LOGGED + rb"Losses: " + _LOSSES + rb"\], step: {step}, lr: {lr}(?=,|\s*$)",
-            "losses",
-        ),
+        training(_LOGGED + rb"Losses: " + _LOSSES + rb"\], step: {step}, lr: {lr}(?=,|\s*$)", "losses"),
     ),
     readers=(RvcReader,),
     samples=(

@@ -14,11 +14,7 @@ FORMAT = Format(
     example="{'loss': 1.2345, 'grad_norm': 0.98, 'learning_rate': 4.9e-05, 'epoch': 0.12}",
     matchers=(
         DictPattern("hf", aliases={"train_loss": "train_loss"}),
-        LinePattern(
-            "plan",
-            PLAN,
-            rb"[^\r\n]{0,200}?Total optimization steps = (?P<total>[\d,]+)\s*$",
-        ),
+        LinePattern("plan", PLAN, rb"[^\r\n]{0,200}?Total optimization steps = (?P<total>[\d,]+)\s*$"),
     ),
     markers=((b"***** Running training *****", "start"),),
 )

@@ -9,17 +9,9 @@ FORMAT = Format(
     title="MaxText",
     example="completed step: 40, seconds: 0.512, TFLOP/s/device: 125.0, Tokens/s/device: 8000.0, ...",
     matchers=(
-        training(
-            rb"completed step: {step},",
-            fields=True,
-            aliases={"seconds": STEP_TIME},
-        ),
+        training(rb"completed step: {step},", fields=True, aliases={"seconds": STEP_TIME}),
         evaluation(rb"eval metrics after step: {step},", fields=True, aliases={"loss": "val/loss"}),
-        evaluation(
-            rb"[Aa]verage loss after step={step}[:,] ",
-            "eval-older",
-            fields=True,
-        ),
+        evaluation(rb"[Aa]verage loss after step={step}[:,] ", "eval-older", fields=True),
     ),
     samples=(
         Sample(

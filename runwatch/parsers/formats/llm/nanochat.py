@@ -42,8 +42,5 @@ FORMAT = Format(
         # a rank's evaluation: passed so far / done so far; the denominator grows
         LinePattern("rank", RANK, rb"Rank {rank} \| {passed}/{done} \("),
     ),
-    markers=(
-        (b"Total training time: ", "finished"),
-        (b"Total batch size ", "start"),
-    ),
+    markers=((b"Total training time: ", "finished"), (b"Total batch size ", "start")),
 )

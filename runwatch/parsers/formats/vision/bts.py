@@ -1,7 +1,5 @@
 """BTS (monocular depth), and what was made from it: NeWCRFs, PixelFormer, iDisc."""
 
-from __future__ import annotations
-
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.matchers import training
 

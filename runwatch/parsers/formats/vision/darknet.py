@@ -14,10 +14,6 @@ FORMAT = Format(
             rb"{avg_loss} avg(?: loss)?, {rate} rate, {seconds} seconds, {images} images",
             aliases={"rate": LEARNING_RATE, "seconds": STEP_TIME},
         ),
-        evaluation(
-            rb"\s*mean average precision \(mAP@0?\.50\) = {map}",
-            "map",
-            aliases={"map": "val/mAP50"},
-        ),
+        evaluation(rb"\s*mean average precision \(mAP@0?\.50\) = {map}", "map", aliases={"map": "val/mAP50"}),
     ),
 )

@@ -1,7 +1,5 @@
 """DARTS and the searches of architectures made from it: running means of an epoch, below its heading."""
 
-from __future__ import annotations
-
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.matchers import LinePattern, evaluation, training

@@ -1,7 +1,5 @@
 """insightface's ArcFace in PyTorch: a line with the step, and verifications of pairs of faces in between."""
 
-from __future__ import annotations
-
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.matchers import evaluation, training
 

@@ -42,9 +42,7 @@ OCR = Format(
     example="[2030/01/02 03:04:05] ppocr INFO: epoch: [2/90], global_step: 40, lr: 0.001, loss: 2.125, ...",
     matchers=(
         training(
-            rb"epoch: \[{epoch}/\d+\], (?:global_step|iter): {step}, (?=lr: )",
-            fields=True,
-            aliases=_PACE,
+            rb"epoch: \[{epoch}/\d+\], (?:global_step|iter): {step}, (?=lr: )", fields=True, aliases=_PACE
         ),
         evaluation(rb"cur metric, ", "metric", fields=True, aliases=HeldOut()),
     ),
