@@ -1,11 +1,11 @@
-"""cuda-convnet and its kin: `3.20... logprob:  0.648860, 0.351562 (0.651 sec)`."""
+"""Early programs for convolutional networks: cuda-convnet and its kin, Darknet (pjreddie's, AlexeyAB's)."""
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import LOSS, STEP_TIME, VAL_LOSS
+from runwatch.core.metrics import LEARNING_RATE, LOSS, STEP_TIME, VAL_LOSS
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.body.matchers import LinePattern
+from runwatch.parsers.body.matchers import LinePattern, evaluation, training
 
-FORMAT = Format(
+CUDA_CONVNET = Format(
     name="cuda-convnet",
     title="cuda-convnet",
     example="3.20... logprob:  0.648860, 0.351562 (0.651 sec)",
@@ -35,5 +35,20 @@ FORMAT = Format(
             {"train/loss": [2.25, 2.125, 1.875], "error": [0.875, 0.75, 0.5], "step": [1, 2, 3]},
             {"val/loss": [2.0], "val/error": [0.625]},
         ),
+    ),
+)
+
+
+DARKNET = Format(
+    name="darknet",
+    title="Darknet",
+    example=" 40: 2.125000, 2.250000 avg loss, 0.001000 rate, 0.512500 seconds, 2560 images, 1.5 hours left",
+    matchers=(
+        training(
+            rb"\s*{step}(?:, \d+\.\d+)?: {loss}, "  # a classifier shows the epoch behind the batch
+            rb"{avg_loss} avg(?: loss)?, {rate} rate, {seconds} seconds, {images} images",
+            aliases={"rate": LEARNING_RATE, "seconds": STEP_TIME},
+        ),
+        evaluation(rb"\s*mean average precision \(mAP@0?\.50\) = {map}", "map", aliases={"map": "val/mAP50"}),
     ),
 )
