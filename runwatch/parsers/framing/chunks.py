@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from runwatch.parsers.api import MAX_LINE
 from runwatch.parsers.edges import record_begin, record_end
-from runwatch.parsers.framing.cut import WINDOW, is_cut
-from runwatch.parsers.framing.redraws import settled
+from runwatch.parsers.framing.cut import WINDOW, is_cut, settled
 
 BEHIND = b"\n" * 1024
 """What follows a block, so that its lines can be read in place."""
