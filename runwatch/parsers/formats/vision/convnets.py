@@ -38,7 +38,6 @@ CUDA_CONVNET = Format(
     ),
 )
 
-
 DARKNET = Format(
     name="darknet",
     title="Darknet",

@@ -109,7 +109,6 @@ VIT = Format(
     logged=True,
 )
 
-
 _EPOCH = re.compile(rb"Epoch (\d+)/(\d+)\s*\Z")
 _STEP = re.compile(
     rb"step +(?P<within>\d+)(?:/(?P<per>\d+))?(?: \[[=>.]{10,80}\])?(?P<items> - [^\r\n]{1,1000}?)"
