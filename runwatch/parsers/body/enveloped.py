@@ -20,6 +20,12 @@ class Placing(Shared):
     def __init__(self) -> None:
         self._known: dict[_Key, tuple[Layout, Layout]] = {}
 
+    def read(self, matcher: Matcher, line: bytes, header: Header) -> Match | None:
+        """Return what a matcher reads in a message; what a user describes may be of the envelope."""
+        at = 0 if matcher.whole else header.end
+        match = matcher.match(line[at:])
+        return None if match is None else self.match(match, line, header, at)
+
     def match(self, match: Match, line: bytes, header: Header, at: int = 0) -> Match:
         """Return a match of line[at:] as one of the line, with the rank and time that its header shows."""
         if match.stored is not None:
@@ -63,11 +69,6 @@ class Placing(Shared):
         return known[1], chosen
 
 
-def message_at(matcher: Matcher, header: Header) -> int:
-    """Return where the text begins that a matcher is to see: what a user describes may be of the envelope."""
-    return 0 if matcher.whole else header.end
-
-
 class Enveloped(Matcher):
     """A matcher of messages, asked about whole lines. It may read the same lines without an envelope."""
 
@@ -81,9 +82,7 @@ class Enveloped(Matcher):
         header = opened(line) if start == 0 else None
         if header is None:
             return self.matcher.match(line, start)
-        at = message_at(self.matcher, header)
-        match = self.matcher.match(line[at:])
-        return None if match is None else self._placing.match(match, line, header, at)
+        return self._placing.read(self.matcher, line, header)
 
 
 class Logged(Matcher):

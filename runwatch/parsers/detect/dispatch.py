@@ -11,7 +11,7 @@ from typing import NamedTuple, cast
 
 from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Format, Known, Match, Matcher
-from runwatch.parsers.body.enveloped import Logged, Placing, message_at
+from runwatch.parsers.body.enveloped import Logged, Placing
 from runwatch.parsers.body.matchers import LinePattern
 from runwatch.parsers.body.ranks import Ranks
 from runwatch.parsers.envelope.header import Header
@@ -110,9 +110,7 @@ class Dispatch:
 
     def _behind(self, matcher: Matcher, line: bytes, header: Header) -> Match | None:
         """Return what a matcher reads in the message of a line; each rank has its own, where it remembers."""
-        at = message_at(matcher, header)
-        match = self._ranks.matcher(header.key(line), matcher).match(line[at:])
-        return None if match is None else self._placing.match(match, line, header, at)
+        return self._placing.read(self._ranks.matcher(header.key(line), matcher), line, header)
 
     def _asked_about(self, kind: _Kind) -> tuple[_Asked, ...]:
         """Return those that may read lines of a kind.
