@@ -7,18 +7,7 @@ from runwatch.core.metrics import STEP_TIME
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.matchers import evaluation, training
 
-_EVALUATED = (
-    "loss",
-    "loss_ctc",
-    "loss_att",
-    "loss_transducer",
-    "acc",
-    "cer",
-    "wer",
-    "cer_ctc",
-    "time",
-    "total_count",
-)
+_EVALUATED = "loss loss_ctc loss_att loss_transducer acc cer wer cer_ctc time total_count".split()
 
 FORMAT = Format(
     name="espnet",
