@@ -1,14 +1,12 @@
-"""Progress bars that carry the metrics: Lightning, kohya, own tqdm loops; OpenPCDet; Keras; pytorch-cifar.
+"""Progress bars that carry the metrics: Lightning, kohya, own tqdm loops; Keras.
 
 And those that say which epoch is trained, and no loss.
 """
 
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.progress.cifar import CifarReader
 from runwatch.parsers.progress.keras import KerasReader
 from runwatch.parsers.progress.lightning import RichReader
 from runwatch.parsers.progress.lossless import LosslessReader
-from runwatch.parsers.progress.openpcdet import PcdetReader
 from runwatch.parsers.progress.tqdm import TqdmReader
 
 TQDM = Format(
@@ -17,13 +15,6 @@ TQDM = Format(
     example="Epoch 0:  25%|##5       | 5/20 [00:10<00:30,  2.00s/it, loss=2.125, v_num=7]",
     readers=(TqdmReader,),
     weak=True,
-)
-
-PCDET = Format(
-    name="openpcdet-bars",
-    title="OpenPCDet up to 0.5 (two bars)",
-    example="epochs:   2%|2         | 2/90 [00:05<00:30,  2.50s/it, loss=2.125, lr=0.00125]",
-    readers=(PcdetReader,),
 )
 
 RICH = Format(
@@ -40,13 +31,6 @@ KERAS = Format(
     title="Keras",
     example="900/900 [==============================] - 9s 10ms/step - loss: 0.6250 - val_loss: 0.7500",
     readers=(KerasReader,),
-)
-
-CIFAR = Format(
-    name="pytorch-cifar",
-    title="pytorch-cifar and other users of its progress_bar",
-    example=" [===== 391/391 =====>]  Step: 28ms | Tot: 9s | Loss: 1.625 | Acc: 25.0% (32/128)",
-    readers=(CifarReader,),
 )
 
 EPOCH = Format(

@@ -7,7 +7,8 @@ from runwatch.core.metrics import STEP_TIME
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.body.matchers import evaluation, training
 
-_EVALUATED = "loss loss_ctc loss_att loss_transducer acc cer wer cer_ctc time total_count".split()
+_LOSSES = ("loss", "loss_ctc", "loss_att", "loss_transducer")
+_EVALUATED = (*_LOSSES, "acc", "cer", "wer", "cer_ctc", "time", "total_count")
 
 FORMAT = Format(
     name="espnet",

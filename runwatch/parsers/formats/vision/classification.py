@@ -1,4 +1,4 @@
-"""Image trainers that print one line per interval: timm, Swin, SwAV, torchvision's scripts, OpenPCDet.
+"""Image trainers that print one line per interval: timm, Swin, SwAV, torchvision's scripts.
 
 Each prints a value and, in brackets, its running mean; the value is taken.
 """
@@ -213,29 +213,5 @@ TORCHVISION = Format(
         _accuracy(b"Test:  "),
     ),
     readers=(CocoReader,),
-    logged=True,
-)
-
-OPENPCDET = Format(
-    name="openpcdet",
-    title="OpenPCDet",
-    example="Train:    2/90 (  2%) [  40/900 (  4%)]  Loss: 2.125 (2.25)  LR: 1.250e-04  ...",
-    matchers=(
-        training(
-            rb"Train: +{epoch}/{epochs} \( *\d+%\) \[ *\d+/{per} \( *\d+%\)\] +"
-            rb"Loss: {loss} [^\r\n]{0,40}?LR: {lr}(?=[^\r\n]{0,120}?Acc_iter {step}(?!\d))"
-            rb"(?:(?=[^\r\n]{0,300}?Batch time: {time}))?",
-            aliases=_TIME,
-            first_epoch=1,
-        ),
-        training(  # as 0.6 prints it
-            rb"epoch: {epoch}/{epochs}, acc_iter={step}, cur_iter=\d+/{per}, (?=[^\r\n]{0,400}? loss={loss})"
-            rb"(?:(?=[^\r\n]{0,400}? b_time={time}\())?"
-            rb"(?:(?=[^\r\n]{0,400}? norm={norm}))?(?:(?=[^\r\n]{0,500}? lr={lr}))?",
-            "train-iter",
-            aliases=_TIME,
-            first_epoch=0,
-        ),
-    ),
     logged=True,
 )

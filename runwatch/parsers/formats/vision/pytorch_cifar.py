@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from runwatch.parsers.api import Layout, Match, Matcher, Row, as_printed
+from runwatch.parsers.api import Format, Layout, Match, Matcher, Row, as_printed
 from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.progress.keras import DRAWN, HEADLINE, KerasReader
 
@@ -72,3 +72,11 @@ class CifarReader(KerasReader):
     def thin(self, text: bytes) -> bytes:
         """Return the text with bars that are filled alike."""
         return _FILLING.sub(b"=", text) if b".]" in text else text  # else all bars are full
+
+
+FORMAT = Format(
+    name="pytorch-cifar",
+    title="pytorch-cifar and other users of its progress_bar",
+    example=" [===== 391/391 =====>]  Step: 28ms | Tot: 9s | Loss: 1.625 | Acc: 25.0% (32/128)",
+    readers=(CifarReader,),
+)

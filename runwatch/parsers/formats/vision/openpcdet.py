@@ -1,4 +1,4 @@
-"""The two bars of OpenPCDet up to version 0.5: the one below counts, the one above shows the loss.
+"""OpenPCDet; up to version 0.5 two bars: the one below counts, the one above shows the loss.
 
     epochs:   0%|          | 0/80 [00:05<?, ?it/s, loss=9.95, lr=0.0003, b_time=0.60(2.44)]
     train:    0%|          | 2/464 [00:04<16:16,  2.11s/it, total_it=2]
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from runwatch.core.batch import TRAIN
 from runwatch.core.metrics import STEP_TIME
-from runwatch.parsers.api import Layout, Match, Matcher, Row, as_printed
-from runwatch.parsers.body.matchers import NUMBER
+from runwatch.parsers.api import Format, Layout, Match, Matcher, Row, as_printed
+from runwatch.parsers.body.matchers import NUMBER, training
 from runwatch.parsers.body.readers import FoldingReader, RowMaker
 from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.progress.grammar import bar_in, emptied, named
@@ -144,3 +144,35 @@ class PcdetReader(FoldingReader):
     def thin(self, text: bytes) -> bytes:
         """Return the text with empty bars and no way up from one to the other."""
         return emptied(text, redrawn=False).replace(UP, b"")
+
+
+FORMAT = Format(
+    name="openpcdet",
+    title="OpenPCDet",
+    example="Train:    2/90 (  2%) [  40/900 (  4%)]  Loss: 2.125 (2.25)  LR: 1.250e-04  ...",
+    matchers=(
+        training(
+            rb"Train: +{epoch}/{epochs} \( *\d+%\) \[ *\d+/{per} \( *\d+%\)\] +"
+            rb"Loss: {loss} [^\r\n]{0,40}?LR: {lr}(?=[^\r\n]{0,120}?Acc_iter {step}(?!\d))"
+            rb"(?:(?=[^\r\n]{0,300}?Batch time: {time}))?",
+            aliases={"time": STEP_TIME},
+            first_epoch=1,
+        ),
+        training(  # as 0.6 prints it
+            rb"epoch: {epoch}/{epochs}, acc_iter={step}, cur_iter=\d+/{per}, (?=[^\r\n]{0,400}? loss={loss})"
+            rb"(?:(?=[^\r\n]{0,400}? b_time={time}\())?"
+            rb"(?:(?=[^\r\n]{0,400}? norm={norm}))?(?:(?=[^\r\n]{0,500}? lr={lr}))?",
+            "train-iter",
+            aliases={"time": STEP_TIME},
+            first_epoch=0,
+        ),
+    ),
+    logged=True,
+)
+
+BARS = Format(
+    name="openpcdet-bars",
+    title="OpenPCDet up to 0.5 (two bars)",
+    example="epochs:   2%|2         | 2/90 [00:05<00:30,  2.50s/it, loss=2.125, lr=0.00125]",
+    readers=(PcdetReader,),
+)
