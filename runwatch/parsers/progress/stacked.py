@@ -62,8 +62,8 @@ def newest(text: bytes) -> tuple[bytes, bytes] | None:
     end, looks = len(text), _LOOKS
     while end > 0:
         if not looks:
-            bar = text.rfind(b"%|", 0, end)
-            end = record_end(text, bar, len(text)) if bar >= 0 else 0
+            at = text.rfind(b"%|", 0, end)
+            end = record_end(text, at, len(text)) if at >= 0 else 0
         begin = record_begin(text, 0, end)
         line = text[begin:end]
         bar = bar_in(bare(line)) if line and not line.endswith(UP) else None

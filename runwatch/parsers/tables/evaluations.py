@@ -107,11 +107,9 @@ class CocoReader(Reader):
     needles = (b"Average Precision  (AP)", b"IoU metric: ")
     apart = ()
     awake = False  # its lines are known by themselves
-
-    def __init__(self) -> None:
-        self._row = RowMaker("coco")
-        self._of = ""
-        """What the scores are of: boxes, masks."""
+    _row = RowMaker("coco")
+    _of = ""
+    """What the scores are of: boxes, masks."""
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take what the scores below are of, or a score."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Format, Reader, Row, Sample
@@ -22,10 +23,8 @@ class RvcReader(Reader):
     """Reads the losses of RVC, at the epoch and the step of the two lines above them."""
 
     needles = (b"Train Epoch: ", b"loss_disc=")
-
-    def __init__(self) -> None:
-        self._row = RowMaker("rvc")
-        self._place: list[tuple[str, float]] = []
+    _row = RowMaker("rvc")
+    _place: Sequence[tuple[str, float]] = ()
 
     @property
     def awake(self) -> bool:
@@ -42,7 +41,7 @@ class RvcReader(Reader):
             found = _RVC_PLACE.search(line)
             self._place = [*self._place, ("step", float(found[1])), ("lr", number(found[2]))] if found else []
             return [] if found else None
-        place, self._place = self._place, []
+        place, self._place = self._place, ()
         losses = [(m[1].decode(), number(m[2])) for m in _RVC_LOSSES.finditer(line)] if place else []
         return [self._row(TRAIN, number_, [*place, *losses])] if losses else None
 

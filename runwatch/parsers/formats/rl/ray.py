@@ -6,6 +6,7 @@ Newer versions draw a box around the table, and put spaces between its columns.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Format, Reader, Row, Sample
@@ -93,12 +94,10 @@ class TrialReader(Reader):
     """Reads the first trial of a table that has come to an iteration; a step is an iteration."""
 
     begins = rb"(?:\||%b) Trial name  " % _RULE
-
-    def __init__(self) -> None:
-        self._row = RowMaker("tune", _NAMES)
-        self._names: list[str] = []
-        self._reported: tuple[bytes, float] | None = None
-        """The trial and the iteration that were printed last."""
+    _row = RowMaker("tune", _NAMES)
+    _names: Sequence[str] = ()
+    _reported: tuple[bytes, float] | None = None
+    """The trial and the iteration that were printed last."""
 
     @property
     def awake(self) -> bool:
@@ -111,16 +110,16 @@ class TrialReader(Reader):
             self._names = [cell.decode("utf-8", "replace") for cell in _cells(line)]
             return []
         if not self._names or not line.startswith((b"|", b"+", b"\xe2")):
-            self._names = []
+            self._names = ()
             return None
         cells = _cells(line)
         shown = dict(zip(self._names, cells, strict=False))
         items = {name: number(cell) for name, cell in shown.items() if _NUMBER.match(cell)}
         if len(cells) != len(self._names) or shown.get("status") not in _BUSY or "iter" not in items:
             if line.startswith((b"+", b"\xe2\x95")):
-                self._names = []  # the rule below the rows: that below the head begins with a bar
+                self._names = ()  # the rule below the rows: that below the head begins with a bar
             return []
-        self._names, reported = [], (cells[0], items["iter"])
+        self._names, reported = (), (cells[0], items["iter"])
         if reported == self._reported:
             return []
         self._reported = reported

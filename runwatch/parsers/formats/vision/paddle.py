@@ -6,6 +6,7 @@ Where a line shows the iterations of the epoch only, they are counted on from th
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import EPOCH, SAMPLES_PER_SEC, STEP_TIME
@@ -123,11 +124,9 @@ class HapiReader(Reader):
 
     begins = rb"[ \t]{0,16}(?:Epoch \d+/\d+\s*\Z|step +\d+(?:/\d+)? |Eval begin|Eval samples)"
     awake = False
-
-    def __init__(self) -> None:
-        self._row = RowMaker("hapi")
-        self._epoch: list[tuple[str, float]] = []
-        self._evaluates = False
+    _row = RowMaker("hapi")
+    _epoch: Sequence[tuple[str, float]] = ()
+    _evaluates = False
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one line."""

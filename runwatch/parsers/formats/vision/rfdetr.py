@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from runwatch.core.batch import BY_EPOCH, TRAIN
 from runwatch.parsers.api import Format, Reader, Row, Sample
@@ -19,12 +20,10 @@ class TableReader(Reader):
     """Reads the first row of numbers below a title, under the names above it, as the record of the epoch."""
 
     begins = rb"\s*Val \(Epoch \d"
-
-    def __init__(self) -> None:
-        self._row = RowMaker("rf-detr" + BY_EPOCH)
-        self._place: list[tuple[str, float]] = []
-        """Epoch and epochs of the title; empty unless its row may come."""
-        self._names: list[str] = []
+    _row = RowMaker("rf-detr" + BY_EPOCH)
+    _place: Sequence[tuple[str, float]] = ()
+    """Epoch and epochs of the title; empty unless its row may come."""
+    _names: Sequence[str] = ()
 
     @property
     def awake(self) -> bool:
@@ -38,14 +37,14 @@ class TableReader(Reader):
             self._place, self._names = [("step", float(title[1])), ("total", float(title[2]))], []
             return []
         if not self._place or not line.startswith(b"\xe2"):
-            self._place = []
+            self._place = ()
             return None
         cells = [cell.strip() for cell in line.strip().split(_BAR)[1:-1]]
         if not all(re.fullmatch(VALUE, cell) for cell in cells):
             self._names = [cell.decode("utf-8", "replace") for cell in cells]
         elif cells:
             named = (f"val/{_KINDS.get(name[:1], '')}{name}" for name in self._names)
-            place, self._place = self._place, []
+            place, self._place = self._place, ()
             return [self._row(TRAIN, number_, [*place, *zip(named, map(number, cells), strict=False)])]
         return []
 
