@@ -6,11 +6,10 @@ TensorFlow's core/lib/hash/crc32c.h.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+_T = TypeVar("_T")
+"""A whole number, or an array of them."""
 
 
 def _entry(index: int) -> int:
@@ -35,10 +34,8 @@ def masked(data: bytes) -> int:
     return mask(crc32c(data))
 
 
-@overload
-def mask(crc: int) -> int: ...
-@overload
-def mask(crc: NDArray[np.uint32]) -> NDArray[np.uint32]: ...
-def mask(crc: Any) -> Any:
+def mask(crc: _T) -> _T:
     """Return a CRC-32C, or each of an array of them, masked."""
-    return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+    bits: Any = crc
+    turned: _T = ((bits >> 15 | bits << 17) + 0xA282EAD8) & 0xFFFFFFFF
+    return turned
