@@ -32,7 +32,8 @@ from runwatch.parsers.trackers.wandb.notes import Console, Facts, item, of_confi
 
 _HISTORY, _SUMMARY, _OUTPUT, _CONFIG, _STATS, _ALERT = 2, 3, 4, 5, 7, 10
 _OUTPUT_RAW, _RUN, _EXIT, _PREEMPTING, _ENVIRONMENT = 13, 17, 18, 23, 26
-_FACTS = {_RUN: of_run, _CONFIG: of_config, _ENVIRONMENT: of_machine}
+_Facts = Callable[[bytes], Iterable[tuple[str, str]]]
+_FACTS: dict[int, _Facts] = {_RUN: of_run, _CONFIG: of_config, _ENVIRONMENT: of_machine}
 """What reads the facts of records."""
 
 _SCHEMA = Schema(

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -91,16 +92,6 @@ class Facts:
         return None
 
 
-def of_run(data: bytes) -> Iterator[tuple[str, str]]:
-    """Yield the facts of a RunRecord."""
-    return _named(data, _OF_RUN, config=4, git=21)
-
-
-def of_machine(data: bytes) -> Iterator[tuple[str, str]]:
-    """Yield the facts of an EnvironmentRecord."""
-    return _named(data, _OF_MACHINE, git=9)
-
-
 def _named(data: bytes, names: dict[int, str], config: int = 0, git: int = 0) -> Iterator[tuple[str, str]]:
     """Yield the named fields of a message, those that are repeated joined.
 
@@ -117,6 +108,12 @@ def _named(data: bytes, names: dict[int, str], config: int = 0, git: int = 0) ->
         elif field == git:
             yield from ((name, redact(said)) for name, said in _named(message(value), _OF_GIT))
     yield from found.items()
+
+
+of_run = partial(_named, names=_OF_RUN, config=4, git=21)
+"""Yields the facts of a RunRecord."""
+of_machine = partial(_named, names=_OF_MACHINE, git=9)
+"""Yields the facts of an EnvironmentRecord."""
 
 
 def of_config(data: bytes) -> Iterator[tuple[str, str]]:
