@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from runwatch.parsers.body.decoded import Decoded
+    from runwatch.parsers.body.frames import Decoded
     from runwatch.parsers.framing.lines import Lines
     from runwatch.parsers.progress.idle import Run
     from runwatch.parsers.rest import Records

@@ -1,4 +1,4 @@
-"""The bulk path of readers: what many lines show is decoded at once, then folded together.
+"""Many records at once: what was decoded of a block, and readers' bulk path, in which frames become records.
 
 A reader's record spans lines or redraws, yet what one line shows, its frame, depends on
 that line alone. A block's frames are decoded like the lines of any format (see skeleton);
@@ -8,16 +8,50 @@ the reader's own path and joins the others at its place, so both paths report th
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.parsers.api import Layout, Row
-from runwatch.parsers.body.decoded import Floats
-from runwatch.parsers.framing.lines import Ints
+from runwatch.parsers.framing.lines import Ints, Lines
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class Decoded:
+    """Records decoded in bulk: their indices (n,), and offset, line and values (2 + columns, n)."""
+
+    layout: Layout
+    lines: Ints
+    table: Floats
+
+    def before(self, count: int) -> Decoded:
+        """Return those of the block's first `count` records."""
+        kept = self.lines < count
+        return self if kept.all() else Decoded(self.layout, self.lines[kept], self.table[:, kept])
+
+    def place(self, lines: Lines, start: int, first_line: int) -> None:
+        """Set where the records are in the stream."""
+        self.table[0] = lines.starts[self.lines] + start
+        self.table[1] = lines.line[self.lines] + first_line
+
+
+def merge(decoded: list[Decoded], rows: array[float] | None, width: int) -> tuple[int, bytes]:
+    """Return (rows, column-major float64 bytes) of all records of a layout, in stream order."""
+    parts = [part.table for part in decoded]
+    if rows:
+        parts.append(np.frombuffer(rows, np.float64).reshape(-1, width).T)
+    if len(parts) == 1:
+        return parts[0].shape[1], parts[0].tobytes()
+    table = np.concatenate(parts, axis=1)
+    order = np.argsort(table[0], kind="stable")
+    return len(order), table.take(order, axis=1).tobytes()
 
 
 class Part(NamedTuple):

@@ -14,7 +14,7 @@ from runwatch.parsers.api import Layout
 from runwatch.parsers.lexicon.parts import parts_of_loss
 
 if TYPE_CHECKING:
-    from runwatch.parsers.body.decoded import Decoded
+    from runwatch.parsers.body.frames import Decoded
 
 
 class Held(NamedTuple):
@@ -74,7 +74,7 @@ class Piece:
             tables = (_less(table, without) for table in self.tables())
             return tuple(table for table in tables if table.rows)
         if self._bulk:
-            from runwatch.parsers.body.decoded import merge
+            from runwatch.parsers.body.frames import merge
 
             return tuple(
                 _table(

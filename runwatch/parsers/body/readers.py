@@ -23,8 +23,7 @@ from runwatch.parsers.lexicon.names import unit_of
 from runwatch.parsers.lexicon.records import columns
 
 if TYPE_CHECKING:
-    from runwatch.parsers.body.decoded import Floats
-    from runwatch.parsers.body.frames import Frames
+    from runwatch.parsers.body.frames import Floats, Frames
 
 _BAR_END = re.compile(rb"^(?:.*?\[[\d:]+<[^\]\r\n]{0,2000}\]\s*|.*)")
 """A bar up to its end."""

@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 
 from runwatch.parsers.api import Matcher
-from runwatch.parsers.body.decoded import Decoded
 from runwatch.parsers.body.enveloped import Enveloped, Logged, Unopened
+from runwatch.parsers.body.frames import Decoded
 from runwatch.parsers.body.matchers import DictPattern
 from runwatch.parsers.columnar.skeleton import Skeleton, learn
 from runwatch.parsers.framing.ansi import Uncolored

@@ -14,8 +14,8 @@ import msgspec
 import numpy as np
 
 from runwatch.parsers.api import Layout
-from runwatch.parsers.body.decoded import Floats
 from runwatch.parsers.body.enveloped import Enveloped
+from runwatch.parsers.body.frames import Floats
 from runwatch.parsers.body.matchers import ITEMS, DictPattern
 from runwatch.parsers.columnar.skeleton import Number, fold, number_shape
 from runwatch.parsers.envelope.header import opened

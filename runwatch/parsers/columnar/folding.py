@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.parsers.api import Layout, Match, Reader, Row
-from runwatch.parsers.body.decoded import Decoded, Floats
 from runwatch.parsers.body.enveloped import Unopened
-from runwatch.parsers.body.frames import Frames
+from runwatch.parsers.body.frames import Decoded, Floats, Frames
 from runwatch.parsers.body.matchers import values
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.body.readers import FoldingReader, behind_bar

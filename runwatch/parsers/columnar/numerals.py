@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from runwatch.parsers.body.decoded import Floats
+from runwatch.parsers.body.frames import Floats
 from runwatch.parsers.framing.lines import Bytes, Flags, Ints, Words
 
 WIDEST = 16

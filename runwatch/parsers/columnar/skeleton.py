@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.parsers.api import Layout, Match, Matcher
-from runwatch.parsers.body.decoded import Floats
+from runwatch.parsers.body.frames import Floats
 from runwatch.parsers.body.matchers import number
 from runwatch.parsers.framing.lines import Bytes
 

@@ -35,8 +35,7 @@ from runwatch.parsers.progress.names import (
 )
 
 if TYPE_CHECKING:
-    from runwatch.parsers.body.decoded import Floats
-    from runwatch.parsers.body.frames import Part
+    from runwatch.parsers.body.frames import Floats, Part
 
 _Values = Sequence[Any]
 """Of one frame, or columns of them."""

@@ -19,7 +19,7 @@ from runwatch.core.loss_level import LossLevel
 from runwatch.parsers.progress.grammar import BAR
 
 if TYPE_CHECKING:
-    from runwatch.parsers.body.decoded import Floats
+    from runwatch.parsers.body.frames import Floats
 
 _LINE = re.compile(
     rb"(?i)(?:[^\r\n]{0,80}?[\]:|>-]\s{1,3})?[^A-Za-z0-9\r\n]{0,80}(?:(?:start|begin)(?:n?ing)? |running )?"

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.parsers.api import Matcher, Reader
-from runwatch.parsers.body.decoded import Decoded
+from runwatch.parsers.body.frames import Decoded
 from runwatch.parsers.body.matchers import BarPattern
 from runwatch.parsers.body.readers import message_behind
 from runwatch.parsers.columnar.bulk import BulkDecoder

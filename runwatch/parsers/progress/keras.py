@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from runwatch.parsers.body.decoded import Floats
-    from runwatch.parsers.body.frames import Frames
+    from runwatch.parsers.body.frames import Floats, Frames
     from runwatch.parsers.framing.lines import Ints
 
 _COLOR = rb"(?:\[\d{1,2}m){0,3}"

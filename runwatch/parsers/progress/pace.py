@@ -12,7 +12,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from runwatch.parsers.body.decoded import Floats
+    from runwatch.parsers.body.frames import Floats
     from runwatch.parsers.framing.lines import Ints
 
 _STRETCH = 10.0

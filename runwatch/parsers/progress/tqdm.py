@@ -23,8 +23,7 @@ from runwatch.parsers.progress.tracker import BarReader
 from runwatch.parsers.progress.validation import Frame, ValidationBars, has_total
 
 if TYPE_CHECKING:
-    from runwatch.parsers.body.decoded import Floats
-    from runwatch.parsers.body.frames import Frames
+    from runwatch.parsers.body.frames import Floats, Frames
 
 _NEAR = 64
 """Lines behind a bar within which what was measured on held-out data is of its step."""

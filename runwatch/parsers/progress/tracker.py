@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from runwatch.parsers.body.decoded import Floats
-    from runwatch.parsers.body.frames import Frames, Part
+    from runwatch.parsers.body.frames import Floats, Frames, Part
 
 _MAX_RANKS = 1024
 _NAN = -sys.float_info.max

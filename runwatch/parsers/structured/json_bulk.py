@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from runwatch.parsers.api import MAX_LINE, Layout, Matcher
-from runwatch.parsers.body.decoded import Decoded, Floats
+from runwatch.parsers.body.frames import Decoded, Floats
 from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.framing.ansi import bare

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runwatch.parsers.api import Layout, Row
-from runwatch.parsers.body.decoded import Decoded, Floats
+from runwatch.parsers.body.frames import Decoded, Floats
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.columnar import numerals
 from runwatch.parsers.columnar.folding import BlockFold

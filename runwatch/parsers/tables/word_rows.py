@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol, cast
 import numpy as np
 
 from runwatch.parsers.api import Layout, Matcher
-from runwatch.parsers.body.decoded import Decoded, Floats
+from runwatch.parsers.body.frames import Decoded, Floats
 from runwatch.parsers.columnar import numerals
 from runwatch.parsers.framing.lines import PAD, Bytes, Flags, Ints, Lines
 

@@ -15,8 +15,7 @@ from runwatch.parsers.body.matchers import VALUE, evaluation, training
 from runwatch.parsers.body.readers import FoldingReader
 
 if TYPE_CHECKING:
-    from runwatch.parsers.body.decoded import Floats
-    from runwatch.parsers.body.frames import Frames
+    from runwatch.parsers.body.frames import Floats, Frames
 
 _SETS = re.compile(
     rb"(?:(?<!\S)|(?<=#011))(?:cv_agg's (?=(?:train|valid) ))?"  # LightGBM's means over the folds

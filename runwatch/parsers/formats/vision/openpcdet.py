@@ -23,8 +23,7 @@ from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.progress.grammar import bar_in, emptied, named
 
 if TYPE_CHECKING:
-    from runwatch.parsers.body.decoded import Floats
-    from runwatch.parsers.body.frames import Frames
+    from runwatch.parsers.body.frames import Floats, Frames
 
 _EXACT = re.compile(rb"total_it=(\d+)\Z")
 _TOOK = re.compile(rb"\bb_time=(" + NUMBER + rb")\(")

@@ -15,8 +15,7 @@ from runwatch.parsers.body.readers import FoldingReader, RowMaker, same_until
 from runwatch.parsers.tables.evaluations import CocoReader
 
 if TYPE_CHECKING:
-    from runwatch.parsers.body.decoded import Floats
-    from runwatch.parsers.body.frames import Frames
+    from runwatch.parsers.body.frames import Floats, Frames
     from runwatch.parsers.framing.lines import Flags, Ints
     from runwatch.parsers.tables.word_rows import Words
 
