@@ -19,15 +19,13 @@ from runwatch.parsers.lexicon.words import TRAIN, is_epoch, is_loss, is_meaningf
 _PROMPTS = (b"$ ", b"> ", b">>> ", b"# ")
 """Of shells: a command may quote a line."""
 Place = tuple[int, bytes]
-"""Rank and name of a counter (see learn_words.place)."""
+"""Rank and name of a counter (see roles.place)."""
 _PERCENT = 0.02
 """By how much a share may be rounded."""
 ENOUGH = 12
 """Lines of a family that are enough while the stream continues."""
 _PATIENCE = 128
 """Lines after which it is no longer waited for an epoch to change, or for a counter to grow."""
-
-
 _LINES_A_STEP = 8
 """The most lines that belong to one step."""
 _FEWEST = 2
