@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runwatch.parsers.framing.cut import is_cut
+from runwatch.parsers.framing.chunks import is_cut
 
 from .logs import parse
 

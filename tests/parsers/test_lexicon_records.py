@@ -9,9 +9,8 @@ from runwatch.parsers.lexicon import names, words
 from runwatch.parsers.lexicon.counters import RANKS
 from runwatch.parsers.lexicon.names import canonical, meaning, unit_of
 from runwatch.parsers.lexicon.parts import parts_of_loss
-from runwatch.parsers.lexicon.records import columns, promoted
+from runwatch.parsers.lexicon.records import HeldOut, columns, promoted
 from runwatch.parsers.lexicon.units import Unit
-from runwatch.parsers.lexicon.validation_names import HeldOut
 from runwatch.parsers.lexicon.words import OTHER_WORK, is_quality
 from tests.parsers.logs import parse
 

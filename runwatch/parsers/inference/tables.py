@@ -22,8 +22,8 @@ from runwatch.parsers.inference.unnamed import falls, is_unbounded_error
 from runwatch.parsers.lexicon.counters import TIMES
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import unit_of
+from runwatch.parsers.lexicon.records import HeldOut
 from runwatch.parsers.lexicon.records import columns as columns_of
-from runwatch.parsers.lexicon.validation_names import HeldOut
 from runwatch.parsers.lexicon.words import (
     SPLIT_KEYS,
     is_epoch,

@@ -24,8 +24,7 @@ from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS, counter_of
 from runwatch.parsers.lexicon.kinds import STATISTICS
 from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, tokens_of, unit_of
-from runwatch.parsers.lexicon.records import looseness, measured, only_loss, promoted
-from runwatch.parsers.lexicon.validation_names import is_score
+from runwatch.parsers.lexicon.records import is_score, looseness, measured, only_loss, promoted
 from runwatch.parsers.lexicon.words import SPLIT_KEYS, is_setting, is_val
 
 NEARBY = "nearby"

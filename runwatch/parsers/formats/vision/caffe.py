@@ -5,7 +5,7 @@ import re
 from runwatch.core.batch import PLAN
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import VALUE, LinePattern, evaluation, training
-from runwatch.parsers.lexicon.validation_names import HeldOut
+from runwatch.parsers.lexicon.records import HeldOut
 
 _OUTPUT = re.compile(rb"([\w/.-]{1,80}) = (" + VALUE + rb")(?= \(\* |\s*$)")
 _SCORE = re.compile(rb"((?!\w*(?i:loss))[\w/.-]{1,80}) = (" + VALUE + rb")\s*$")

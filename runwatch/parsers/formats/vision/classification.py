@@ -23,7 +23,7 @@ from runwatch.parsers.body.matchers import (
     number,
     training,
 )
-from runwatch.parsers.lexicon.validation_names import HeldOut
+from runwatch.parsers.lexicon.records import HeldOut
 from runwatch.parsers.tables.evaluations import CocoReader
 
 _COUNT = re.compile(rb"\[ *(\d+)/(\d+)\]")

@@ -3,7 +3,7 @@
 from runwatch.core.metrics import STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import evaluation, training
-from runwatch.parsers.lexicon.validation_names import HeldOut
+from runwatch.parsers.lexicon.records import HeldOut
 
 _ALIASES = {"time": STEP_TIME}
 _VAL = rb" ?\(val\) +(?:\[\d+\])?\[ *\d+(?:/\d+)?\]\s+(?!eta)"

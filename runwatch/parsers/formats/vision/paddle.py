@@ -14,8 +14,8 @@ from runwatch.parsers.api import Format, Reader, Row, Sample
 from runwatch.parsers.body.matchers import VALUE, evaluation, number, training
 from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.counters.nesting import PER, PLANNED, WITHIN
+from runwatch.parsers.lexicon.records import HeldOut
 from runwatch.parsers.lexicon.units import SECONDS
-from runwatch.parsers.lexicon.validation_names import HeldOut
 from runwatch.parsers.tables.evaluations import CocoReader
 
 _PACE = {"ips": SAMPLES_PER_SEC}

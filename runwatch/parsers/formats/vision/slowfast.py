@@ -6,7 +6,7 @@ Its json_stats.log, of epochs alone, is read as json-stats.
 from runwatch.core.metrics import STEP_TIME
 from runwatch.parsers.api import Format
 from runwatch.parsers.body.matchers import ITEMS, evaluation, training
-from runwatch.parsers.lexicon.validation_names import HeldOut
+from runwatch.parsers.lexicon.records import HeldOut
 
 _EPOCH = rb"(?=[^\r\n]{0,400}?\"epoch\": \"{epoch}/{epochs}\")"
 _ITER = rb"(?=[^\r\n]{0,400}?\"iter\": \"{within}/{per}\")"
