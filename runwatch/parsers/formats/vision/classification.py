@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import LOSS, STEP_TIME
@@ -33,12 +32,12 @@ class EpochLine(LinePattern):
     """A LinePattern with an epoch and a place within it, of programs that differ in the first epoch.
 
     A log whose first line is of epoch 1 counts from 1. One that begins later does not say: then
-    `first_epoch` holds, as most of these programs have it.
+    it counts from 0, as most of these programs do.
     """
 
-    def __init__(self, head: bytes, *, first_epoch: int, aliases: Mapping[str, str], **other: Any) -> None:
+    def __init__(self, head: bytes, *, aliases: Mapping[str, str]) -> None:
         """See LinePattern."""
-        super().__init__("train", TRAIN, head, first_epoch=first_epoch, aliases=aliases, **other)
+        super().__init__("train", TRAIN, head, fields=True, first_epoch=0, aliases=aliases)
         self._from_one = Layouts("train", aliases, first_epoch=1)
         self._seen = False
 
@@ -121,12 +120,7 @@ SWIN = Format(
     title="Swin Transformer and repositories like it",
     example="Train: [2/90][40/900]\teta 0:07:20 lr 0.000125\ttime 0.5120 (0.5200)\tloss 2.1250 (2.2500)",
     matchers=(
-        EpochLine(
-            rb"Train: \[{epoch}/{epochs}\]\[{within}/{per}\]\s",
-            fields=True,
-            aliases={**_TIME, "tot_loss": LOSS},
-            first_epoch=0,
-        ),
+        EpochLine(rb"Train: \[{epoch}/{epochs}\]\[{within}/{per}\]\s", aliases={**_TIME, "tot_loss": LOSS}),
         _accuracy(b"* "),
     ),
     logged=True,
@@ -140,18 +134,13 @@ SWAV = Format(
         EpochLine(
             rb"Epoch(?:\[{epoch}\] - Iter: |: \[(?P<epoch_>\d+)\])"
             rb"\[ *{within}/{per}\]\s+(?:Elapsed [^()\r\n]{1,40}\(remain [^()\r\n]{1,40}\))?",
-            fields=True,
             aliases={**_TIME, "Err": LOSS},  # as fb.resnet.torch calls its loss
-            first_epoch=0,
         ),
         training(  # SwAV itself does not show how many batches there are
             rb"Epoch: \[{epoch}\]\[{step_in_epoch}\]\s+(?=Time )", "train-batch", fields=True, aliases=_TIME
         ),
         EpochLine(  # of SupContrast and its kin
-            rb"Train: \[{epoch}\]\[{within}/{per}\]\s(?=BT )",
-            fields=True,
-            aliases={"BT": STEP_TIME, "DT": "data_time"},
-            first_epoch=0,
+            rb"Train: \[{epoch}\]\[{within}/{per}\]\s(?=BT )", aliases={"BT": STEP_TIME, "DT": "data_time"}
         ),
         evaluation(rb"Test:\tTime {_}\tLoss {loss}\tAcc@1 {acc1}", "test", aliases=_MEANS),
         _accuracy(b"* "),
@@ -170,9 +159,7 @@ _ETA = rb" +eta: (?:\d+ days?, )?\d+:\d\d:\d\d"
 def _epoch_line(prefix: bytes) -> EpochLine:
     return EpochLine(
         re.escape(prefix) + rb"{epoch}(?:/{epochs})?\] +\[ *{within}/{per}\]" + _ETA,
-        fields=True,
         aliases={**_TIME, "total_loss": LOSS},
-        first_epoch=0,
     )
 
 
