@@ -1,27 +1,21 @@
 """Early programs for convolutional networks: cuda-convnet and its kin, Darknet (pjreddie's, AlexeyAB's)."""
 
-from runwatch.core.batch import EVAL, TRAIN
 from runwatch.core.metrics import LEARNING_RATE, LOSS, STEP_TIME, VAL_LOSS
 from runwatch.parsers.api import Format, Sample
-from runwatch.parsers.body.matchers import LinePattern, evaluation, training
+from runwatch.parsers.body.matchers import evaluation, training
 
 CUDA_CONVNET = Format(
     name="cuda-convnet",
     title="cuda-convnet",
     example="3.20... logprob:  0.648860, 0.351562 (0.651 sec)",
     matchers=(
-        LinePattern(
+        training(
+            rb"{epoch}\.{step_in_epoch}\.\.\. logprob: {1,4}{logprob}, {error}(?: \({sec} sec\))?",
             "cuda-convnet",
-            TRAIN,
-            rb"(?P<epoch>\d+)\.(?P<step_in_epoch>\d+)\.\.\. logprob: {1,4}(?P<logprob>), (?P<error>)"
-            rb"(?: \((?P<sec>) sec\))?",
             aliases={"logprob": LOSS, "sec": STEP_TIME},
         ),
-        LinePattern(
-            "test",
-            EVAL,
-            rb"logprob: {1,4}(?P<logprob>), (?P<error>)",
-            aliases={"logprob": VAL_LOSS, "error": "val/error"},
+        evaluation(
+            rb"logprob: {1,4}{logprob}, {error}", "test", aliases={"logprob": VAL_LOSS, "error": "val/error"}
         ),
     ),
     samples=(
