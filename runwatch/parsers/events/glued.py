@@ -1,6 +1,7 @@
 """What others write behind a step line that was not ended: who decodes that line looks no further.
 
-The scheduler does, and a shell that says which signal ended a program: `loss: 0.5Killed`, `loss=0.5]Killed`.
+The scheduler does, Keras, and a shell that says which signal ended a program: `loss: 0.5Killed`,
+`loss=0.5]Killed`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,11 @@ from collections.abc import Collection, Iterator
 from runwatch.core.batch import Event
 from runwatch.core.text import decode
 
-_SCHEDULER = b"slurmstepd: error: *** "
+_SENTENCES = (
+    (b"slurmstepd: error: *** ", b"slurmstepd", "scheduler"),
+    (b": Invalid loss, terminating training", b"Batch ", "error"),  # Keras
+)
+"""What others say, how the message begins, and the kind of event."""
 _SHELL = {
     b"Killed": "killed",
     b"Terminated": "signal",
@@ -29,7 +34,7 @@ _LAST = bytes({words[-1] for words in _SHELL})
 _END = re.compile(b"[%s]\\n" % _LAST)
 _MANY = 1 << 18
 """Bytes from which on numpy is worth its import."""
-KINDS = frozenset({"scheduler", *_SHELL.values()})
+KINDS = frozenset({*(kind for *_, kind in _SENTENCES), *_SHELL.values()})
 """Of the events that may be behind a line."""
 
 
@@ -50,10 +55,11 @@ def glued(text: bytes, end: int, start: int, line: int, known: Collection[int]) 
 
 def _behind(text: bytes, end: int) -> Iterator[tuple[int, str]]:
     """Yield where such words are, and their kind. One look at ends of lines is quicker than six searches."""
-    at = text.find(_SCHEDULER, 0, end)
-    while at >= 0:
-        yield at, "scheduler"
-        at = text.find(_SCHEDULER, at + 1, end)
+    for sentence, begins, kind in _SENTENCES:
+        at = text.find(sentence, 0, end)
+        while at >= 0:
+            yield text.rfind(begins, 0, at + len(begins)), kind
+            at = text.find(sentence, at + 1, end)
     for stop in _stops(text, end):
         for words, kind in _SHELL.items():
             at = stop - len(words)

@@ -282,7 +282,9 @@ class Learner:
         rows = [kept.line for kept in families.pop(ROW, [])]
         families.pop(SECTION, None)
         few = last and not self._markdown
-        if self._table is not None and len(rows) > sum(map(len, families.values())):
+        lines = (kept for lines in families.values() for kept in lines)
+        others = sum(len(kept.ranked) < len(kept.found) for kept in lines)  # but for headings of epochs
+        if self._table is not None and len(rows) > others:
             alone = not self._table.bare or len(rows) + 1 == self._lines
             if self._table.counts(rows, few=few and alone):
                 self._table = self._table.settled(rows)

@@ -42,9 +42,9 @@ from runwatch.parsers.lexicon.words import (
 
 _GAP = re.compile(rb"\s*(?:\||\xe2\x94[\x82\x83])\s*|\t+\s*|\s{2,}")
 _GAPPED = re.compile(rb"[\t|]|[Ll]oss")
-_COLUMN = re.compile(rb"[A-Za-z#]|\d[A-Za-z_]+[a-z]{3}")
-"""How a column begins: `loss`, `2d_loss`."""
-_NAMELESS = re.compile(rb"(?:\s\s|\t|\|)\s*(?!\d[A-Za-z_]+[a-z]{3})[^A-Za-z#\s|]")
+_COLUMN = re.compile(rb"_?[A-Za-z]|#|\d[A-Za-z_]+[a-z]{3}")
+"""How a column begins: `loss`, `2d_loss`, `_rmse`."""
+_NAMELESS = re.compile(rb"(?:\s\s|\t|\|)\s*(?!\d[A-Za-z_]+[a-z]{3}|_[A-Za-z])[^A-Za-z#\s|]")
 """A column that begins otherwise."""
 _COUNTERS = tuple(
     b"# step steps iteration iterations iter iters update updates batch epoch epochs ep e episode gen"

@@ -100,6 +100,8 @@ class Epochs:
         """Up to here, what is behind the stroke numbers the last epoch, not all: `Epoch 9/9` of ten."""
         self.around = Around()
         self._open = _Open()
+        self._lengths = -1.0, 0.0, 0.0
+        """The newest epoch, its length, and the steps before it."""
         self._run_wide = False
         """Whether `n` continues from epoch to epoch."""
         self._low, self._newest = 0.0, Counts(-1.0, -1.0)
@@ -136,12 +138,20 @@ class Epochs:
         if epoch < 0 or (self.around.run_wide if counted else self._run_wide or run_wide):
             return Place(0.0, total, epoch, -1.0)
         first = self.first or 0
-        before = (epoch - first) * total
+        before = self._before(epoch, total, (epoch - first) * total)
         if epochs < 0:
             first, epochs = self.around.first, self.around.planned
         if epochs < 0:
             return Place(before, before + total, epoch, total)
         return Place(before, (epochs + 1 - first) * total, epoch, -1.0)
+
+    def _before(self, epoch: float, total: float, usual: float) -> float:
+        """Return the steps before a bar, `usual` if all are as long; the last epoch may be cut short."""
+        newest, length, before = self._lengths
+        if (epoch, total) != (newest, length):
+            short = epoch == newest + 1 and total < length
+            self._lengths = epoch, total, before + length if short else usual
+        return self._lengths[2]
 
     def fold(self, counts: Floats, loss: Floats) -> Floats:
         """Take frames (as Counts, n) and their losses, each as if by itself; return places (as Place, n)."""
@@ -207,6 +217,8 @@ class Around:
         self._n, self._total = -1.0, -1.0
         self._reported: tuple[int, int] | None = None
         """What the next bar is of."""
+        self._outer = False
+        """Whether a bar of epochs said that."""
         self._by_line = False
         """Whether a line said that, before its bar, and of no other bar."""
         self._any = False
@@ -220,7 +232,12 @@ class Around:
         """Whether the bar is drawn from its beginning again, the epoch of that not yet decided."""
 
     def set_epoch(self, epoch: int, epochs: int, *, for_all: bool) -> None:
-        """Take what a line shows; `for_all`: bars of other ranks, too, which are not all at one place."""
+        """Take what a line shows; `for_all`: bars of other ranks, too, which are not all at one place.
+
+        What a bar of epochs has just said counts: lines on standard output may come behind it.
+        """
+        if self._outer and self._reported is not None and epoch <= self._reported[0]:
+            return
         if not self._any:
             self._behind = self._total >= 0
             self.first = int(epoch == 1 or (epochs > 0 and epoch > 0))
@@ -238,8 +255,10 @@ class Around:
         if epoch <= epochs:
             self._any, self._by_line, self.first = True, False, 1
             self._report(epoch, epochs)
+            self._outer = True
 
     def _report(self, epoch: int, epochs: int) -> None:
+        self._outer = False
         self.planned = epochs or -1
         self._reported = epoch, self.planned
 

@@ -27,7 +27,7 @@ _TQDM = re.compile(
     rb"\[(?P<elapsed>[\d:]+)<[\d:?]+(?:,\s*(?:(?P<rate>"
     + NUMBER
     + rb")|\?) ?(?P<unit>s/[A-Za-z]{1,12}|[A-Za-z]{1,12}/s))?"  # NeMo shows none
-    rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}))?\]"
+    rb"(?:, (?P<postfix>[^\]\r\n]{1,2000}(?:\](?=: )[^\]\r\n]{1,2000})?))?\]"  # `avg. loss [381-400]: 0.5`
 )
 _ENDLESS = re.compile(
     rb"(?P<desc>[^%|\"\r\n]{0,200}?)(?:\|[^|\r\n]{0,400}\|\s*(?=[\d.]+[kMGT]?/\? )|(?<![\w.])(?=\d))"
@@ -68,10 +68,10 @@ _ARROWS = (b".] - ETA: ", b"=] ")
 _ENDS = (b"\xe2\x94\x81 ", b"\xe2\x95\xb8 ", b"\xe2\x95\xba ")
 """What bars of rich end with: a whole line, or half of one."""
 _IN = b"%] in "
-_IS_LIGHTNING = re.compile(rb"Epoch \d+/\d+ .*\xe2\x80\xa2")
+_IS_LIGHTNING = re.compile(rb"Epoch \d+/-?\d+ .*\xe2\x80\xa2")
 """A bar of rich that has a reader of its own."""
 _LIGHTNING = re.compile(
-    rb"(?P<desc>Epoch \d+/\d+) +" + HEAVY + rb" (?P<n>\d+)/(?P<total>\d+) +"
+    rb"(?P<desc>Epoch \d+(?:/\d+)?)(?:/-\d+)? +" + HEAVY + rb" (?P<n>\d+)/(?P<total>\d+) +"
     rb"\d+:\d\d:\d\d \xe2\x80\xa2(?: +(?:[\d:]{4,12}|-:--:--))? +(?P<rate>"
     + NUMBER
     + rb")it/s(?P<postfix>.{0,2000})"
@@ -79,10 +79,11 @@ _LIGHTNING = re.compile(
 NAMED = re.compile(
     rb"(?<![\w./@-])((?<=, )(?:(?:Train|Val|Eval|Test|Best)\w{0,8} [Ll]oss|[A-Z][\w-]{0,40}"
     rb"(?: [\w-]{1,40}){0,3} (?![\w-]{0,40}[Ll]oss=)[A-Za-z][\w-]{0,40})(?==)"  # `Average key norm=0.5`
-    rb"|(?:[Bb]est|[Ll]owest|[Mm]in(?:imum)?) [Ll]oss|(?!Epoch|Batch|Step|Iter)"
+    rb"|(?:[Bb]est|[Ll]owest|[Mm]in(?:imum)?|init(?:ial)?) [Ll]oss|(?!Epoch|Batch|Step|Iter)"
     rb"[A-Z][a-z]{1,20} [Ll]oss(?=[:=])"
     rb"|[A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?)"
-    rb"(?:\s{0,8}[=:]\s*|(?<=[Ll]oss) | - (?=\d{1,9}\.\d))("  # as segmentation_models.pytorch has it
+    rb"(?:(?: \[\d{1,9}-\d{1,9}\])?\s{0,8}[=:]\s*|(?<=[Ll]oss) "
+    rb"| - (?=\d{1,9}\.\d))("  # as segmentation_models.pytorch has it
     + VALUE
     + rb")(?:(?<=[fnFN])\.0{0,8})?%?\.?(?=[\s,;\])]|$)"  # Lightning fills NaN up as it does numbers: nan.0
 )

@@ -11,7 +11,7 @@ from runwatch.parsers.progress.bar_frame import BarFrames
 from runwatch.parsers.progress.grammar import NAMED, lightning, named
 from runwatch.parsers.progress.tracker import BarReader
 
-_MORE = re.compile(rb" {8,400}(?:(?:[\d:]{4,12}|-:--:--) +)?(?=[A-Za-z]|[-+]?\d[\d.e+-]*\s*$)")
+_MORE = re.compile(rb" {8,400}(?:(?:[\d:]{4,12}|-:--:--) +)?(?=[A-Za-z]|[-+]?\d[\d.e+-]*(?:\s|$))")
 
 
 class _RichFrames(BarFrames):

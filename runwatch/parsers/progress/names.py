@@ -12,7 +12,7 @@ ALIASES = {"reduced_train_loss": LOSS, "Tot": LOSS, "t_loss": LOSS}
 """NeMo's, next to a `train_loss` that is the mean of the epoch; sums of losses that are called otherwise."""
 
 _LOSS = re.compile(r"(?i:loss)(?!.*epoch)|^Tot$")
-_BEST = re.compile(r"(?i:best|lowest|min(?:imum)?)[_/ -]")
+_BEST = re.compile(r"(?i:best|lowest|min(?:imum)?|init(?:ial)?)[_/ -]")
 _REWARDS = frozenset(b"reward rewards return returns".split())
 _HOLDS_OUT = re.compile(rb"(?i:\b(?:(test)|val|eval))")
 _OTHER = re.compile(
