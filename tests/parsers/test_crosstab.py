@@ -23,7 +23,13 @@ def log(*block: str, stamp: str = "", heading: str = "Epoch {i}/{n}") -> bytes:
 
 
 BLOCKS = [
-    ("-----------", "METRIC   | TRAIN | VALIDATION", "-----------", "Loss     | {t} | {v}", "Recall | {a} | {a}"),
+    (
+        "-----------",
+        "METRIC   | TRAIN | VALIDATION",
+        "-----------",
+        "Loss     | {t} | {v}",
+        "Recall | {a} | {a}",
+    ),
     ("| metric | train | val |", "| loss | {t} | {v} |", "| acc | {a} | {a} |"),
     ("             train      val", "loss        {t}     {v}", "accuracy    {a}     {a}"),
     ("        Loss   Acc", "Train   {t}   {a}", "Val     {v}   {a}"),
