@@ -3,6 +3,7 @@
 And those that say which epoch is trained, and no loss.
 """
 
+from runwatch.core.batch import MODEL
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.progress.cifar import CifarReader
 from runwatch.parsers.progress.keras import KerasReader
@@ -37,6 +38,7 @@ RICH = Format(
 
 KERAS = Format(
     name="keras",
+    markers=((b'Model: "', MODEL),),
     title="Keras",
     example="900/900 [==============================] - 9s 10ms/step - loss: 0.6250 - val_loss: 0.7500",
     readers=(KerasReader,),
