@@ -455,6 +455,14 @@ def test_a_training_that_begins_again_is_another_run_if_its_loss_is_back(size, l
 
 
 @pytest.mark.parametrize("size", [61, 10_000])
+@pytest.mark.parametrize(("epochs", "runs"), [(9, 2), (4, 1)])  # the first fit may have been cut short
+def test_below_a_model_that_keras_shows_the_next_fit_is_another_run(size, epochs, runs):
+    data = _falling(_KERAS, (1, epochs, 2.5)) + b'Model: "functional_3"\n' + _falling(_KERAS, (1, 9, 0.25))
+    found = steps_of_runs(segments(*(data[at : at + size] for at in range(0, len(data), size))))
+    assert len(found) == runs
+
+
+@pytest.mark.parametrize("size", [61, 10_000])
 def test_a_step_that_begins_again_is_of_the_next_epoch_while_the_loss_continues(size):
     data = _falling("step {n}, loss: {loss}\n", (0, 29, 2.5), (0, 29, 0.1), (0, 29, 2.5))
     found = steps_of_runs(segments(*(data[at : at + size] for at in range(0, len(data), size))))

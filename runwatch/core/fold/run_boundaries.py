@@ -14,7 +14,18 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from runwatch.core.batch import BY_EPOCH, BY_FIT, BY_LAUNCH, BY_ROUND, CRASH_KINDS, EVAL, TRAIN, Batch, Event
+from runwatch.core.batch import (
+    BY_EPOCH,
+    BY_FIT,
+    BY_LAUNCH,
+    BY_ROUND,
+    CRASH_KINDS,
+    EVAL,
+    MODEL,
+    TRAIN,
+    Batch,
+    Event,
+)
 from runwatch.core.fold.regular_end import is_last_row
 from runwatch.core.fold.rows import Rows
 from runwatch.core.fold.stages import trains
@@ -23,9 +34,26 @@ from runwatch.core.loss_level import LossLevel
 _FINISHED, _STOPPED, _STAGE = "finished", "early_stop", "stage"
 _CRASHED, _OVER, _LAUNCH = "crashed", "over", "launch"
 _SAID = dict.fromkeys((*CRASH_KINDS, "resume"), _CRASHED) | {
-    kind: kind for kind in (_FINISHED, _STOPPED, _OVER, _LAUNCH)
+    MODEL: _OVER,
+    **{kind: kind for kind in (_FINISHED, _STOPPED, _OVER, _LAUNCH)},
 }
 """What events say that show whether a step that starts from the beginning is a restart, or of another run."""
+
+
+@dataclass(slots=True)
+class Said:
+    """What lines said of a launch since the newest step."""
+
+    announced: bool = False
+    """A line announced a stage of training."""
+    stopped: bool = False
+    """A line said that it gets no better."""
+    launched: bool = False
+    """The first lines of the log came again."""
+    ended: str = ""
+    """How that launch ended: _CRASHED, or else _OVER."""
+    line: int = 0
+    """The newest of these lines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +98,8 @@ class RunBoundaries:
     """How far its loss has come."""
     _cyclic: bool = False
     """Whether its step began again but not its loss: it counts within an epoch that no line shows."""
-    _ended: str = ""
-    """What lines said since the newest step of how that launch ended: _CRASHED, or else _OVER."""
+    _said: Said = field(default_factory=Said)
     _finished: bool = False
-    _stopped: bool = False
-    """A line said that it gets no better, and no step was printed since."""
-    _announced: bool = False
-    """A line announced a stage of training, and no step was printed since."""
-    _launched: bool = False
-    """The first lines of the log came again, and no step was printed since."""
 
     @property
     def trained(self) -> bool:
@@ -107,15 +128,22 @@ class RunBoundaries:
         for offset, kind, index in _turns(train, evals, batch.events, self._finished):
             last = self._last_step(train, offset, found.begins)
             if kind not in (TRAIN, EVAL):
-                self._take(kind, begun=not math.isnan(last))
+                self._take(kind, index, begun=not math.isnan(last))
                 continue
             here = index if kind == TRAIN else int(np.searchsorted(train.offset, offset))
             self._follow(train, since, here)
             since = here
             if kind == TRAIN:
-                self._judge(train, index, last, found)
-            elif evals.step[index] < last and (self._finished or self._announced):
-                former = Former(self._last_pattern(train, offset), self._announced and not self._launched)
+                said, self._said = self._said, Said()
+                if train.line[index] < said.line:  # a bar that was complete only below what was said
+                    self._judge(train, index, last, Said(), found)
+                    self._said = said
+                else:
+                    self._judge(train, index, last, said, found)
+            elif evals.step[index] < last and (self._finished or self._said.announced):
+                former = Former(
+                    self._last_pattern(train, offset), self._said.announced and not self._said.launched
+                )
                 self._begin(found, offset, former)
         self._follow(train, since, len(train))
         if len(train):
@@ -125,45 +153,46 @@ class RunBoundaries:
         self._step = self._last_step(train, np.inf, found.begins)
         return found
 
-    def _judge(self, train: Rows, index: int, last: float, found: Boundaries) -> None:
+    def _judge(self, train: Rows, index: int, last: float, said: Said, found: Boundaries) -> None:
         """Add what a training record shows behind the step `last`: another run, or a restart of this one."""
         offset, step, pattern = float(train.offset[index]), train.step[index], str(train.pattern[index])
         former = self._last_pattern(train, offset)
         unlike = former not in ("", pattern)
-        launched = self._launched and self._ended != _CRASHED and np.isnan(train.epoch_steps[index])
+        launched = said.launched and said.ended != _CRASHED and np.isnan(train.epoch_steps[index])
         launched = launched and not 0 < step - last <= self._course(train, index)[1]  # planned longer
         planned = self._has_another_total(train, index)
         anew = planned and (launched or (step == last and self._finished))
-        back = step < last or (self._launched and step == last == self._first)
-        other = self._finished or unlike or self._announced or self._stopped
-        if anew or (back and (other or self._begins_again(train, index))):
-            self._begin(found, offset, Former(former, self._announced and (unlike or not self._launched)))
+        back = step < last or (said.launched and step == last == self._first)
+        other = self._finished or unlike or said.announced or said.stopped
+        if anew or (back and (other or self._begins_again(train, index, said.ended))):
+            self._begin(found, offset, Former(former, said.announced and (unlike or not said.launched)))
         elif back:
             if step == last or (step <= self._first and pattern.endswith(BY_LAUNCH)):
                 found.relaunches.append(offset)
             if step == last:
                 self._level = LossLevel()
             else:
-                self._cyclic |= step <= self._first and self._ended != _CRASHED
+                self._cyclic |= step <= self._first and said.ended != _CRASHED
             self._level.restart()
             found.restarts.append(offset)
         else:
             self._finished = False
-        self._announced, self._stopped, self._launched, self._ended = False, False, False, ""
 
     def _begin(self, found: Boundaries, offset: float, former: Former) -> None:
         """Add the beginning of another run."""
         found.begins[offset] = former
         self._finished, self._first, self._level, self._cyclic = False, np.nan, LossLevel(), False
 
-    def _take(self, kind: str, *, begun: bool) -> None:
+    def _take(self, kind: str, line: int, *, begun: bool) -> None:
         """Take what a line says of a launch; `begun` says whether the current run has a step."""
+        said = self._said
+        said.line = line
         self._finished |= begun and kind == _FINISHED
-        self._stopped |= begun and kind == _STOPPED
-        self._announced |= kind == _STAGE
-        self._launched |= kind == _LAUNCH
-        if kind in (_CRASHED, _OVER) and self._ended != _CRASHED:
-            self._ended = kind
+        said.stopped |= begun and kind == _STOPPED
+        said.announced |= kind == _STAGE
+        said.launched |= kind == _LAUNCH
+        if kind in (_CRASHED, _OVER) and said.ended != _CRASHED:
+            said.ended = kind
 
     def _counted(self, train: Rows) -> Rows:
         """Return records with their epochs in place of steps, as long as no step was printed."""
@@ -180,8 +209,10 @@ class RunBoundaries:
         losses = train.loss[since:until]
         self._level.observe(losses[~np.isnan(losses)].tolist())
 
-    def _begins_again(self, train: Rows, index: int) -> bool:
+    def _begins_again(self, train: Rows, index: int, said: str) -> bool:
         """Return True if a record that goes back is the first of another run, though no line says so.
+
+        `said` is how lines said that the launch before ended.
 
         It starts from the beginning, with another total than the one before (and, if its first step is not
         shown, a loss as high as there), or behind the end of what was planned or said to be over, or with a
@@ -199,15 +230,16 @@ class RunBoundaries:
         by_epoch = pattern.endswith((BY_EPOCH, BY_ROUND)) or epoch < before
         left, stride = self._course(train, index)
         skips = endless and by_epoch and 1 < stride >= step  # the first began at 0, this one at 10
-        if (step > self._first and not skips) or self._ended == _CRASHED:
+        if (step > self._first and not skips) or said == _CRASHED:
             return False
         by_fit = pattern.endswith(BY_FIT)
         may = by_fit or (endless and not pattern.endswith(BY_LAUNCH) and not epoch > before)
         if (by_epoch or (may and not self._cyclic)) and self._level.is_back(loss):
             return True
+        ended = is_last_row(left, stride, self._first)
         if by_fit:
-            return False
-        ended = is_last_row(left, stride, self._first) or self._ended == _OVER
+            return ended and said == _OVER
+        ended = ended or said == _OVER
         same = epoch == before and step == self._first
         return bool(ended or (endless and (by_epoch or same)))
 
@@ -241,17 +273,20 @@ class RunBoundaries:
 
 
 def _turns(train: Rows, evals: Rows, events: Sequence[Event], finished: bool) -> list[tuple[float, str, int]]:
-    """Return (offset, kind, index) of the records and events worth a look, in stream order."""
-    reported = [(float(event.offset), kind) for event in events if (kind := _turn_of(event))]
+    """Return (offset, kind, index) of the records and events worth a look, in stream order.
+
+    Of an event the last is its line.
+    """
+    reported = [(float(event.offset), kind, event.line) for event in events if (kind := _turn_of(event))]
     if not (len(train) or reported or finished):
         return []
     change = np.ones(len(train), bool)  # the first row: its predecessor is in an earlier batch
     change[1:] = (train.step[1:] < train.step[:-1]) | (train.pattern[1:] != train.pattern[:-1])
-    after = np.searchsorted(train.offset, [offset for offset, _ in reported])
+    after = np.searchsorted(train.offset, [offset for offset, *_ in reported])
     change[after[after < len(train)]] = True
     turns = [(float(train.offset[i]), TRAIN, i) for i in np.flatnonzero(change).tolist()]
-    turns += [(offset, kind, 0) for offset, kind in reported]
-    if finished or any(kind == _FINISHED for _, kind in reported):
+    turns += reported
+    if finished or any(kind == _FINISHED for _, kind, _ in reported):
         turns += [(float(evals.offset[i]), EVAL, i) for i in range(len(evals))]
     return sorted(turns)
 

@@ -46,7 +46,6 @@ from runwatch.parsers.inference.roles import barred, relevant
 from runwatch.parsers.inference.scores import scores_alone
 from runwatch.parsers.inference.scoring import judge
 from runwatch.parsers.inference.sections import SECTION, VAL_SECTION, Sections
-from runwatch.parsers.inference.shapes import reading_of
 from runwatch.parsers.inference.tables import RULE, TableMatcher, header, joined
 from runwatch.parsers.inference.template import LearnedMatcher
 from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val, split_of
@@ -145,13 +144,15 @@ class Learner:
         if self._table is not None and self._table.bare and line.strip():
             self._head(None)
         plain = barred(line)
-        reading = reading_of(plain) if len(line) <= 4096 and (plain[:1] == b"|" or relevant(line)) else None
+        read = len(line) <= 4096 and (plain[:1] == b"|" or relevant(line))
+        reading = self._sections.reading(plain) if read else None
         if reading is None or not reading.found:
             titled = self._lines == 1 and header(line, first=True) is not None
+            above, at = self._above
             if reading is None and not titled and self._sections.pass_by(line):
+                self._above = line, self._lines
                 self._keep(Kept(line, offset, number, SECTION, [], []))
                 return False
-            above, at = self._above
             if not line.strip(RULE) and self._lines == at + 1:  # it rules off the rows of a header
                 self._above = above, self._lines
                 return False
@@ -334,6 +335,7 @@ class Learner:
         tests, validated = tests_of(names), any(split_of(name) == "val" for name in names)
         below = (kept for kept in self.kept if kept.head.startswith(VAL_SECTION) and kept.head not in plans)
         sections = any(is_quality(f.name) for kept in below for f in kept.found)
+        sections = sections or bool(self._sections.columns)
         validated = validated or any(kept.head.startswith(VAL_SECTION) for kept in self.kept)
         alone = any(k.found and not k.ranked and scores_alone(k.line, k.found) for k in self.kept)
         matcher, fresh = (

@@ -83,6 +83,8 @@ TELLING = (
     b"dev ",
     b"% (",
     b" val ",
+    b"val  ",
+    b"val |",
     b" wer",
     b" f1 ",
 )

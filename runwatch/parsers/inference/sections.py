@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 
 from runwatch.parsers.body.matchers import number
+from runwatch.parsers.inference.crosstab import columns_of, row_of
 from runwatch.parsers.inference.places import Place
 from runwatch.parsers.inference.roles import STEP_RANK, place
+from runwatch.parsers.inference.shapes import Reading, reading_of
 from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.lexicon.words import (
     SAVES,
@@ -90,9 +92,11 @@ def beside(family: bytes, head: bytes) -> bool:
 
 
 class Sections:
-    """Which section the newest line is in. Its state is whether that is one of validation."""
+    """Which section the newest line is in. Its state: whether it is of validation, its columns."""
 
     def __init__(self) -> None:
+        self.columns: tuple[bytes, ...] = ()
+        """The columns of the newest cross table."""
         self._val = False
         self._total = b""
         """How many batches the first line of training said there are."""
@@ -106,11 +110,18 @@ class Sections:
         """How many lines showed a score there."""
 
     def pass_by(self, line: bytes) -> bool:
-        """Take a line without a number; return whether it opens a section."""
+        """Take a line without a number; return whether it opens a section, or heads a cross table."""
+        if columns := columns_of(line):
+            self.columns = columns
+            return True
         found = _opening(line)
         if found is not None:
             self._val, self._end, self._newest = found["train"] is None, b"", -1.0
         return found is not None
+
+    def reading(self, line: bytes) -> Reading | None:
+        """Return what a line says; None if it holds no number."""
+        return (row_of(line, self.columns) if self.columns else None) or reading_of(line)
 
     def family(self, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bytes:
         """Return the family of a line: below the name of a section, that of its lines.

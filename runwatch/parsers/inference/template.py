@@ -84,7 +84,7 @@ _Shown = tuple[str, str, tuple[tuple[str, bytes, Unit], ...]]
 """Kind and pattern of a line, and its columns without their spans."""
 
 
-class _Found(dict[tuple[bytes | None, bytes], Match | None], Shared):
+class _Found(dict[tuple[bytes | None, bytes, tuple[bytes, ...]], Match | None], Shared):
     """What was found in lines of a shape and section, where these say all: copies find the same."""
 
 
@@ -163,7 +163,7 @@ class LearnedMatcher(Matcher):
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a line of a learned family; `start` is 0, as it sees messages alone."""
         line = barred(line)
-        key = plain_shape(line), self._section(line)
+        key = plain_shape(line), self._section(line), self._sections.columns if self._sections else ()
         if key[0] is None:
             return self._match_in(line, key[1])
         if key not in self._matches:
@@ -179,7 +179,7 @@ class LearnedMatcher(Matcher):
         if not relevant(line) and not (self._boxed and is_boxed(line)):
             self._sections.pass_by(line)
             return b""
-        reading = reading_of(line)
+        reading = self._sections.reading(line)
         if reading is None or reading.family is None:
             return b""
         family = self._sections.family(reading.family, line, reading.found, reading.ranked)
@@ -188,7 +188,8 @@ class LearnedMatcher(Matcher):
     def _match_in(self, line: bytes, section: bytes) -> Match | None:
         """Return the numbers of a line of a section."""
         boxed = self._boxed and is_boxed(line)
-        reading = reading_of(line) if boxed or relevant(line) else None
+        read = self._sections.reading if self._sections else reading_of
+        reading = read(line) if boxed or relevant(line) else None
         if reading is None or (reading.family is None and not boxed):
             return None
         family, found, ranked = reading
