@@ -155,6 +155,19 @@ def test_a_single_nan_gradient_is_a_warning_an_infinite_one_a_note_and_three_of_
     assert [(v, s) for v, s, _ in brief(log.judge(NonFinite()))] == [("firing", "warning"), ("clear", "info")]
 
 
+def test_infinite_means_of_a_gradient_norm_with_others_between_them_are_a_note_while_the_loss_falls():
+    """A scale that nobody prints overflows once in some epochs."""
+    rows = np.arange(40)
+    log = Log(**{LOSS: 4.0 / (1 + rows), GRAD: np.ones(40)})
+    log.columns[GRAD][[5, 7, 8]] = np.inf
+    assert {s for _, s, _ in brief(log.judge(NonFinite()))} == {"info"}
+    log.columns[GRAD][[9, 10]] = np.inf
+    assert "critical" in {s for _, s, _ in brief(log.judge(NonFinite()))}  # in a row
+    log.columns[GRAD][[9, 10]] = 1.0
+    log.columns[LOSS] = 4.0 + rows % 3
+    assert "critical" in {s for _, s, _ in brief(log.judge(NonFinite()))}
+
+
 def test_an_fp16_overflow_is_an_info():
     log = healthy().set(SCALE, np.full(3000, 65536.0))
     log.columns[GRAD][[3, 500]] = np.inf

@@ -57,7 +57,7 @@ def few_are_enough(lines: list[Kept], seen: int, *, program: bool = False) -> bo
     names much (before them, much may have been said about the model), a sixteenth if each also shows
     how many there will be or names yet more, and five lines with a score each that are all over the
     text, or directly below each other if each names much. Less is an example in a text. Of lines that leave
-    no doubt, any number is a quarter, and five are an eighth.
+    no doubt, any number is a quarter, five are an eighth, and three are enough that a logger printed.
     """
     since = seen - lines[0].seen
     share = _OF_TRAINING if program and all(map(shows_training, lines)) else 8 if len(lines) >= PLAIN else 4
@@ -75,6 +75,8 @@ def few_are_enough(lines: list[Kept], seen: int, *, program: bool = False) -> bo
     if 8 * len(lines) > seen or (4 * len(lines) > since and scored and named >= 2):
         return True
     ends = all(any(kept.found[i].total and kept.found[i].name for _, i in kept.ranked) for kept in lines)
+    if all(kept.header and states_all(kept) for kept in lines):
+        return True
     if len(lines) >= PLAIN and scored and named >= (2 if ends else 3) and 16 * len(lines) > seen:
         return True
     spread = 2 * (lines[-1].seen - lines[0].seen) > seen

@@ -3,8 +3,8 @@
 Reason: a NaN loss never recovers by itself and burns the rest of the budget.
 Formula: the first non-finite training loss is critical, and so is a validation loss unless the training
 loss is finite. A gradient norm that is NaN, or such a validation loss alone, is a warning, an infinite norm
-without a printed loss scale a note, and all are critical from `grad_count` in `grad_window` samples on or
-when the loss is non-finite too. Latched until `streak` finite samples in a row. There is no warm-up. Lines
+without a printed loss scale a note, and all are critical from `grad_count` in `grad_window` samples on
+(but for infinite ones with others between them while the loss falls) or when the loss is non-finite too. Latched until `streak` finite samples in a row. There is no warm-up. Lines
 that say of a loss that it is NaN and are no records, `Loss: nan`, are a warning from the `lines`-th on, and
 critical from four times as many where no loss is read; a restart ends that. They are a note where finite
 losses of training are printed between them: an evaluation prints one that it does not compute.
@@ -251,7 +251,9 @@ class NonFinite(RankRule):
         before = np.flatnonzero(np.isfinite(samples.value[:row]))
         if len(before):
             watch.last = (float(samples.value[before[-1]]), place(samples, int(before[-1])))
-        infinite = bool(np.isinf(samples.value[row]))
+        infinite = bool(np.isinf(samples.value[row])) and watch.firing in (None, Severity.INFO)
+        if many and infinite and row - bad[first] >= self.grad_count:  # not in a row
+            many = not falls(self._losses(offset))
         severity = self._severity(metric, offset, watch.rows + row, many=many, infinite=infinite)
         if metric == GRAD_NORM and watch.last is None:
             severity = self._never_finite(watch, offset, watch.rows + row) or severity
@@ -296,14 +298,18 @@ class NonFinite(RankRule):
     def _never_finite(self, watch: _Watch, offset: float, row: int) -> Severity | None:
         """Judge a gradient norm that was never finite by the losses so far, if there are any above 0."""
         assert watch.begun is not None
-        losses = self._recent[LOSS].until(offset, min(self.scale_search, _MOST_LOSSES))
-        values = losses.value[losses.offset >= watch.begun]
+        values = self._losses(offset, since=watch.begun)
         if not values.any() or not np.isfinite(values).all():
             return None
         watch.harmless, known = falls(values), min(row + 1, len(values))
         if watch.harmless or known < self.grad_window:
             return Severity.INFO
         return Severity.WARNING if known < min(self.scale_search, _MOST_LOSSES) else Severity.CRITICAL
+
+    def _losses(self, offset: float, since: float = -np.inf) -> Floats:
+        """Return the newest losses up to an offset."""
+        losses = self._recent[LOSS].until(offset, min(self.scale_search, _MOST_LOSSES))
+        return losses.value[losses.offset >= since]
 
     def _uncomputed(self, metric: str, watch: _Watch, offset: float) -> bool:
         """Whether a loss of held-out data was never finite, next to losses of training that are."""
