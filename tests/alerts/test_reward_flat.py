@@ -37,6 +37,13 @@ def test_a_reward_that_is_always_the_same_becomes_a_warning():
     assert fired(rewarded(-200, "episodic_return").judge(RewardFlat())) == [("info", 399)]
 
 
+def test_a_policy_that_mostly_explores_has_not_learned_yet():
+    explores = rewarded(-200).set("rollout/exploration_rate", 1 - ROWS / 4000)
+    assert fired(explores.judge(RewardFlat())) == [("info", 399)]
+    explores = rewarded(-200).set("rollout/exploration_rate", np.maximum(1 - ROWS / 1000, 0.05))
+    assert fired(explores.judge(RewardFlat())) == [("info", 399), ("warning", 1599)]
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [

@@ -4,10 +4,11 @@ Reason: a NaN loss never recovers by itself and burns the rest of the budget.
 Formula: the first non-finite training loss is critical, and so is a validation loss unless the training
 loss is finite. A gradient norm that is NaN, or such a validation loss alone, is a warning, an infinite norm
 without a printed loss scale a note, and all are critical from `grad_count` in `grad_window` samples on
-(but for infinite ones with others between them while the loss falls) or when the loss is non-finite too. Latched until `streak` finite samples in a row. There is no warm-up. Lines
-that say of a loss that it is NaN and are no records, `Loss: nan`, are a warning from the `lines`-th on, and
-critical from four times as many where no loss is read; a restart ends that. They are a note where finite
-losses of training are printed between them: an evaluation prints one that it does not compute.
+(but for infinite ones with others between them while the loss falls) or when the loss is non-finite too.
+Latched until `streak` finite samples in a row. There is no warm-up. Lines that say of a loss that it is NaN
+and are no records, `Loss: nan`, are a warning from the `lines`-th on, and critical from four times as many
+where no loss is read; a restart ends that. They are a note where finite losses of training are printed
+between them: an evaluation prints one that it does not compute.
 
 Example: 'loss is NaN since step 31,216', critical at the first such row.
 

@@ -41,9 +41,9 @@ import numpy as np
 
 from runwatch.alerts.rules.base import NOWHERE, Place, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, jitter, median, middle, spread
-from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.curriculum import Curriculum
-from runwatch.alerts.rules.common.roles import EXPLORATION, REWARD, cast, of_episode
+from runwatch.alerts.rules.common.exploration import Exploration
+from runwatch.alerts.rules.common.roles import REWARD, cast, of_episode
 from runwatch.alerts.rules.common.trend import falls
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.metric_rule import SeriesRule
@@ -132,12 +132,11 @@ class RewardCollapse(SeriesRule):
 
     _rewards: dict[str, _Reward] = field(default_factory=dict, init=False, repr=False)
     _curriculum: Curriculum = field(default_factory=Curriculum, init=False, repr=False)
-    _exploration: Recent = field(default_factory=Recent, init=False, repr=False)
+    _exploration: Exploration = field(default_factory=Exploration, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge each reward of a block."""
-        for part in cast(block.samples, EXPLORATION)[:1]:
-            self._exploration.push(part.samples)
+        self._exploration.push(block)
         return self.judge_each({part.metric: part.samples for part in cast(block.samples, REWARD)}, block)
 
     def cuts(self, block: Block) -> Sequence[int]:
@@ -171,7 +170,7 @@ class RewardCollapse(SeriesRule):
         if reward.count < _CHANCE and not (apart or falls(np.array(reward.rows), _ORDER)):
             return False
         least = max(self.part * abs(start), noise, (start - reward.worst) / 2)
-        return start - middle(reward.newest) > least and not self._explores(np.inf)
+        return start - middle(reward.newest) > least and not self._exploration.falls(np.inf, self.explores)
 
     def _sink(self, metric: str, reward: _Reward) -> Finding:
         reward.firing, reward.best, reward.since = Severity.WARNING, min(reward.first), reward.begin
@@ -232,7 +231,8 @@ class RewardCollapse(SeriesRule):
 
     def _falls(self, metric: str, reward: _Reward, offset: float) -> Finding:
         """Report a fall that has lasted up to `offset`."""
-        reward.bar = np.inf if self._explores(offset) else self.waves * reward.survived
+        explores = self._exploration.falls(offset, self.explores)
+        reward.bar = np.inf if explores else self.waves * reward.survived
         minor = of_episode(metric) or reward.best - reward.level < reward.bar
         reward.firing = Severity.INFO if minor else Severity.WARNING
         return self._finding(metric, reward)
@@ -243,11 +243,6 @@ class RewardCollapse(SeriesRule):
             return None
         reward.firing = Severity.WARNING
         return self._finding(metric, reward)
-
-    def _explores(self, offset: float) -> bool:
-        """Whether a rate of exploration still falls, and is so high that most of a reward may be chance."""
-        rates = self._exploration.until(offset, _WIDTH).value
-        return len(rates) > 1 and bool(self.explores < rates[-1] < rates[0])
 
     def _finding(self, metric: str, reward: _Reward) -> Finding:
         return self.say(

@@ -32,6 +32,7 @@ import numpy as np
 from runwatch.alerts.rules.base import Place, place, threshold
 from runwatch.alerts.rules.baseline import Floats, Windows, take
 from runwatch.alerts.rules.common.beginning import began_elsewhere
+from runwatch.alerts.rules.common.exploration import Exploration
 from runwatch.alerts.rules.common.players import Players
 from runwatch.alerts.rules.common.roles import REWARD, cast, of_episode
 from runwatch.alerts.rules.metric_rule import SeriesRule
@@ -43,6 +44,8 @@ from runwatch.render import numbers
 _LONG = 4
 """Multiple of the rows after which it is judged again, and the last time."""
 _WIDTH, _HOP = 64, 16
+_EXPLORES = 0.5
+"""Rate of exploration above which a policy mostly acts at random."""
 _GIVEN = frozenset({0.0, 1.0, 100.0})
 """Rewards that, always the same, are perfect or of another rule."""
 
@@ -75,10 +78,12 @@ class RewardFlat(SeriesRule):
 
     _rewards: dict[str, _Reward] = field(default_factory=dict, init=False, repr=False)
     _players: Players = field(default_factory=Players, init=False, repr=False)
+    _exploration: Exploration = field(default_factory=Exploration, init=False, repr=False)
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge each reward of a block."""
         self._players.push(block)
+        self._exploration.push(block)
         return self.judge_each({part.metric: part.samples for part in cast(block.samples, REWARD)}, block)
 
     def restart(self, metric: str, rows: Samples) -> list[Finding]:
@@ -123,6 +128,7 @@ class RewardFlat(SeriesRule):
         if around_zero or (same and level in _GIVEN):
             return []
         warns = (same or now - level <= error) and reward.done and not of_episode(metric)
+        warns = warns and not self._exploration.falls(offset, _EXPLORES)
         severity = Severity.WARNING if warns else Severity.INFO
         if not severity.exceeds(reward.firing):
             return []
