@@ -12,13 +12,14 @@ last; `long` is `evals` evaluations and at least `part` of all so far, 24 at mos
   half as high twice;
 - it lost what it had: the first or second was the best, and `least` since are all `jump` times as high, and
   scatter by less than half of that, whatever the training loss did;
-- it wastes the run: half of all evaluations, three at least, lie behind the best, while the training loss
-  fell by `learned`; the median of the newest `long` is above the lowest median by `rise`, by
-  one part in as many as lie behind the best, and by what single ones have risen twice and lost again (not if
-  those since the best rise by their order, which no noise does); the order of those since the best says so
-  (of 48 or more, that of means of them, since values that wander are in order for a while), or it is more
-  than 3 s; above the best itself, whatever the order, where the training loss is below half of that and those
-  since scatter by less than half of the rise;
+- it wastes the run: half of all evaluations, three at least, or 96, lie behind the best, while the training
+  loss fell by `learned`; the median of the newest `long` is above the lowest median by `rise`, by one part in
+  as many as lie behind the best (not if those rise by their order), and by what single ones, or, if it is
+  more than 3 s, as many in a row as it must last, have risen twice and lost again (not if the order of many
+  says so, which no noise does); the order of those since the best says so (of 48 or more, that of means of
+  them, since values that wander are in order for a while), or it is more than 3 s; above the best itself,
+  whatever the order, where the training loss is below half of that and those since scatter by less than half
+  of the rise;
 - it stays away: the training loss is as for a rise, and all of the newest half, eight at least, are above
   twice the lowest median;
 - it drifts: the order of the newest `trend` to 24 since the best says so (the test of Mann and Kendall), the
@@ -26,10 +27,10 @@ last; `long` is `evals` evaluations and at least `part` of all so far, 24 at mos
 A warning where it jumped, lost what it had, wastes the run, or the median of the newest `long` is `costly`
 above the lowest median; else a note. A note alone while a learning rate rises that had fallen by half; while
 a score of held-out data still rises, by a hundredth in half of the evaluations since the best (since the
-best, where no training loss is printed), and the loss has neither jumped nor doubled; where the rise is less
-than a thousandth of what was gained since the first three evaluations; and, unless it wastes the run, where
-fewer than 24 in a row are above a best that is that of guessing, ln(k), by the untrained model: batch norms
-may know their data later than weights do.
+best, where no training loss is printed), and the loss has neither jumped nor risen by half; where the rise is
+less than a thousandth of what was gained since the first three evaluations; and, unless it wastes the run,
+where fewer than 24 in a row are above a best that is that of guessing, ln(k), by the untrained model: batch
+norms may know their data later than weights do.
 Nothing is said while those since the best, or the newest eight, none of which is before the highest, fall by
 their order: they are on their way back.
 Reported again when the rise has grown by half or becomes a warning; ends with an evaluation near the best,
@@ -51,10 +52,10 @@ log where one was seen; the more often a run evaluates, the more often three in 
 high by chance, so that a rise must last for a part of the run; losses near zero wander by
 ratios, and come back, which no overfitting does; lines of one running evaluation (the
 same step, no training between) are one evaluation, and if they were several, the median of the next ones
-is judged once they are complete; a loss above zero is not compared with a training loss that has been
-below it, as of a policy; a training loss above that of validation is common (dropout, augmented data,
-smoothed labels) and says nothing; a launch that begins again with the step of the one before is another
-run; a learning rate that rises again undoes what its fall had brought;
+is judged once they are complete; a loss above zero is compared with a training loss that has been below it,
+as of a policy, only if that fell by `learned`; a training loss above that of validation is common (dropout,
+augmented data, smoothed labels) and says nothing; a launch that begins again with the step of the one before
+is another run; a learning rate that rises again undoes what its fall had brought;
 when the training loss rises too it diverges, and other rules say so.
 
 Source: early stopping as in Prechelt, 1998, with the noise measured.
@@ -98,7 +99,7 @@ _MANY = 48
 """Evaluations since the best from which the order of the newest says too little."""
 _LONGEST = 24
 """The most evaluations in a row that a rise must last."""
-_SURER = 2.0
+_SURER = 1.5
 """Multiple of the best up to which surer answers explain a rise, while more of them are right."""
 _FAR = 2.0
 """Multiple of the lowest median of three from which all of half of the evaluations are no noise."""
@@ -211,7 +212,7 @@ class Validation(RankRule):
     costly: float = threshold(0.2, "rise from which it is a warning, as a fraction")
     trend: int = threshold(10, "evaluations since the best that show by their order whether they rise")
     wasted: float = threshold(0.5, "of all evaluations, behind the best, from which its duration counts")
-    learned: float = threshold(0.2, "fall of the training loss meanwhile, as a fraction")
+    learned: float = threshold(0.15, "fall of the training loss meanwhile, as a fraction")
     waves: float = threshold(2.0, "multiple of the highest rise so far that was lost again")
 
     _recent: Recent = field(default_factory=Recent, init=False, repr=False)
@@ -285,7 +286,7 @@ class Validation(RankRule):
             watch.best, watch.where, watch.above, watch.behind = value, where, 0, 0
             watch.course = Course()
             watch.untrained = watch.count == 1 and len(self._trained(watch, watch.begin)) <= 1
-            watch.train = self._train(watch)
+            watch.train = min(self._train(watch), self._train(watch, 1))  # it may fall fast
             highest = self._scores.best(watch.offset)
             watch.at, watch.scored, watch.scores = watch.offset, highest, (highest, highest)
             return self._end(metric, watch, where)
@@ -312,8 +313,8 @@ class Validation(RankRule):
     def _begins(
         self, metric: str, watch: _Watch, where: Place, value: float, *, jumped: bool
     ) -> list[Finding]:
-        if min(self._trained(watch, watch.begin), default=0.0) < 0:  # an agent's is no loss to repeat
-            return []
+        if min(self._trained(watch, watch.begin), default=0.0) < 0 and not self._learned(watch):
+            return []  # an agent's is no loss to repeat
         sign = self._sign(watch, jumped=jumped)
         if sign is None or _comes_back(np.array(watch.newest)[-watch.behind :]):
             return []
@@ -374,18 +375,19 @@ class Validation(RankRule):
     def _wastes(self, watch: _Watch) -> bool:
         """Whether most of the run lies behind the best, and has made it worse by as much as it was long."""
         train, newest = self._train(watch), middle(list(watch.newest)[-self._long(watch) :])
-        short = watch.behind < max(_THREE, self.wasted * watch.count)
+        short = watch.behind < max(_THREE, min(self.wasted * watch.count, 2 * _MANY))
         if short or (guessing(watch.loss) and watch.behind < _LONGEST):
             return False
         since, best = list(watch.newest)[-watch.behind :], log(watch.best)
-        apart = train < watch.loss / 2 and max(since) - min(since) < (newest - best) / 2
-        least = log(1 + max(1 / watch.behind, self.rise))
+        apart = 0 <= train < watch.loss / 2 and max(since) - min(since) < (newest - best) / 2
+        order = falls(-np.array(since), _TREND)
+        least = log(1 + max(0.0 if order else 1 / watch.behind, self.rise))
         rise, many = newest - (best if apart else watch.low), watch.behind >= _MANY
         steady = many and watch.course.rises(_SURE)
         ordered = steady or (not many and falls(-np.array(since), 1.0))
-        sure = apart or rise > _SURE * watch.noise.deviation() or ordered
-        least = least if steady else max(least, watch.single.second)
-        return sure and rise > least and train < (1 - self.learned) * watch.train
+        far = rise > _SURE * watch.noise.deviation()
+        least = least if steady else max(least, (watch.lasting if far else watch.single).second)
+        return (apart or far or ordered) and rise > least and self._learned(watch)
 
     def _drifts(self, watch: _Watch) -> bool:
         """Whether the evaluations since the best rise, by their order, far, and more than they did before."""
@@ -465,12 +467,17 @@ class Validation(RankRule):
     def _learns(self, watch: _Watch) -> bool:
         """Whether the training loss is not higher than at the best."""
         train = self._train(watch)
-        margin = log(_WORSE) if watch.perplexity else (_WORSE - 1) * watch.train
+        margin = log(_WORSE) if watch.perplexity else (_WORSE - 1) * abs(watch.train)
         return not train > watch.train + margin
 
-    def _train(self, watch: _Watch) -> float:
-        """Return the median training loss of up to 64 rows of the newest three evaluations."""
-        values = self._trained(watch, watch.ends[0] if len(watch.ends) > _THREE else watch.begin)
+    def _learned(self, watch: _Watch) -> bool:
+        """Whether the training loss is lower by a part than at the best."""
+        return self._train(watch) < watch.train - self.learned * abs(watch.train)
+
+    def _train(self, watch: _Watch, newest: int = _THREE) -> float:
+        """Return the median training loss of up to 64 rows of the newest evaluations."""
+        known = len(watch.ends) > newest
+        values = self._trained(watch, watch.ends[-newest - 1] if known else watch.begin)
         return middle(values) if values else np.nan
 
     def _trained(self, watch: _Watch, since: float) -> list[float]:
