@@ -388,15 +388,6 @@ def test_a_rise_counts_the_more_the_longer_it_lasts(values, train, warns):
     assert log.judge(Validation(), range(0, len(values), 3)) == found
 
 
-def test_a_high_level_of_very_many_evaluations_costs_the_run_before_it_is_half_of_it():
-    noise = np.exp(0.02 * np.random.default_rng(7).normal(size=400))
-    at = np.arange(400)
-    for rise, warns in ((0.14, True), (0.01, False)):
-        values = noise * np.where(at < 270, 1 + 2 * np.exp(-at / 40), 1 + rise)
-        log = Log(train__loss=2 * np.exp(-at / 90), val__loss=values)
-        assert ("warning" in {severity for severity, _ in fired(log.judge(Validation()))}) == warns
-
-
 def test_a_loss_above_zero_is_not_compared_with_one_below_it_that_does_not_fall():
     values = np.r_[20.0, 14.0, np.linspace(20, 400, 20)]
     for train in (-0.02, 0.02):
