@@ -248,7 +248,7 @@ STEP = {  # norms of 1, and what follows
         Validation, lambda x: validated([1, *times(1.4, 3)], [3, *times(x, 3)]), 0.5, "warning", True
     ),
     "validation learned": Edge(
-        Validation, lambda x: validated([1, *times(1.4, 4)], [0.4, *times(x, 4)]), 0.32, "warning", True
+        Validation, lambda x: validated([1, *times(1.4, 4)], [0.4, *times(x, 4)]), 0.34, "warning", True
     ),
     "validation scatter": Edge(
         Validation, lambda x: validated([1, x, 1.44, 1.44], [3, *times(0.3, 3)]), 1.2, "warning"

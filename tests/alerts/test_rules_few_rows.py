@@ -7,6 +7,7 @@ import pytest
 
 from runwatch.alerts.rules.optimization.above_start import AboveStart
 from runwatch.alerts.rules.optimization.loss_spike import LossSpike
+from runwatch.alerts.rules.optimization.score_floor import ScoreFloor
 from runwatch.alerts.rules.optimization.validation import Validation
 from runwatch.core.block import Status
 
@@ -143,3 +144,20 @@ def test_a_rise_among_evaluations_that_scatter_ends_with_the_median_of_three():
     log = Log(train__loss=0.1 * np.exp(-np.arange(len(values)) / 20)).set("val/loss", values)
     found = [(f.verdict.value, f.step) for f in log.judge(Validation()) if f.step >= 12]
     assert [step for verdict, step in found if verdict == "clear"] == [29], "not at 24"
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "loss", "found"),
+    [
+        ([0.2] * 9, 2.9, ["info", "warning"]),  # one class of five is predicted for all
+        ([0.01] * 9, 4.9, ["info"]),  # of a hundred: it may need longer
+        ([0.13, 0.15, 0.16, 0.15, 0.13, 0.14, 0.15, 0.16, 0.15], np.log(7), ["info", "warning"]),
+        ([0.13, 0.15, 0.16, 0.15, 0.13, 0.14, 0.15, 0.16, 0.15], 1.7, []),  # not that of guessing
+        ([0.23, 0.21, 0.22, 0.23, 0.21, 0.22, 0.23, 0.21, 0.22], np.log(7), []),  # more than chance
+    ],
+)
+def test_an_accuracy_of_guessing_is_a_warning_at_the_end(accuracy, loss, found):
+    log = Log(train__loss=np.full(9, 2.0), val__loss=np.full(9, loss)).set("val/accuracy", accuracy)
+    assert [severity for severity, _ in fired(ended(log, ScoreFloor()))] == found
+    learns = log.set("train/loss", np.linspace(2, 1, 9))  # few rows, of which those before are some
+    assert "warning" not in [severity for severity, _ in fired(ended(learns, ScoreFloor()))]

@@ -86,3 +86,30 @@ def test_evaluations_of_one_value_from_before_the_first_training_row_on_are_foun
     loss = np.append(np.nan, np.geomspace(2, 1, 12))
     log = Log(train__loss=loss, val__loss=np.full(13, 1.8123))
     assert [severity for severity, _ in fired(log.judge(GeneralizationGap()))] == ["warning"]
+
+
+@pytest.mark.parametrize(
+    ("values", "train", "warns"),
+    [
+        (np.r_[1.2, 0.1, -0.9, np.linspace(-0.88, -0.4, 20)], np.linspace(0.9, -1.8, 23), True),
+        (np.r_[1.2, 0.1, -0.9, np.linspace(-0.88, -0.8, 20)], np.linspace(0.9, -1.8, 23), False),  # a tenth
+        (np.r_[1.2, 0.1, -0.9, np.linspace(-0.88, -0.4, 20)], np.linspace(0.9, 0.86, 23), False),
+        (np.r_[1.2, 0.1, -0.9, np.tile([-0.3, -0.5], 10)], np.linspace(0.9, -1.8, 23), False),  # in no order
+    ],
+)
+def test_a_loss_of_both_signs_overfits_where_it_loses_much_of_what_it_had_gained(values, train, warns):
+    log = Log(train__loss=train, val__loss=values)
+    found = log.judge(Validation())
+    assert [severity for severity, _ in fired(found)] == ["warning"] * warns
+    assert log.judge(Validation(), range(0, len(values), 3)) == found
+    back = Log(train__loss=np.r_[train, train[-3:]], val__loss=np.r_[values, [-0.88] * 3]).judge(Validation())
+    assert [verdict for verdict, _, _ in brief(back)][-1:] == ["clear"] * warns
+
+
+def test_a_high_level_of_very_many_evaluations_costs_the_run_before_it_is_half_of_it():
+    noise = np.exp(0.02 * np.random.default_rng(7).normal(size=400))
+    at = np.arange(400)
+    for rise, warns in ((0.14, True), (0.01, False)):
+        values = noise * np.where(at < 270, 1 + 2 * np.exp(-at / 40), 1 + rise)
+        log = Log(train__loss=2 * np.exp(-at / 90), val__loss=values)
+        assert ("warning" in {severity for severity, _ in fired(log.judge(Validation()))}) == warns

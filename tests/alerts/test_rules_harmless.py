@@ -129,6 +129,16 @@ def test_a_loss_without_steps_that_begins_again_is_another_fold():
     assert "warning" in {severity for severity, _ in fired(steps.judge(LossSpike()))}
 
 
+def test_a_loss_without_steps_that_falls_from_its_jump_on_is_of_another_training():
+    rng = np.random.default_rng(5)
+    falls = 0.02 * (1 + 40 * np.exp(-np.arange(600) / 60)) * np.exp(0.01 * rng.normal(size=600))
+    loss = np.r_[3.0 * np.exp(-np.arange(1000) / 100) + 0.02, falls]
+    loss *= np.exp(0.01 * rng.normal(size=1600))
+    for steps, severities in ((np.full(1600, np.nan), {"info"}), (None, {"info", "warning", "critical"})):
+        found = fired(Log(steps, train__loss=loss).judge(LossSpike()))
+        assert {severity for severity, _ in found} == severities
+
+
 def test_the_second_row_of_a_small_loss_is_no_spike():
     agent = [0.66, 16.1, 26.9, 28.3, 41.2, 34.0, 31.2, 23.8, 20.1, 22.0]
     assert Log(train__loss=agent).judge(LossSpike()) == []

@@ -168,7 +168,7 @@ def test_one_low_evaluation_among_noisy_ones_is_no_best_to_rise_from(seed, found
     ],
 )
 def test_a_rise_is_a_note_while_more_answers_of_the_held_out_data_are_right(name, scores, severity):
-    loss = np.append(np.linspace(2.0, 1.0, 6), np.linspace(1.1, 1.9, 18))
+    loss = np.append(np.linspace(2.0, 1.0, 6), np.linspace(1.1, 1.45, 18))
     log = Log(np.arange(24.0), train__loss=np.geomspace(2, 0.1, 24)).set("val/loss", loss).set(name, scores)
     found = log.judge(Validation())
     assert found[-1].severity == severity
@@ -265,7 +265,7 @@ def test_the_few_evaluations_before_a_rise_may_be_calm_by_chance():
     calm = [0.0368, 0.0321, 0.0322, 0.0324, 0.0329]
     assert evaluated([*calm, 0.0365, 0.0387, 0.0356]).judge(Validation()) == []
     found = fired(evaluated([*calm, 0.035, 0.037, 0.039, 0.041]).judge(Validation()))
-    assert found == [("info", 799), ("warning", 799)]
+    assert found == [("warning", 799)]
 
 
 def test_a_rise_lasts_for_a_part_of_the_evaluations_so_far():
@@ -371,6 +371,14 @@ def test_a_score_that_makes_no_progress_is_a_note_reported_at_its_best():
         ([*np.linspace(1.2, 0.5, 8), 0.54, 0.58, 0.62, 0.66, 0.66], np.linspace(1, 0.1, 13), True),  # costly
         ([0.7, 0.5, 0.51, 0.5, 0.51, 0.52, 0.51, 0.53, 0.52, 0.53], np.linspace(0.5, 0.2, 10), False),
         ([0.7, 0.5, *np.linspace(0.5, 0.54, 24)], np.linspace(0.5, 0.1, 26), True),
+        ([0.7, 0.5, 0.51, 0.52, 0.53, 0.54, 0.56, 0.58], np.linspace(0.5, 0.38, 8), True),  # in order
+        ([0.7, 0.5, 0.51, 0.53, 0.52, 0.54, 0.56, 0.55], np.linspace(0.5, 0.38, 8), False),
+        (
+            [9, 4, 1, 1.1, 1.2, 1.3, 1.4, 1.35],
+            [9, 4, 1, 1.1, 1.15, 1.1, 1.1, 1.1],
+            False,
+        ),  # training fell fast
+        ([0.7, 0.5, *np.linspace(0.52, 0.7, 12)], np.linspace(-0.2, -0.9, 14), True),  # of another kind
     ],
 )
 def test_a_rise_counts_the_more_the_longer_it_lasts(values, train, warns):
@@ -380,7 +388,7 @@ def test_a_rise_counts_the_more_the_longer_it_lasts(values, train, warns):
     assert log.judge(Validation(), range(0, len(values), 3)) == found
 
 
-def test_a_loss_above_zero_is_not_compared_with_one_below_it():
+def test_a_loss_above_zero_is_not_compared_with_one_below_it_that_does_not_fall():
     values = np.r_[20.0, 14.0, np.linspace(20, 400, 20)]
     for train in (-0.02, 0.02):
         log = Log(train__loss=np.full(len(values), train), val__loss=values)

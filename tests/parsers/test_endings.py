@@ -195,6 +195,7 @@ def test_sentences_that_show_an_end(line, kind):
         "Época 3: entrenamiento completado".encode(),
         b"Pre-Training abgeschlossen",
         "эпоха 3: обучение завершено".encode(),
+        b"rt_sigaction(SIGSEGV, {SIG_DFL, [], 0}, NULL, 8) = 0",  # a trace of system calls
     ],
 )
 def test_sentences_that_show_none(line):

@@ -52,7 +52,7 @@ TROUBLE = Signatures(
     ),
     signature(
         "segfault",
-        rb"Segmentation fault(?! (?!in\b|at\b)[a-z])|SIGSEGV|Fatal Python error|\(core dumped\)",
+        rb"Segmentation fault(?! (?!in\b|at\b)[a-z])|SIGSEGV(?!, [N{])|Fatal Python error|\(core dumped\)",
         rb"^Windows fatal exception: (?!code 0x)\S",  # handled ones have codes
         rb"\(0\) Abnormal termination \(signal (?:4|6|7|8|11)\)",  # HTCondor
         rb"^zsh: (?:segmentation fault|bus error|illegal hardware instruction) |!!! Segfault",

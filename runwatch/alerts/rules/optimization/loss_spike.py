@@ -34,11 +34,12 @@ starts each epoch from a few rows, which scatter; spikes at equal distances (opa
 that are reset, cycles of data) that were survived twice are notes from the third on, from
 the second if the first came after as many rows as lie between them,
 unless they are 1.5 times as high or stay; where no step is printed, a rise to where the loss
-began is another fold, and a note, and at the end of a log one to the very value that it began with; so is a
-rise while each row raises the learning rate alike, to find the highest (see `divergence`), and, even if it
-stays, what is less than `waves` times as high as the loss has risen, and come back from, twice, or, until it
-has lasted for `long` rows, 1.5 times as high as two spikes that lasted for more than `brief` and came back,
-or is followed by better evaluations than all before: the data have become harder.
+began, or from which all rows fall by their order, is another fold or training, and a note, and at the end of
+a log one to the very value that it began with; so is a rise while each row raises the learning rate alike, to
+find the highest (see `divergence`), and, even if it stays, what is less than `waves` times as high as the
+loss has risen, and come back from, twice, or, until it has lasted for `long` rows, 1.5 times as high as two
+spikes that lasted for more than `brief` and came back, or is followed by better evaluations than all before:
+the data have become harder.
 
 Sources: the spikes that PaLM, OPT and BLOOM report; Megatron-LM's rerun machine, which
 calls ten times the highest of the first hundred losses a spike. Measured: 9 spikes, all real, in
@@ -411,11 +412,16 @@ class LossSpike(LossRule, RankRule):
         meant |= self._evaluations.better(spike.evaluated, spike.offset, offset)
         meant |= searches_rate(self._rate, offset)
         meant |= self._grows < offset  # its opacities are reset now and then
-        meant |= spike.where.step is None and abs(spike.peak - max(self._first)) < log(1 + self.rise)
+        meant |= spike.where.step is None and self._another(spike)
         if meant or (severity is Severity.WARNING and self._regular(spike)):
             severity = Severity.INFO
         spike.firing = severity
         return self._finding(spike, Verdict.FIRING, severity, self._title(spike, ending))
+
+    def _another(self, spike: _Spike) -> bool:
+        """Whether another training may have begun: as high as the first, or falling by order since."""
+        fold = abs(spike.peak - max(self._first)) < log(1 + self.rise)
+        return fold or (spike.rows > self.brief and falls(np.array(spike.heights)))
 
     def _end(self, spike: _Spike, where: Place) -> Finding:
         self._spike = None

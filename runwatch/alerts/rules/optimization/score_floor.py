@@ -11,10 +11,12 @@ such scores. A note; a warning from twice as many on, unless the training loss h
 began, or there is a discriminator; of a main score of training rows only from four times `rows` on, since a
 bar prints the mean of an epoch that has just begun; of one of held-out data from four times as many on at the
 latest, of a reward only then, and of an overlap (IoU, Dice) of all classes at any rate after `epochs`. At the
-end of the run a main score of held-out data that was always 0 is a warning, unless the loss has fallen. An
-accuracy that was exactly 1/k, the same for a whole number k of 3 or more, in each of `evals` evaluations is
-judged as well: one class is predicted for all. So is one that is that of guessing:
-both halves have means within `chance` of 1/k for 2, 10, 100 or 1000 classes.
+end of the run a main score of held-out data that was always 0, or an accuracy above `most` that was always
+1/k, is a warning, unless the loss has fallen. An accuracy that was exactly 1/k, the same for a whole number k
+of 3 or more, in each of `evals` evaluations is judged as well: one class is predicted for all. So is one that
+is that of guessing: both halves have means within `chance` of 1/k for 2, 10, 100 or 1000 classes, or within a
+fifth of it where the loss of held-out data is within 1 % of ln(k), for any k: then the end of the run makes
+it a warning, too.
 Ends when the mean of the newest 16 values is above twice `most`, or a fifth above 1/k.
 
 Example: 'val miou has stayed at 0.0023 in 16 evaluations', in a teacher without weights.
@@ -39,6 +41,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import log
 from typing import ClassVar
 
 import numpy as np
@@ -46,6 +49,7 @@ import numpy as np
 from runwatch.alerts.rules.base import Place, RankRule, in_stream_order, last_place, place, threshold
 from runwatch.alerts.rules.baseline import middle
 from runwatch.alerts.rules.common.beginning import is_among_first
+from runwatch.alerts.rules.common.chance import NEAR
 from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.epochs import Epochs
 from runwatch.alerts.rules.common.evaluations import evaluations
@@ -194,7 +198,7 @@ class ScoreFloor(RankRule):
         first, second = watch.first / half, (watch.total - watch.first) / (watch.due - half)
         watch.first, watch.due = watch.total, 2 * watch.due
         low = second <= self.most and second <= self.grew * first + self.most / 100
-        share = self._guessed(name, first, second, percent=watch.out)
+        share = self._guessed(name, first, second, offset, percent=watch.out)
         if share and not alike and not (low and not watch.out) and (watch.chance or watch.firing is None):
             watch.chance = share
         elif high or not (alike or (low and _JUDGED.search(name.lower()))):
@@ -216,16 +220,19 @@ class ScoreFloor(RankRule):
         return self._say(name, watch, level, here, Severity.WARNING if long else Severity.INFO)
 
     def elapse(self, status: Status) -> Sequence[Finding]:
-        """When no more values can come, what was always 0 has cost the run, unless the loss has fallen."""
+        """When no more values can come, what never moved has cost the run, unless the loss has fallen."""
         over = not status.live or status.finished
         if not over or self._players < np.inf or self._learns(np.inf):
             return ()
-        here, zero = last_place(status), []
+        here, alike = last_place(status), []
         for name, watch in sorted(self._watches.items()):
             main = of_held_out(name) and _MAIN.match(name.lower()) and not _OF_AGENT.match(name.lower())
-            if main and watch.same == 0 and watch.firing is Severity.INFO:
-                zero.append(self._say(name, watch, 0.0, here, Severity.WARNING))
-        return [finding for finding in zero if finding is not None]
+            level, same = middle(watch.newest), watch.same
+            one = _is_guess(name, same) and level > self.most
+            lost = (main and same == 0) or one or (watch.chance and self._classes(np.inf))
+            if lost and watch.firing is Severity.INFO:
+                alike.append(self._say(name, watch, level, here, Severity.WARNING))
+        return [finding for finding in alike if finding is not None]
 
     def _say(self, name: str, watch: _Watch, level: float, here: Place, severity: Severity) -> Finding | None:
         if not severity.exceeds(watch.firing):
@@ -262,12 +269,23 @@ class ScoreFloor(RankRule):
             return f"it is the accuracy of guessing among {classes} classes"
         return _ONE if level > self.most else "next to nothing is learned of what it measures"
 
-    def _guessed(self, name: str, first: float, second: float, *, percent: bool) -> float:
+    def _guessed(self, name: str, first: float, second: float, offset: float, *, percent: bool) -> float:
         """Return what guessing gives if both halves of an accuracy are that, else 0."""
         if not _PLAIN.match(name.lower()):
             return 0.0
-        shares = [(100.0 if percent else 1.0) / classes for classes in _GUESSES]
-        return next((s for s in shares if max(abs(first - s), abs(second - s)) <= self.chance * s), 0.0)
+        whole = 100.0 if percent else 1.0
+        near = dict.fromkeys((whole / classes for classes in _GUESSES), self.chance)
+        if classes := self._classes(offset):
+            near[whole / classes] = _RISEN - 1
+        apart = ((s, max(abs(first - s), abs(second - s)) <= part * s) for s, part in near.items())
+        return next((share for share, is_guess in apart if is_guess), 0.0)
+
+    def _classes(self, offset: float) -> int:
+        """Return among how many classes the newest losses of held-out data are guesses; 0 if none."""
+        losses = self._evaluated.finite(offset, _FEW, -np.inf)
+        classes = round(np.exp(min(middle(losses), 10.0))) if losses else 0
+        sure = 2 <= classes <= _CLASSES and abs(middle(losses) / log(classes) - 1) <= NEAR
+        return classes if sure else 0
 
     def _least(self, name: str) -> int:
         """Return after how many values a score is judged first."""
@@ -277,9 +295,10 @@ class ScoreFloor(RankRule):
 
     def _learns(self, offset: float) -> bool:
         """Return whether the training loss has fallen since it began."""
-        before = [value for at, value in self._begun if at <= offset]
-        now = self._loss.until(offset, _FEW).value.tolist()
-        return bool(before and now) and middle(now) < (1 - self.fall) * middle(before)
+        rows = self._loss.until(offset, _NEWEST).value.tolist()
+        few = _FEW if len(rows) == _NEWEST else len(rows) // 2
+        before = [value for at, value in self._begun[:few] if at <= offset]
+        return bool(before) and middle(rows[-few:]) < (1 - self.fall) * middle(before)
 
 
 def _is_judged(name: str) -> bool:
