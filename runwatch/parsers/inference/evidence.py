@@ -72,11 +72,10 @@ def few_are_enough(lines: list[Kept], seen: int, *, program: bool = False) -> bo
     row = lines[-1].seen - lines[0].seen == len(lines) - 1
     if len(lines) >= PLAIN and placed and scored and (program or (row and named >= 3)):
         return True
-    if 8 * len(lines) > seen or (4 * len(lines) > since and scored and named >= 2):
+    logged = all(kept.header and states_all(kept) for kept in lines)
+    if logged or 8 * len(lines) > seen or (4 * len(lines) > since and scored and named >= 2):
         return True
     ends = all(any(kept.found[i].total and kept.found[i].name for _, i in kept.ranked) for kept in lines)
-    if all(kept.header and states_all(kept) for kept in lines):
-        return True
     if len(lines) >= PLAIN and scored and named >= (2 if ends else 3) and 16 * len(lines) > seen:
         return True
     spread = 2 * (lines[-1].seen - lines[0].seen) > seen
