@@ -19,7 +19,7 @@ from runwatch.parsers.inference.places import ENOUGH
 from runwatch.parsers.inference.roles import is_boxed
 from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED
 from runwatch.parsers.inference.unnamed import falls, is_unbounded_error
-from runwatch.parsers.lexicon.counters import TIMES
+from runwatch.parsers.lexicon.counters import ANY, TIMES, place_of
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import unit_of
 from runwatch.parsers.lexicon.records import columns as columns_of
@@ -46,12 +46,9 @@ _COLUMN = re.compile(rb"[A-Za-z#]|\d[A-Za-z_]+[a-z]{3}")
 """How a column begins: `loss`, `2d_loss`."""
 _NAMELESS = re.compile(rb"(?:\s\s|\t|\|)\s*(?!\d[A-Za-z_]+[a-z]{3})[^A-Za-z#\s|]")
 """A column that begins otherwise."""
-_COUNTERS = tuple(
-    b"# step steps iteration iterations iter iters update updates batch epoch epochs ep e episode gen"
-    b" generation".split()
-)
+_COUNTERS = ("#", *ANY, "e", "gen")
 """Names of the column that counts, the best first."""
-_COMMENT = re.compile(rb"#(?=[A-Za-z])|# +(?=(?i:" + b"|".join(_COUNTERS[1:]) + rb")\b)")
+_COMMENT = re.compile(rb"#(?=[A-Za-z])|# +(?=(?i:" + "|".join(_COUNTERS[1:]).encode() + rb")\b)")
 """Before a header that is a comment; a `#` before a name that counts nothing is a column itself."""
 _TIMES = frozenset(b"time timestamp date datetime".split())
 _MAX_COLUMNS = 32
@@ -159,7 +156,7 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
 def _counts_in_list(bare: bytes, least: int) -> bool:
     """Whether a line is a list of so many names, the first of which counts, and another scores."""
     names = _LISTED.split(bare)
-    counts = len(names) >= least and names[0].lower() in _COUNTERS
+    counts = len(names) >= least and _counter(names[:1]) is not None
     return counts and any(is_quality(name) and not is_val(name) for name in names)
 
 
@@ -229,9 +226,10 @@ def _is_time(column: bytes) -> bool:
     return not _TIMES.isdisjoint(words(column))
 
 
-def _counter(columns: tuple[bytes, ...]) -> int | None:
-    lower = [column.lower() for column in columns]
-    return next((lower.index(name) for name in _COUNTERS if name in lower), None)
+def _counter(columns: Sequence[bytes]) -> int | None:
+    names = [column.decode("utf-8", "replace") for column in columns]
+    place = place_of(names, _COUNTERS)
+    return None if place is None else names.index(place)
 
 
 class TableMatcher(Matcher):
