@@ -26,7 +26,12 @@ PROCESS = rb"\(\w[\w.:-]{0,80} pid=\d{1,9}(?:, ip=[\d.:a-f]{2,40})?\)"
 """Ray's: the process, not the rank."""
 TASK = rb"\[(?P<local>\d{1,5})\]:|(?P<node>\d{1,5}):"
 """Tags that show the rank, or the node before another tag, and may be a counter: `[3]: `, srun -l."""
-CONTAINER = NOT_TRAINING + NO_COUNTER + rb"[A-Za-z][\w.-]{0,62} {1,20}\|(?= )"
+_NO_COLUMN = (
+    rb"(?!(?i:(?:[a-z]{1,12}[_.]){0,3}(?:steps?|iter(?:ation)?s?|itr?|epochs?|ep|(?:mini)?batch|mb|updates?"
+    rb"|samples|examples|tokens)(?:_[a-z]{1,6})?) {1,20}\|)"
+)
+"""The first column of a table, which counts: `tokens_seen | loss`."""
+CONTAINER = NOT_TRAINING + NO_COUNTER + _NO_COLUMN + rb"[A-Za-z][\w.-]{0,62} {1,20}\|(?= )"
 """docker compose."""
 VALIDATES = rb"(?= {0,8}[=>#* -]{0,12}(?i:val|eval|test|dev)[A-Za-z]{0,12}\b[^\r\n]{0,60}? \d{1,9}\.\d)"
 """A message that begins with a word for held-out data and holds a score."""

@@ -42,9 +42,9 @@ from runwatch.parsers.lexicon.words import (
 
 _GAP = re.compile(rb"\s*(?:\||\xe2\x94[\x82\x83])\s*|\t+\s*|\s{2,}")
 _GAPPED = re.compile(rb"[\t|]|[Ll]oss")
-_COLUMN = re.compile(rb"[A-Za-z#]|\d[A-Za-z_]+[a-z]{3}")
-"""How a column begins: `loss`, `2d_loss`."""
-_NAMELESS = re.compile(rb"(?:\s\s|\t|\|)\s*(?!\d[A-Za-z_]+[a-z]{3})[^A-Za-z#\s|]")
+_COLUMN = re.compile(rb"[A-Za-z#\xc3-\xdf\xe3-\xed]|\d[A-Za-z_]+[a-z]{3}")
+"""How a column begins: `loss`, `2d_loss`, in any language."""
+_NAMELESS = re.compile(rb"(?:\s\s|\t|\|)\s*(?!\d[A-Za-z_]+[a-z]{3})[^A-Za-z#\xc3-\xdf\xe3-\xed\s|]")
 """A column that begins otherwise."""
 _COUNTERS = ("#", *ANY, "e", "gen")
 """Names of the column that counts, the best first."""
@@ -262,7 +262,7 @@ class TableMatcher(Matcher):
         known = columns_of(texts, {spelled(column): metric for column, metric in meant.items()})
         self._units: dict[str, Unit] = {}
         for index, text in enumerate(texts):
-            name = self._step if index == at else known[index]
+            name = self._step if index == at else EPOCH if columns[index] in epochs else known[index]
             if text.lower().replace(" ", "_") in TIMES and "time" not in self._names:
                 self._names.append("time")
                 self._units["time"] = CLOCK

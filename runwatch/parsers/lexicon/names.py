@@ -76,6 +76,8 @@ _TAG = re.compile(r"(?i)^\[(?:epoch|step|iter|batch)\] ?(?=\w)")
 """Before a name, says over what it was measured: `[Epoch] loss`."""
 _own: dict[str, Meaning] = {}
 """The user's names, in small letters."""
+_NORM = re.compile(r"(?i)(?:\|{1,2}|‖)g(?:rad)?(?:\|{1,2}|‖)")
+"""The norm of the gradient in mathematical signs: `||g||`."""
 _HELD = re.compile(r"(?<![a-z])h[eo]ld[ _-]?out(?![a-z])")
 
 
@@ -254,6 +256,8 @@ def _part(name: str, split: str) -> Meaning | None:
 
 def tokens_of(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the words of a name, and the numbers between them; a slash in a rate is a `per`."""
+    if "|" in name or "‖" in name:
+        name = _NORM.sub("grad norm", name)
     if not name.isascii():
         name = spelled(translated(name.encode(errors="replace"))).strip()
     short = _OPTIMIZER.sub(" ", name.replace("'s ", " "))

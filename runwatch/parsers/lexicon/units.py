@@ -29,14 +29,14 @@ STEPS = STEP | frozenset(["steps", "iters", "iterations", "its", "batches", "upd
 _COUNTED = {
     **dict.fromkeys(STEPS, STEP_TIME),
     **_each("tok toks token tokens word words", TOKENS_PER_SEC),
-    **_each("sample samples smpl example examples ex img imgs image images", SAMPLES_PER_SEC),
+    **_each("sample samples smpl example examples ex im img imgs image images", SAMPLES_PER_SEC),
     **_each(
-        "seq seqs sequence sequences sent sents sentence sentences ins instance instances clip clips",
+        "seq seqs sequence sequences sent sents sentence sentences ins instance instances clip clips graph graphs",
         SAMPLES_PER_SEC,
     ),
 }
 """Words for what is counted, and the metric of how many a second there are."""
-MANY = frozenset(word for word in _COUNTED if word.endswith("s") or word == "tok")
+MANY = frozenset(word for word in _COUNTED if word.endswith("s") or word in ("tok", "im", "img"))
 """Words for many of them: before a unit of time these are a rate, `samples_s`."""
 _PARTS = rb"h|hrs?|hours?|m|mins?|minutes?"
 DURATION = (
