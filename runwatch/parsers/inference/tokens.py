@@ -60,7 +60,9 @@ TOKEN = re.compile(
     rb"|" + DURATION + rb")"
     rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")" + _PAIR + rb"(?![\w/]|\.\w)"
     rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
-    rb"|" + _GLUED + rb"(?P<at>\d+)(?!(?![bBsS]\d+\b)\w|-(?![A-Za-z_]{1,24}(?:[=:]|\d+-))|[./](?!(?:it|[bBsSi])\d)\w))"
+    rb"|"
+    + _GLUED
+    + rb"(?P<at>\d+)(?!(?![bBsS]\d+\b)\w|-(?![A-Za-z_]{1,24}(?:[=:]|\d+-))|[./](?!(?:it|[bBsSi])\d)\w))"
     rb"|" + _NO_WORD + rb"(?P<value>" + VALUE + rb")"
     rb"(?:" + _ORDINAL + rb"|(?P<gap> )?(?P<unit>" + _UNIT + rb")(?(gap)(?!\s*[:=])))?"  # `step 5k: loss`
     rb"(?!\.*\w|/(?!\d+\.\d)\w|,\d)"
