@@ -23,6 +23,7 @@ from runwatch.parsers.lexicon.counters import ANY, TIMES, place_of
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import unit_of
 from runwatch.parsers.lexicon.records import columns as columns_of
+from runwatch.parsers.lexicon.units import of_suffix
 from runwatch.parsers.lexicon.validation_names import HeldOut
 from runwatch.parsers.lexicon.words import (
     SPLIT_KEYS,
@@ -54,7 +55,7 @@ _TIMES = frozenset(b"time timestamp date datetime".split())
 _MAX_COLUMNS = 32
 _NO_BAR = rb"(?!\xe2\x94[\x82\x83])(?<!\xe2(?=\x94[\x82\x83]))(?<!\xe2\x94(?=[\x82\x83]))[^\s|]"
 """A byte of a cell: bars may be drawn."""
-_WORD = re.compile(rb"\d+ hr \d+ min|(?:" + _NO_BAR + rb")+")
+_WORD = re.compile(rb"\d+ hr \d+ min|(?:" + _NO_BAR + rb")+(?: (?:ms|[A-Za-z]{2,8}/s(?:ec)?)(?=\s|\Z))?")
 _GROUP = re.compile(rb"[^|]+")
 _SPACED = re.compile(rb"[^\s|]+(?: [^\s|]+)*")
 _LISTED = re.compile(rb"\s*[,;]\s*")
@@ -64,13 +65,13 @@ _RULED = re.compile(rb"\s*\xe2[\x94\x95][\x80-\xbf]\s*")
 _RULED_WORD = re.compile(rb"[^\s|\x80-\xff]+")
 """The same between the lines of a box that is drawn."""
 _CELL = re.compile(
-    rb"(" + VALUE + rb")(?:%|s)?|(?P<done>\d+)/(?P<end>\d+)"
+    rb"(" + VALUE + rb")(?P<unit> ?[A-Za-z%][A-Za-z/]{0,11})?|(?P<done>\d+)/(?P<end>\d+)"
     rb"|(?P<clock>\d{4}[-/]\d\d[-/]\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?)"
-    rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+ hr \d+ min|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None"
+    rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+ hr \d+ min|[nN]/[aA]|None"
     rb"|[^\w\s|]{1,24}"
 )
-"""A number, or one of the things that are among numbers: a place and its end, a date, an object, a clock
-time, a size, a gap or sign."""
+"""A number with its unit, or one of the things that are among numbers: a place and its end, a date, an object,
+a clock time, a gap or sign."""
 _PLACES = META_COLUMNS | {WITHIN, PER, PLANNED, EPOCH}
 _HELD_OUT = HeldOut()
 _ENDS = {"step": "total", WITHIN: PER, EPOCH: PLANNED}
@@ -282,7 +283,9 @@ class TableMatcher(Matcher):
         self._width = 0
         """Cells of the first row; 0 before. If they are fewer than the columns, no more are
         believed than up to the first loss: which of the others are missing is unknown."""
-        self._layouts: Known[tuple[str, tuple[str, ...]], Layout] = Known(self._layout, 256)
+        self._layouts: Known[tuple[str, tuple[str, ...], tuple[bytes, ...]], Layout] = Known(
+            self._layout, 256
+        )
 
     def fresh(self) -> TableMatcher:
         """Return a matcher of the same tables that has seen no row."""
@@ -321,9 +324,11 @@ class TableMatcher(Matcher):
         if len(cells) < len(columns) or part is None:
             return None
         spans: dict[str, tuple[int, int]] = {}
+        units: dict[str, bytes] = {}
         for name, cell in zip(columns, cells, strict=False):
-            if cell is not None and cell[1]:
-                spans[name] = cell.span(1)
+            unit = (cell and cell["unit"]) or b""
+            if cell is not None and cell[1] and (not unit or of_suffix(unit.strip().decode()) is not None):
+                spans[name], units[name] = cell.span(1), unit
             elif cell is not None and cell["done"] and name in _ENDS:
                 spans |= {name: cell.span("done"), _ENDS[name]: cell.span("end")}
         names = tuple(spans)
@@ -337,12 +342,16 @@ class TableMatcher(Matcher):
         if missing or len(names) < min(2, len(self._names)):
             return None
         self._width = len(words) if placed is None else len(self._names)
-        return Match(self._layouts[part, names], tuple(spans.values()))
+        behind = tuple(units.get(name, b"") for name in names)
+        return Match(self._layouts[part, names, behind], tuple(spans.values()))
 
-    def _layout(self, of: tuple[str, tuple[str, ...]]) -> Layout:
-        """Return the layout of rows of a part of the data that have these columns."""
-        part, names = of
-        units = tuple(self._units.get(name, Unit()) for name in names)
+    def _layout(self, of: tuple[str, tuple[str, ...], tuple[bytes, ...]]) -> Layout:
+        """Return the layout of rows of a part of the data that have these columns and units behind values."""
+        part, names, behind = of
+        units = tuple(
+            unit_of(name, unit.strip().decode()) if unit else self._units.get(name, Unit())
+            for name, unit in zip(names, behind, strict=True)
+        )
         if part not in ("val", "test"):
             return Layout(TRAIN, self._pattern, names, units, self._printed)
         metrics = tuple(name if name in _PLACES else _HELD_OUT[name] for name in names)
