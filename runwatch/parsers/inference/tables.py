@@ -21,7 +21,7 @@ from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED
 from runwatch.parsers.inference.unnamed import falls, is_unbounded_error
 from runwatch.parsers.lexicon.counters import ANY, TIMES, place_of
 from runwatch.parsers.lexicon.languages import spelled
-from runwatch.parsers.lexicon.names import unit_of
+from runwatch.parsers.lexicon.names import meaning, unit_of
 from runwatch.parsers.lexicon.records import columns as columns_of
 from runwatch.parsers.lexicon.units import of_suffix
 from runwatch.parsers.lexicon.validation_names import HeldOut
@@ -201,7 +201,9 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
         b"," in line and sum(is_meaningful(name) or _is_time(name) for name in columns) > 1
     )
     counted = _counter(columns) is not None or (alone and _of_losses(columns))
-    scored = any(is_quality(name) and len(name) < 40 for name in columns)
+    scored = any(
+        (is_quality(name) and len(name) < 40) or meaning(spelled(name)).role == "loss" for name in columns
+    )
     of_epochs = len(columns) > 2 and any(map(is_epoch, columns))
     nested = of_epochs and not is_epoch(columns[_counter(columns) or 0])
     return counted and (scored or nested or bool(losses_by_split(columns)) or is_population(columns))

@@ -12,6 +12,11 @@ _AROUND = re.compile(
     r"(?P<what>[a-z][a-z_]*?[a-rt-z])(?:[ _.-]?(?:number|num|no|nr|idx|index|id|count|#))?"
 )
 """A counter in the singular among words that change nothing; `num_epoch` is how many are planned."""
+_USED = re.compile(
+    r"(?:(?:total|num|n|trained|consumed)_)?(?P<what>step|iteration|iter|update|sample|token|example|epoch)s"
+    r"_(?:done|seen|so_far|taken|processed|consumed|trained)"
+)
+"""How many there were up to now."""
 _SHORT = {"ep": "epoch", "it": "iteration", "itr": "iteration", "mb": "minibatch", "gstep": "step"}
 EPISODE = "episode"
 """Next to one, `steps` are how long it was; next to `episodes`, they are those of all."""
@@ -41,7 +46,7 @@ ANY = (
     *(name for name in STEPS if name not in EPOCHS),
     *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "updates", "batches", "round"),
     *("generation", "ep", "i", *EPOCHS, EPISODE, "episodes", "num episodes", "num_episodes"),
-    *("n_samples", "n_tokens", "samples", "tokens", "examples"),
+    *("n_samples", "n_tokens", "samples", "tokens", "examples", "sample", "token", "example", "total_tokens"),
 )
 """The same in what scripts write in any way: tables, documents."""
 OF_RUN = ("global_step", "global_steps", "total_timesteps", "num_updates", "nupdates", "current_steps")
@@ -71,7 +76,7 @@ RANKS = {word: rank for rank, words in _RANKED.items() for word in words.split()
 def counter_of(name: str) -> str:
     """Return what the number of a name counts, in one spelling: `Current Epoch`, `epoch_num` -> epoch."""
     lower = _HUMP.sub("_", name.strip()).lower()
-    found = _AROUND.fullmatch(lower)
+    found = _AROUND.fullmatch(lower) or _USED.fullmatch(lower)
     what = found["what"] if found else lower
     return _SHORT.get(what, what)
 

@@ -39,6 +39,7 @@ from runwatch.parsers.lexicon.kinds import (
 )
 from runwatch.parsers.lexicon.languages import is_foreign, spelled, translated
 from runwatch.parsers.lexicon.words import (
+    LETTER as letter,
     SHORT_LOSS,
     apart,
     is_loss,
@@ -78,6 +79,7 @@ _own: dict[str, Meaning] = {}
 """The user's names, in small letters."""
 _NORM = re.compile(r"(?i)(?:\|{1,2}|‖)g(?:rad)?(?:\|{1,2}|‖)")
 """The norm of the gradient in mathematical signs: `||g||`."""
+_LETTER = re.compile(letter.pattern.decode())
 _HELD = re.compile(r"(?<![a-z])h[eo]ld[ _-]?out(?![a-z])")
 
 
@@ -256,8 +258,7 @@ def _part(name: str, split: str) -> Meaning | None:
 
 def tokens_of(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the words of a name, and the numbers between them; a slash in a rate is a `per`."""
-    if "|" in name or "‖" in name:
-        name = _NORM.sub("grad norm", name)
+    name = _LETTER.sub("loss", _NORM.sub("grad norm", name))
     if not name.isascii():
         name = spelled(translated(name.encode(errors="replace"))).strip()
     short = _OPTIMIZER.sub(" ", name.replace("'s ", " "))
