@@ -126,7 +126,7 @@ SORTS = word_set(
 )
 """Words for the function that a loss is computed by: such a loss is the loss if there is no other."""
 BARE = _cores(
-    "ctc,infonce,nt xent,epoch loss,"
+    "ctc,infonce,nt xent,"
     "nll,xent,cross entropy,crossentropy,ce,bce,cost,objective,logloss,mlogloss,binary logloss,multi logloss,"
     "multi class,multi class one vs all,multi cross entropy,pair logit,pair logit pairwise,query rmse,"
     "query soft max,query cross entropy,yeti rank,yeti rank pairwise,multi rmse,multi quantile,survival aft"

@@ -336,7 +336,8 @@ def _loss_of_a_sort(split: str, words: tuple[str, ...]) -> Meaning | None:
     sort = bare - {"loss"}
     kinds = len(sort) < len(bare) and sort and sort <= SORTS | ERRORS
     measured = bool(split) and len(bare) == 1 and bare <= ERRORS
-    if not (kinds or bare in map(word_set, BARE) or measured):
+    of_epoch = words == ("epoch", "loss")  # `loss_epoch` is Lightning's, next to that of the steps
+    if not (kinds or bare in map(word_set, BARE) or measured or of_epoch):
         return None
     target = VAL_LOSS if split in ("val", "test") else LOSS
     rule = MEASURE if measured else f"{' '.join(words)}: a loss of some kind"
