@@ -20,7 +20,7 @@ RANK = (
     rb"\[ ?(?:(?i:rank)[ :=]{0,2}|default)(?P<rank>\d{1,5})\]:?"  # torchrun, torchrun --tee, DeepSpeed
     rb"|\[\d{1,5},(?:mpirank:)?(?P<mpi>\d{1,5})(?:,[\w-]{1,40})?\]<std(?:out|err)>: ?"  # mpirun, SageMaker
     rb"|[Rr]ank ?(?P<said>\d{1,5}): "
-    rb"|[\[(](?i:gpu|worker|proc|process)[ :=_-]{0,2}(?P<on>\d{1,5})[\])]:?(?= )"  # scripts' own
+    rb"|[\[(](?i:gpu|worker|proc|process)[ :=_-]{0,2}(?P<on>\d{1,5})[\])]:?(?= (?![^\r\n]{0,80}\d%\|))"  # no bar's
 )
 """Tags that show the rank and are nothing else."""
 PROCESS = rb"\[pod/[\w.-]{1,120}/[\w.-]{1,80}\](?= )|\(\w[\w.:-]{0,80} pid=\d{1,9}(?:, ip=[\d.:a-f]{2,40})?\)"
