@@ -68,18 +68,21 @@ _ELAPSED = (
 )
 """Seconds since the start, or since 1970: `[  33.161] `, `[33s] `, `+33.1s `, `1700000000.5 `."""
 _TIMED = (
-    rb"(?P<timed>" + _ELAPSED + rb"|\[" + _CALM + rb"\|(?:" + _DATED + rb"|" + _SOURCE + rb":\d{1,6})\]"  # transformers
+    rb"(?P<timed>" + _ELAPSED +
+    rb"|\[" + _CALM + rb"\|(?:" + _DATED + rb"|" + _SOURCE + rb":\d{1,6})\]"  # transformers
     rb"|(?:" + _CALM + rb" (?=\[))?"
-    rb"\[ ?(?:" + _DATED + rb"|" + _CLOCK + rb")(?: {1,2}[\w.:]{0,60}){0,2}\]:?|(?:" + _DATED + rb"|" + _CLOCK + rb")"
-    + _NOT_A_ROW + rb"|" + _GLOG + rb"|" + _SYSLOG + rb"(?:" + _SYSLOG_PROCESS + rb"|" + _NOT_A_ROW + rb")|<\d{1,3}>(?:1(?= )|(?=[A-Z]))"
+    rb"\[ ?(?:" + _DATED + rb"|" + _CLOCK + rb")(?: {1,2}[\w.:]{0,60}){0,2}\]:?"
+    rb"|(?:" + _DATED + rb"|" + _CLOCK + rb")" + _NOT_A_ROW + rb"|" + _GLOG
+    + rb"|" + _SYSLOG + rb"(?:" + _SYSLOG_PROCESS + rb"|" + _NOT_A_ROW + rb")|<\d{1,3}>(?:1(?= )|(?=[A-Z]))"
     rb"|\[\d{8}_\d{6}\]|I, \[(?:" + _DATED + rb") #\d{1,9}\] {1,2}INFO -- [\w.]{0,40}:(?= )"  # Ruby
-    rb"|\[ Info:(?= )|INFO\[\d{4,9}\](?= )|(?:INFO|DEBUG|info):(?= )|\[(?:INFO|DEBUG)\]:?(?= )|INFO {2,5}(?=\S)"
     rb"|(?:" + _DATED + rb")\t" + _CALM + rb"\t(?:[\w./-]{1,80}:\d{1,6}\t)?"  # zap
     rb"|" + _CALM + rb" - \d\d/\d\d/\d\d \d\d:\d\d:\d\d - (?:\d{1,3} days?, )?\d{1,3}:\d\d:\d\d -(?= )"  # XLM
     rb"|\[(?:" + _DATED + rb")  " + _CALM + rb"  " + _SOURCE + rb"  line \d{1,6}  \d{1,9}\] (?= )"
     rb"|\[[\w.:/-]{1,80}\] (?:" + _DATED + rb") \([\w.]{1,60}:\d{1,6}\) " + _CALM + rb":(?= )"  # ESPnet
     rb"|\d{13} [\w.-]{1,64}(?::[\w,.-]{1,32})? " + _CALM + rb"(?= )"  # ClearML
-    rb"|" + _CALM + rb":" + NOT_TRAINING + rb"(?!(?i:epoch|step|iter|batch))[A-Za-z_][\w.]{0,60}:)"
+    rb"|" + _CALM + rb":" + NOT_TRAINING + rb"(?!(?i:epoch|step|iter|batch))[A-Za-z_][\w.]{0,60}:"
+    rb"|\[ Info:(?= )|INFO\[\d{4,9}\](?= )|(?:INFO|DEBUG|info):(?= )|\[(?:INFO|DEBUG)\]:?(?= )"
+    rb"|INFO {1,5}(?=[^\s-]))"  # Julia, logrus, and levels of any
 )  # fmt: skip
 _NAMED = rb"[A-Za-z_]\w{0,40}(?:(?:\.|::)\w{1,40}){1,6}"
 """The name of a logger, by its dots: `train.loop`, `trainer::train`."""
@@ -125,7 +128,7 @@ _ALARMED = re.compile(
 """Any level behind a time, with the logger's name."""
 _MAY = re.compile(
     rb"[\[(<\d+]| {0,4}\d{1,5}: |[Rr]ank ?\d|(?:[A-Z][a-z]{2},? ){1,2}[ \d]\d |[IWEF]\d{4}"
-    rb"|[A-Z]{4,6}(?::| - \d| ? ?[\[ ])|I, \[|[A-Za-z][\w.-]{0,62}(?:: | {1,20}\| )"
+    rb"|[A-Z]{4,6}(?::| - \d|[ \[])|I, \[|[A-Za-z][\w.-]{0,62}(?:: | {1,20}\| )"
 ).match
 """What a line begins with that may have something before its message: a quick look."""
 _LOOSE = re.compile(

@@ -18,9 +18,10 @@ NO_PLACE = (
 """What says in brackets where training is, `[1, 200]` or `(epoch 1, step 4)`, belongs to the message."""
 RANK = (
     rb"\[ ?(?:(?i:rank)[ :=]{0,2}|default)(?P<rank>\d{1,5})\]:?"  # torchrun, torchrun --tee, DeepSpeed
-    rb"|\[\d{1,5},(?:mpirank:)?(?P<mpi>\d{1,5})(?:,[\w-]{1,40})?\]<std(?:out|err)>: ?"  # mpirun, SageMaker
+    rb"|\[\d{1,5},(?:mpirank:)?(?P<mpi>\d{1,5})(?:,[\w-]{1,40})?\]<std(?:out|err)>: ?"  # mpirun
     rb"|[Rr]ank ?(?P<said>\d{1,5}): "
-    rb"|[\[(](?i:gpu|worker|proc|process)[ :=_-]{0,2}(?P<on>\d{1,5})[\])]:?(?= (?![^\r\n]{0,80}\d%\|))"  # no bar's
+    rb"|[\[(](?i:gpu|worker|proc|process)[ :=_-]{0,2}(?P<on>\d{1,5})[\])]:?"
+    rb"(?= (?![^\r\n]{0,80}\d%\|))"  # no bar's
 )
 """Tags that show the rank and are nothing else."""
 PROCESS = rb"\[pod/[\w.-]{1,120}/[\w.-]{1,80}\](?= )|\(\w[\w.:-]{0,80} pid=\d{1,9}(?:, ip=[\d.:a-f]{2,40})?\)"
@@ -28,7 +29,7 @@ PROCESS = rb"\[pod/[\w.-]{1,120}/[\w.-]{1,80}\](?= )|\(\w[\w.:-]{0,80} pid=\d{1,
 TASK = rb"\[(?P<local>\d{1,5})\]:|(?P<node>\d{1,5}):"
 """Tags that show the rank, or the node before another tag, and may be a counter: `[3]: `, srun -l."""
 _NO_COLUMN = (
-    rb"(?!(?i:(?:[a-z]{1,12}[_.]){0,3}(?:steps?|iter(?:ation)?s?|itr?|epochs?|ep|(?:mini)?batch|mb|updates?"
+    rb"(?!(?i:(?:[a-z]{1,12}[_.]?){0,3}(?:steps?|iter(?:ation)?s?|itr?|epochs?|ep|(?:mini)?batch|mb|updates?"
     rb"|samples|examples|tokens)(?:_[a-z]{1,6})?) {1,20}\|)"
 )
 """The first column of a table, which counts: `tokens_seen | loss`."""

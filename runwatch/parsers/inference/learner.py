@@ -42,7 +42,7 @@ from runwatch.parsers.inference.learning_rate import rates
 from runwatch.parsers.inference.losses import tests_of
 from runwatch.parsers.inference.places import ENOUGH, Kept
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import barred, relevant
+from runwatch.parsers.inference.roles import barred, is_item, relevant
 from runwatch.parsers.inference.scores import scores_alone
 from runwatch.parsers.inference.scoring import judge
 from runwatch.parsers.inference.sections import SECTION, VAL_SECTION, Sections
@@ -262,7 +262,9 @@ class Learner:
 
     def _keep(self, kept: Kept) -> None:
         self.kept.append(kept)
-        self._added += kept.head != SECTION
+        self._added += (
+            bool(kept.head == ROW or kept.ranked or not is_item(kept.line)) and kept.head != SECTION
+        )
         self._bytes += len(kept.line)
         if len(self.kept) > KEPT_LINES or self._bytes > KEPT_BYTES:
             self._drop(len(self.kept) // 4 + 1)  # a quarter at a time: dropping the first of a list is slow
@@ -332,6 +334,7 @@ class Learner:
         tests, validated = tests_of(names), any(split_of(name) == "val" for name in names)
         below = (kept for kept in self.kept if kept.head.startswith(VAL_SECTION) and kept.head not in plans)
         sections = any(is_quality(f.name) for kept in below for f in kept.found)
+        sections = sections or self._sections.trained >= FEW
         validated = validated or any(kept.head.startswith(VAL_SECTION) for kept in self.kept)
         alone = any(k.found and not k.ranked and scores_alone(k.line, k.found) for k in self.kept)
         matcher, fresh = (

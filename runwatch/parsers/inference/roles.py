@@ -160,7 +160,9 @@ def is_bare_score(line: bytes, number: Field) -> bool:
 
 _ITEM = re.compile(
     rb"[^\w|]*(?P<name>\|{0,2}[A-Za-z][\w./%|-]*(?: [\w.()/%-]+){0,5}?)"
-    rb"(?: *(?:[:=]|->|\xe2\x86\x92)|  | (?=\|))[ |]*" + VALUE + rb"(?P<unit> ?[A-Za-z /%]{0,16})[ |]*"
+    rb"(?: *(?:[:=]|->|\xe2\x86\x92)|  | (?=\|))[ |]*(?:\d{1,3}(?:,\d{3})+|"
+    + VALUE
+    + rb")(?P<unit> ?[A-Za-z /%]{0,16})[ |]*"
 )
 """A line of one name and its value, as in blocks and boxes."""
 _LONGEST_ITEM = 128
@@ -228,7 +230,8 @@ def rank(line: bytes, number: Field) -> int | None:
     if boxed:  # `exp_run2 [500]: loss 0.5`
         leads = leads or before[:-1].strip() == name or header_before(line, len(before) - 1) is not None
     of_run = boxed and last in RUNS and name[-1:].isdigit()
-    return LEADING if leads and (of_run or last not in _CLASSES) and not is_quality(name) else None
+    counts = leads and (of_run or last not in _CLASSES) and not is_quality(name)
+    return LEADING if counts and meaning(languages.spelled(name)).role not in _ITEMS else None
 
 
 def _glued(line: bytes, number: Field, word: bytes) -> bytes:

@@ -70,8 +70,8 @@ _CELL = re.compile(
     rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+ hr \d+ min|[nN]/[aA]|None"
     rb"|[^\w\s|]{1,24}"
 )
-"""A number with its unit, or one of the things that are among numbers: a place and its end, a date, an object,
-a clock time, a gap or sign."""
+"""A number with its unit, or one of the things that are among numbers: a place and its end, a date, an
+object, a clock time, a gap or sign."""
 _PLACES = META_COLUMNS | {WITHIN, PER, PLANNED, EPOCH}
 _HELD_OUT = HeldOut()
 _ENDS = {"step": "total", WITHIN: PER, EPOCH: PLANNED}

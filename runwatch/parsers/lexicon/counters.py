@@ -76,7 +76,7 @@ RANKS = {word: rank for rank, words in _RANKED.items() for word in words.split()
 def counter_of(name: str) -> str:
     """Return what the number of a name counts, in one spelling: `Current Epoch`, `epoch_num` -> epoch."""
     lower = _HUMP.sub("_", name.strip()).lower()
-    found = _AROUND.fullmatch(lower) or _USED.fullmatch(lower)
+    found = _USED.fullmatch(lower) or _AROUND.fullmatch(lower)
     what = found["what"] if found else lower
     return _SHORT.get(what, what)
 

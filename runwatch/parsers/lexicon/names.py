@@ -39,7 +39,7 @@ from runwatch.parsers.lexicon.kinds import (
 )
 from runwatch.parsers.lexicon.languages import is_foreign, spelled, translated
 from runwatch.parsers.lexicon.words import (
-    LETTER as letter,
+    LETTER,
     SHORT_LOSS,
     apart,
     is_loss,
@@ -79,7 +79,7 @@ _own: dict[str, Meaning] = {}
 """The user's names, in small letters."""
 _NORM = re.compile(r"(?i)(?:\|{1,2}|‖)g(?:rad)?(?:\|{1,2}|‖)")
 """The norm of the gradient in mathematical signs: `||g||`."""
-_LETTER = re.compile(letter.pattern.decode())
+_LETTER = re.compile(LETTER.pattern.decode())
 _HELD = re.compile(r"(?<![a-z])h[eo]ld[ _-]?out(?![a-z])")
 
 

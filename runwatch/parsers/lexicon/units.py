@@ -55,7 +55,19 @@ _BEHIND = {
     "steps": ("it", "iter", "iters", "its", "step", "steps", "batch", "batches"),
     "tokens": ("tok", "toks", "token", "tokens"),
     "samples": (
-        *("samples", "im", "img", "imgs", "images", "examples", "graphs", "clips", "seq", "seqs", "sequences"),
+        *(
+            "samples",
+            "im",
+            "img",
+            "imgs",
+            "images",
+            "examples",
+            "graphs",
+            "clips",
+            "seq",
+            "seqs",
+            "sequences",
+        ),
         *("ins", "instance", "instances"),
     ),
 }
