@@ -226,3 +226,12 @@ def test_rows_of_boxes_behind_times():
     assert found is not None
     assert row[found.end :] == b"| 3 | 2.5 |"
     assert opened(b"2026-03-05T09:12:44 | 3 | 2.5") is None  # a date in the first column
+
+
+@pytest.mark.parametrize("before", ["* ", "• ", "[4123] ", "trainer: ", "📈 ", "train.py:88: "])
+@pytest.mark.parametrize("bar", ["|", "│"])
+def test_boxes_behind_any_text(before, bar):
+    rows = [f"{before}{bar} {step} {bar} {loss} {bar} 0.5 {bar}" for step, loss in enumerate(LOSSES, 1)]
+    parsed = read(f"{before}{bar} epoch {bar} loss {bar} lr {bar}", f"{before}{bar}---{bar}---{bar}", *rows)
+    assert parsed.column("step").tolist() == [float(step) for step in range(1, 41)]
+    assert parsed.column(LOSS).tolist() == LOSSES

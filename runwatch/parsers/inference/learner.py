@@ -47,7 +47,7 @@ from runwatch.parsers.inference.scores import scores_alone
 from runwatch.parsers.inference.scoring import judge
 from runwatch.parsers.inference.sections import SECTION, VAL_SECTION, Sections
 from runwatch.parsers.inference.shapes import reading_of
-from runwatch.parsers.inference.tables import RULE, TableMatcher, header, joined
+from runwatch.parsers.inference.tables import RULE, TableMatcher, boxed_header, header, joined
 from runwatch.parsers.inference.template import LearnedMatcher
 from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val, split_of
 
@@ -146,7 +146,7 @@ class Learner:
             self._head(None)
         plain = barred(line)
         reading = reading_of(plain) if len(line) <= 4096 and (plain[:1] == b"|" or relevant(line)) else None
-        if reading is None or not reading.found:
+        if reading is None or not reading.found or (self._table is None and boxed_header(line)):
             titled = self._lines == 1 and header(line, first=True) is not None
             if reading is None and not titled and self._sections.pass_by(line):
                 self._keep(Kept(line, offset, number, SECTION, [], []))

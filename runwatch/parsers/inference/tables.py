@@ -84,6 +84,11 @@ _TWO = re.compile(rb"[\t|]|\A\W*\w+[,;]? *\w+\s*\Z")
 """What a header of two columns holds, or all there is of it: other pairs of words are prose."""
 _UNNAMED = re.compile(rb"(?i)(?:wall[ _]?time,)?(?P<step>step|iter|iteration),(?P<value>value)")
 """The header of a series whose name is that of its file, as TensorBoard exports them."""
+_BAR = rb"(?:\||\xe2\x94[\x82\x83])"
+_LED_BOX = re.compile(
+    rb"(?!\s*" + _BAR + rb").{1,80}?(?<=[^\w\s|] )(?=" + _BAR + rb" .*\S\s*" + _BAR + rb"\s*\Z)"
+)
+"""What precedes the row of a box on its line: `* | 3 | 2.5 |`, `[4123] | epoch | loss |`."""
 RULE = b" |+-=_:\r"
 """Signs of a line between the rows of a table."""
 _FEW = 4
@@ -108,6 +113,8 @@ class Header(NamedTuple):
     """Finds the cells of its rows."""
     logged: bool = False
     """Whether it follows what a logger prints, as its rows do."""
+    led: bool = False
+    """Whether any other text precedes its box, as in its rows."""
     indent: int = 0
     """Bytes before the first column: room for the index of a data frame, which has no name."""
     spans: tuple[tuple[int, int], ...] = ()
@@ -134,9 +141,10 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
     if len(line) > 512 or not (gapped or listed) or not (ruled or listed or b"oss" in line or may_head(line)):
         return None
     before = b"oss" in bare and behind_logger(bare)
-    if before:
-        reported = header(bare[before.end() :])
-        return reported and reported._replace(logged=True)
+    led = None if before else _LED_BOX.match(line)
+    if before or led:
+        reported = header(line[led.end() :] if led else bare[before.end() if before else 0 :])
+        return reported and reported._replace(logged=led is None, led=led is not None)
     gap, cell = (_RULED, _RULED_WORD) if ruled else (_GAP, _WORD)
     columns = tuple(column for column in gap.split(bare) if column)
     if len(columns) == 1 and not ruled and len(names := _LISTED.split(bare.lstrip(b"# "))) > 1:
@@ -152,6 +160,16 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
     spans = tuple(name.span() for name in _SPACED.finditer(line)) if aligned else ()
     spans = spans if len(spans) == len(columns) else ()
     return Header(columns, cell, indent=indent, spans=spans, barred=is_boxed(line))
+
+
+def boxed_header(line: bytes) -> bool:
+    """Whether a line is the header of a box behind other text, which may hold numbers."""
+    led = _LED_BOX.match(line) if b"|" in line or b"\xe2" in line else None
+    return (
+        led is not None
+        and not any(map(str.isdigit, line[led.end() :].decode(errors="replace")))
+        and header(line) is not None
+    )
 
 
 def _counts_in_list(bare: bytes, least: int) -> bool:
@@ -310,6 +328,7 @@ class TableMatcher(Matcher):
         if len(line) > 1024:
             return None
         before = behind_logger(line, start) if self.head.logged else None
+        before = _LED_BOX.match(line, start) if self.head.led else before
         start = before.end() if before else start
         # no more cells than columns: time stays linear
         words = list(islice(self.head.cell.finditer(line, start), len(self._names) + 1))
