@@ -94,7 +94,7 @@ def test_tables_under_a_header(gap):
     assert parsed.column("train/loss").tolist() == [2.5] * 8
 
 
-def test_table_cells_that_are_no_numbers():
+def test_table_cells_that_are_no_plain_numbers():
     rows = ["epoch     train_loss  valid_loss  accuracy  lr     time    gpu_mem"]
     rows += [f"{i}         0.5{i}        0.6         91.5%     1e-3   00:1{i}   7.8G" for i in range(8)]
     rows[4] += "  <- best"
@@ -102,7 +102,7 @@ def test_table_cells_that_are_no_numbers():
     assert parsed.column("step").tolist() == list(range(8))
     assert parsed.column("train/loss").tolist() == [float(f"0.5{i}") for i in range(8)]
     assert {names for _, _, names in parsed.tables} == {
-        ("offset", "line", "step", "train/loss", "val/loss", "accuracy", "train/learning_rate")
+        ("offset", "line", "step", "train/loss", "val/loss", "accuracy", "train/learning_rate", "gpu_mem")
     }
 
 

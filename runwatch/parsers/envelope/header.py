@@ -23,6 +23,7 @@ _FRACTION = rb"(?:[.,]\d{1,9})?"
 _DATED = (
     rb"\d{4}[-/]\d\d[-/]\d\d[T _,]\d\d:\d\d:\d\d" + _FRACTION + rb"(?: ?Z| ?[+-]\d\d:?\d\d)?"
     rb"|\d\d(?:/\d\d(?:/\d{2,4})?,?|-\d\d(?:-\d{2,4})?) \d\d:\d\d:\d\d" + _FRACTION + rb"(?: [AP]M\b)?"
+    rb"|\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d" + _FRACTION + rb"|\d{8}-\d\d:\d\d:\d\d"
     rb"|[A-Z][a-z]{2},? \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d"  # RecBole
     rb"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?: [A-Z]{3,5})? \d{4}"  # asctime
 )
@@ -38,13 +39,14 @@ _PROCESS = (
 )  # fmt: skip
 _CRI = rb"std(?:out|err) [FP](?= )"
 """What Kubernetes writes behind the time."""
-_SOURCE = rb"[\w./-]{1,80}\.py"
+_SOURCE = rb"[\w./-]{1,80}\.(?:py|go|rs|cc)"
 _BEHIND_SOURCE = rb"(?:" + rb"|".join(rb"(?<=\.py:%s\] )" % (rb"\d" * n) for n in range(1, 5)) + rb")"
 _ICEFALL = _BEHIND_SOURCE + rb"\((?P<of>\d{1,5})/\d{1,5}\)(?= )"
 """`[train.py:123] (3/8) Epoch`."""
 
 _NOT_A_ROW = (
     rb"(?::(?=" + LEVEL + rb": )"  # `%(asctime)s:%(levelname)s: %(message)s`
+    rb"|(?= ?\|[^\r\n]{1,300}\|\s*$)"  # a box, and no date of its rows
     rb"|(?![\d:,;.\t/Z]| {0,4}[|;] {0,4}[\d.]| {1,8}-?[\d.]{1,20}[\d. e+-]{0,200}\s*$))"
 )
 """Behind a time that begins no row of a table."""
@@ -60,16 +62,30 @@ _LAUNCHED = (
     + launchers.VALIDATES
     + rb"))"
 )
+_ELAPSED = (
+    rb"\[(?: {0,12}\d{1,9}(?:\.\d{1,6})?s| {1,12}\d{1,9}\.\d{3,6}|\d{10}\.\d{1,9})\](?= )"
+    rb"|\+\d{1,9}\.\d{1,6}s(?= )|(?:\d{10}\.\d{1,9}|\d{13})(?= (?! {0,4}[|;]? {0,4}[\d.]))"
+)
+"""Seconds since the start, or since 1970: `[  33.161] `, `[33s] `, `+33.1s `, `1700000000.5 `."""
 _TIMED = (
-    rb"(?P<timed>\[" + _CALM + rb"\|(?:" + _DATED + rb"|" + _SOURCE + rb":\d{1,6})\]"  # transformers
-    rb"|\[ ?(?:" + _DATED + rb"|" + _CLOCK + rb")(?: [\w.]{0,60})?\]:?|(?:" + _DATED + rb"|" + _CLOCK + rb")"
-    + _NOT_A_ROW + rb"|" + _GLOG + rb"|" + _SYSLOG + _SYSLOG_PROCESS + rb"|<\d{1,3}>(?:1(?= )|(?=[A-Z]))"
+    rb"(?P<timed>" + _ELAPSED +
+    rb"|\[" + _CALM + rb"\|(?:" + _DATED + rb"|" + _SOURCE + rb":\d{1,6})\]"  # transformers
+    rb"|(?:" + _CALM + rb" (?=\[))?"
+    rb"\[ ?(?:" + _DATED + rb"|" + _CLOCK + rb")(?: {1,2}[\w.:]{0,60}){0,2}\]:?"
+    rb"|(?:" + _DATED + rb"|" + _CLOCK + rb")" + _NOT_A_ROW + rb"|" + _GLOG
+    + rb"|" + _SYSLOG + rb"(?:" + _SYSLOG_PROCESS + rb"|" + _NOT_A_ROW + rb")|<\d{1,3}>(?:1(?= )|(?=[A-Z]))"
+    rb"|\[\d{8}_\d{6}\]|I, \[(?:" + _DATED + rb") #\d{1,9}\] {1,2}INFO -- [\w.]{0,40}:(?= )"  # Ruby
+    rb"|(?:" + _DATED + rb")\t" + _CALM + rb"\t(?:[\w./-]{1,80}:\d{1,6}\t)?"  # zap
     rb"|" + _CALM + rb" - \d\d/\d\d/\d\d \d\d:\d\d:\d\d - (?:\d{1,3} days?, )?\d{1,3}:\d\d:\d\d -(?= )"  # XLM
     rb"|\[(?:" + _DATED + rb")  " + _CALM + rb"  " + _SOURCE + rb"  line \d{1,6}  \d{1,9}\] (?= )"
     rb"|\[[\w.:/-]{1,80}\] (?:" + _DATED + rb") \([\w.]{1,60}:\d{1,6}\) " + _CALM + rb":(?= )"  # ESPnet
     rb"|\d{13} [\w.-]{1,64}(?::[\w,.-]{1,32})? " + _CALM + rb"(?= )"  # ClearML
-    rb"|" + _CALM + rb":" + NOT_TRAINING + rb"(?!(?i:epoch|step|iter|batch))[A-Za-z_][\w.]{0,60}:)"
+    rb"|" + _CALM + rb":" + NOT_TRAINING + rb"(?!(?i:epoch|step|iter|batch))[A-Za-z_][\w.]{0,60}:"
+    rb"|\[ Info:(?= )|INFO\[\d{4,9}\](?= )|(?:INFO|DEBUG|info):(?= )|\[(?:INFO|DEBUG)\]:?(?= )"
+    rb"|INFO {1,5}(?=[^\s-]))"  # Julia, logrus, and levels of any
 )  # fmt: skip
+_NAMED = rb"[A-Za-z_]\w{0,40}(?:(?:\.|::)\w{1,40}){1,6}"
+"""The name of a logger, by its dots: `train.loop`, `trainer::train`."""
 _LOGGED = b"|".join(
     (
         rb"(?P<contained>" + _CRI + rb"|" + _PROCESS + rb")",
@@ -78,10 +94,11 @@ _LOGGED = b"|".join(
         + LEVEL
         + rb"\b|[\w.<>]{1,80}:[\w<>]{1,60}:\d))|\|(?![^\r\n]{0,300}\|\s*$))(?= )",
         # levels, and a logger's name before one
-        rb"\[" + _CALM + rb"\]:?",
-        _CALM + rb"\b:?(?= )",
+        rb"\[(?i:" + _CALM + rb") {0,5}\]:?",
+        rb"(?:" + _CALM + rb"|info|debug)\b:?(?=\s)",
+        rb"(?<=(?:INFO|EBUG) )" + _NAMED + rb": ?(?= )|(?<=INFO  )" + _NAMED + rb"(?: -|:)(?= )",
         NOT_TRAINING + rb"[A-Za-z_][\w.]{0,60}(?: {1,8}[-|>]{1,2} {0,4}|: ?| )(?=" + _CALM + rb"\b)",
-        rb"\[" + NOT_TRAINING + rb"(?!train)[\w./-]{1,60}\](?= ?\[" + _CALM + rb"\])",
+        rb"\[" + NOT_TRAINING + rb"(?!train)[\w./-]{1,60}\](?= ?\[" + _CALM + rb"\]| " + _CALM + rb" )",
         # the place in the source, or the module
         rb"\[" + _SOURCE + rb":\d{1,6}(?::[\w<>]{1,60})?\]",
         _SOURCE + rb": {0,4}\d{1,6}:?(?= )",
@@ -110,8 +127,8 @@ _ALARMED = re.compile(
 )
 """Any level behind a time, with the logger's name."""
 _MAY = re.compile(
-    rb"[\[(<\d]| {0,4}\d{1,5}: |[Rr]ank ?\d|(?:[A-Z][a-z]{2},? ){1,2}[ \d]\d |[IWEF]\d{4}"
-    rb"|[A-Z]{4,6}(?::| - \d)|[A-Za-z][\w.-]{0,62}(?:: | {1,20}\| )"
+    rb"[\[(<\d+]| {0,4}\d{1,5}: |[Rr]ank ?\d|(?:[A-Z][a-z]{2},? ){1,2}[ \d]\d |[IWEF]\d{4}"
+    rb"|[A-Z]{4,6}(?::| - \d|[ \[])|I, \[|[A-Za-z][\w.-]{0,62}(?:: | {1,20}\| )"
 ).match
 """What a line begins with that may have something before its message: a quick look."""
 _LOOSE = re.compile(
@@ -137,7 +154,7 @@ behind_logger = re.compile(
     rb"(?:[\w.]{1,40}(?: - (?=" + LEVEL + rb")|:))?)+"
 ).match
 """Matches what a logger puts before a message that holds bars itself: times, levels and a name."""
-_RANKS = ("rank", "mpi", "said", "local", "of", "node")
+_RANKS = ("rank", "mpi", "said", "on", "local", "of", "node")
 """Groups that hold a rank, the one that counts first."""
 _MAX_PIECES = 24
 _Span = tuple[int, int]

@@ -18,15 +18,22 @@ NO_PLACE = (
 """What says in brackets where training is, `[1, 200]` or `(epoch 1, step 4)`, belongs to the message."""
 RANK = (
     rb"\[ ?(?:(?i:rank)[ :=]{0,2}|default)(?P<rank>\d{1,5})\]:?"  # torchrun, torchrun --tee, DeepSpeed
-    rb"|\[\d{1,5},(?P<mpi>\d{1,5})\]<std(?:out|err)>: ?"  # mpirun --tag-output
+    rb"|\[\d{1,5},(?:mpirank:)?(?P<mpi>\d{1,5})(?:,[\w-]{1,40})?\]<std(?:out|err)>: ?"  # mpirun
     rb"|[Rr]ank ?(?P<said>\d{1,5}): "
+    rb"|[\[(](?i:gpu|worker|proc|process)[ :=_-]{0,2}(?P<on>\d{1,5})[\])]:?"
+    rb"(?= (?![^\r\n]{0,80}\d%\|))"  # no bar's
 )
 """Tags that show the rank and are nothing else."""
-PROCESS = rb"\(\w[\w.:-]{0,80} pid=\d{1,9}(?:, ip=[\d.:a-f]{2,40})?\)"
-"""Ray's: the process, not the rank."""
+PROCESS = rb"\[pod/[\w.-]{1,120}/[\w.-]{1,80}\](?= )|\(\w[\w.:-]{0,80} pid=\d{1,9}(?:, ip=[\d.:a-f]{2,40})?\)"
+"""That of kubectl, and Ray's: the process, not the rank."""
 TASK = rb"\[(?P<local>\d{1,5})\]:|(?P<node>\d{1,5}):"
 """Tags that show the rank, or the node before another tag, and may be a counter: `[3]: `, srun -l."""
-CONTAINER = NOT_TRAINING + NO_COUNTER + rb"[A-Za-z][\w.-]{0,62} {1,20}\|(?= )"
+_NO_COLUMN = (
+    rb"(?!(?i:(?:[a-z]{1,12}[_.]?){0,3}(?:steps?|iter(?:ation)?s?|itr?|epochs?|ep|(?:mini)?batch|mb|updates?"
+    rb"|samples|examples|tokens)(?:_[a-z]{1,6})?) {1,20}\|)"
+)
+"""The first column of a table, which counts: `tokens_seen | loss`."""
+CONTAINER = NOT_TRAINING + NO_COUNTER + _NO_COLUMN + rb"[A-Za-z][\w.-]{0,62} {1,20}\|(?= )"
 """docker compose."""
 VALIDATES = rb"(?= {0,8}[=>#* -]{0,12}(?i:val|eval|test|dev)[A-Za-z]{0,12}\b[^\r\n]{0,60}? \d{1,9}\.\d)"
 """A message that begins with a word for held-out data and holds a score."""

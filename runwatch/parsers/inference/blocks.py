@@ -18,6 +18,7 @@ from runwatch.parsers.inference.roles import (
     STEP_RANK,
     is_bare_score,
     is_boxed,
+    is_item,
     is_pace,
     is_time,
     place,
@@ -88,7 +89,10 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
         and not any(r < EPOCH_RANK for kept in lines for r, _ in kept.ranked)
         and len(lines) <= len(steps) + 1
         and (interleaved(lines, steps) or len(steps) == 1)
-        and any(is_meaningful(f.name) or is_bare_score(lines[0].line, f) for f in lines[0].found)
+        and (
+            any(is_meaningful(f.name) or is_bare_score(lines[0].line, f) for f in lines[0].found)
+            or is_item(lines[0].line)
+        )
         and not repeats(lines[0].head)
     ]
     finer = [lines for lines in values if not lines[0].ranked and _is_of_training(lines[0])]

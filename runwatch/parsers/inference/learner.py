@@ -42,11 +42,11 @@ from runwatch.parsers.inference.families import (
 from runwatch.parsers.inference.losses import tests_of
 from runwatch.parsers.inference.places import ENOUGH, Kept
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import barred, relevant
+from runwatch.parsers.inference.roles import barred, is_item, relevant
 from runwatch.parsers.inference.scores import scores_alone
 from runwatch.parsers.inference.scoring import judge
 from runwatch.parsers.inference.sections import SECTION, VAL_SECTION, Sections
-from runwatch.parsers.inference.tables import RULE, TableMatcher, header, joined
+from runwatch.parsers.inference.tables import RULE, TableMatcher, boxed_header, header, joined
 from runwatch.parsers.inference.template import LearnedMatcher
 from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val, split_of
 
@@ -146,7 +146,7 @@ class Learner:
         plain = barred(line)
         read = len(line) <= 4096 and (plain[:1] == b"|" or relevant(line))
         reading = self._sections.reading(plain) if read else None
-        if reading is None or not reading.found:
+        if reading is None or not reading.found or (self._table is None and boxed_header(line)):
             titled = self._lines == 1 and header(line, first=True) is not None
             above, at = self._above
             if reading is None and not titled and self._sections.pass_by(line):
@@ -263,7 +263,9 @@ class Learner:
 
     def _keep(self, kept: Kept) -> None:
         self.kept.append(kept)
-        self._added += kept.head != SECTION
+        self._added += (
+            bool(kept.head == ROW or kept.ranked or not is_item(kept.line)) and kept.head != SECTION
+        )
         self._bytes += len(kept.line)
         if len(self.kept) > KEPT_LINES or self._bytes > KEPT_BYTES:
             self._drop(len(self.kept) // 4 + 1)  # a quarter at a time: dropping the first of a list is slow
@@ -335,7 +337,7 @@ class Learner:
         tests, validated = tests_of(names), any(split_of(name) == "val" for name in names)
         below = (kept for kept in self.kept if kept.head.startswith(VAL_SECTION) and kept.head not in plans)
         sections = any(is_quality(f.name) for kept in below for f in kept.found)
-        sections = sections or bool(self._sections.columns)
+        sections = sections or self._sections.trained >= FEW or bool(self._sections.columns)
         validated = validated or any(kept.head.startswith(VAL_SECTION) for kept in self.kept)
         alone = any(k.found and not k.ranked and scores_alone(k.line, k.found) for k in self.kept)
         matcher, fresh = (

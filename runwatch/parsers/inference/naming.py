@@ -23,11 +23,12 @@ _BYTES = _SCALES - {b"k", b"K", b"M"}
 _SPELLED = {b"sec": b"s", b"secs": b"s", b"f0": b"", b"wps": b"words/s", b"K wps": b"K words/s"}
 """Units as they are kept; `f0` ends a number of single precision as Julia shows it."""
 _NAME = re.compile(
-    rb"(?<![\w/])(?P<name>[A-Za-z_#][\w.@/#'&>-]*(?: [A-Za-z_#][\w.@/'&>-]*){0,3}"
+    rb"(?<![\w/])(?P<name>(?:\|{1,2}g(?:rad)?\|{1,2}|[A-Za-z_#][\w.@/#'&>-]*)"
+    rb"(?: [A-Za-z_#][\w.@/'&>-]*){0,3}%?"
     rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w /]{0,20}\))?)"
     rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
     rb"(?P<mark>(?::? ?['\"],?)?\s*"
-    rb"(?:(?:[:=]>?|==>?|-+>|(?<= )\*(?= )"
+    rb"(?:(?:[:=]>?|==>?|-+>|\xe2\x86\x92|(?<= )\*(?= )"
     rb"|(?<=\w)(?:~|\xe2\x89\x88)|\.{3,}:?|-{3,}|(?:(?<=oss)|(?<=cc)|(?<=acy)) -(?= ))"
     rb"\s*(?:[A-Za-z][\w.]{0,20}[(\[])?)?)['\"\[({<]*\s*$"
 )
@@ -67,6 +68,9 @@ _PLACE = re.compile(rb"(?i)(?:step|iter(?:ation)?|epoch|batch|episode|update)s?\
 """What precedes a number that is printed without a name: `epoch 0, batch 12: 4.98`."""
 _OF_TRAIN = re.compile(rb"(?:\A| )(?:train|valid|val|test)\Z")
 """What may be the name of a place: `train 050 2.57`."""
+_LETTER = re.compile(rb"(?i)[ /]?(b|s|it?) ?")
+_COUNTERS_BY_LETTER = {b"b": b"batch", b"s": b"step", b"i": b"iter", b"it": b"iter"}
+"""What counts within the epoch before it: `E2B5`, `e2 s40`, `ep2/it40`."""
 _LETTERS = {b"l": b"loss", b"a": b"acc"}
 """What values may be called in short."""
 _PAIRED = re.compile(rb"\b([A-Za-z]\w*)/([A-Za-z][\w/]*)\b")
@@ -129,6 +133,9 @@ def _by_kind(line: bytes, found: list[Field], field: Field) -> Field:
 
 def next_to(line: bytes, found: list[Field], field: Field) -> Field:
     """Return a number as it is behind the last of `found`, which may become a part of it."""
+    letter = _LETTER.fullmatch(line, found[-1].end, field.start) if is_epoch(found[-1].name) else None
+    if letter:
+        return field._replace(name=_COUNTERS_BY_LETTER[letter[1].lower()])
     if not field.name:
         found[-1], field = _by_place(line, found[-1], field)
         found[-1], field = _by_pair(line, found[-1], field)
@@ -141,8 +148,6 @@ def next_to(line: bytes, found: list[Field], field: Field) -> Field:
         name = b"best " * (b"best" in words(found[-1].name)) + name
     elif _SPLIT.fullmatch(name) and (of := _OF_SPLIT.match(found[-1].name)):
         name = of[1] + name
-    elif name == b"B" and is_epoch(found[-1].name):
-        name = b"batch"
     return field._replace(name=name)
 
 

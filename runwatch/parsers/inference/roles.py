@@ -9,12 +9,13 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 
+from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.envelope.header import before as header_before
 from runwatch.parsers.inference.tokens import BARE, TIMES, VALUE_OF_PLACE, Field, masked
 from runwatch.parsers.lexicon import counters as counted
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.names import meaning
-from runwatch.parsers.lexicon.units import RATES
+from runwatch.parsers.lexicon.units import RATES, rate_suffix
 from runwatch.parsers.lexicon.words import (
     REPEATED,
     RUNS,
@@ -90,7 +91,7 @@ TELLING = (
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(map(re.escape, TELLING)))
-is_count = re.compile(rb"\W*(?:\d+ ?/|(?i:e|ep|it|no)[.: ]{0,2}(?:\d+ ?/)?) ?\d+\W*$|" + BARE.pattern).match
+is_count = re.compile(rb"\W*(?:\d+ ?/|(?i:e|ep|it?|no)[.: =]{0,2}(?:\d+ ?/)?) ?\d+\W*$|" + BARE.pattern).match
 """Whether a line holds a counter, in short or with its total, as the heading of a block does, or values,
 and nothing else."""
 _TURN = re.compile(rb"(?i)(?:/ ?\d+)? (begin|start|end|done|finish|complete)(?:s|e?d|ing)?\b")
@@ -159,6 +160,26 @@ def is_bare_score(line: bytes, number: Field) -> bool:
     return real and (is_split(number.name) or line.strip() == line[number.start : number.end])
 
 
+_ITEM = re.compile(
+    rb"[^\w|]*(?P<name>\|{0,2}[A-Za-z][\w./%|-]*(?: [\w.()/%-]+){0,5}?)"
+    rb"(?: *(?:[:=]|->|\xe2\x86\x92)|  | (?=\|))[ |]*(?:\d{1,3}(?:,\d{3})+|"
+    + VALUE
+    + rb")(?P<unit> ?[A-Za-z /%]{0,16})[ |]*"
+)
+"""A line of one name and its value, as in blocks and boxes."""
+_LONGEST_ITEM = 128
+_ITEMS = ("learning rate", "gradient norm", "duration", "rate", "share")
+
+
+def is_item(line: bytes) -> bool:
+    """Whether a line shows the pace of training, or another number of its that says not how well it goes."""
+    item = _ITEM.fullmatch(line) if len(line) <= _LONGEST_ITEM else None
+    if item is None:
+        return False
+    rate = rate_suffix(item["unit"].strip().decode()) is not None
+    return rate or meaning(languages.spelled(item["name"])).role in _ITEMS
+
+
 def is_row(found: list[Field]) -> bool:
     """Whether the numbers of a line are all that it shows, the first of them a value."""
     return bool(found) and found[0].name == VALUE_OF_PLACE
@@ -169,7 +190,7 @@ def relevant(line: bytes) -> bool:
     if not _NUMBER.search(line) or line.endswith((b"},", b"),", b"(", b"{")):  # the latter is source code
         return False
     known = _RELEVANT.search(line.lower()) or (not line.isascii() and languages.knows(line))
-    if not known and not is_count(line):
+    if not known and not is_count(line) and not is_item(line):
         return False
     opens = b"{'" in line and line.count(b"{") > line.count(b"}")
     if _OTHER.search(line) or (opens and not _FIRST_ITEM.fullmatch(line)):
@@ -211,7 +232,8 @@ def rank(line: bytes, number: Field) -> int | None:
     if boxed:  # `exp_run2 [500]: loss 0.5`
         leads = leads or before[:-1].strip() == name or header_before(line, len(before) - 1) is not None
     of_run = boxed and last in RUNS and name[-1:].isdigit()
-    return LEADING if leads and (of_run or last not in _CLASSES) and not is_quality(name) else None
+    counts = leads and (of_run or last not in _CLASSES) and not is_quality(name)
+    return LEADING if counts and meaning(languages.spelled(name)).role not in _ITEMS else None
 
 
 def _glued(line: bytes, number: Field, word: bytes) -> bytes:
@@ -284,7 +306,7 @@ def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> byte
     scored = (index for index, number in enumerate(found) if is_meaningful(number.name))
     splits = (index for index, number in enumerate(found) if is_bare_score(line, number))
     index = ranked[0][1] if ranked else next(scored, next(splits, None))
-    if index is None and found and (is_boxed(line) or is_row(found)):
+    if index is None and found and (is_boxed(line) or is_row(found) or (len(found) == 1 and is_item(line))):
         index = 0  # a line of a box says one thing
     if index is None:
         return None

@@ -98,6 +98,8 @@ class Sections:
         self.columns: tuple[bytes, ...] = ()
         """The columns of the newest cross table."""
         self._val = False
+        self.trained = 0
+        """How many lines opened a section of training and end like keys: `train:`."""
         self._total = b""
         """How many batches the first line of training said there are."""
         self._end = b""
@@ -117,6 +119,7 @@ class Sections:
         found = _opening(line)
         if found is not None:
             self._val, self._end, self._newest = found["train"] is None, b"", -1.0
+            self.trained += not self._val and line.rstrip().endswith(b":")
         return found is not None
 
     def reading(self, line: bytes) -> Reading | None:

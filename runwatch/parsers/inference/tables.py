@@ -19,11 +19,12 @@ from runwatch.parsers.inference.places import ENOUGH
 from runwatch.parsers.inference.roles import is_boxed
 from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED
 from runwatch.parsers.inference.unnamed import falls, is_unbounded_error
-from runwatch.parsers.lexicon.counters import TIMES
+from runwatch.parsers.lexicon.counters import ANY, TIMES, place_of
 from runwatch.parsers.lexicon.languages import spelled
-from runwatch.parsers.lexicon.names import unit_of
+from runwatch.parsers.lexicon.names import meaning, unit_of
 from runwatch.parsers.lexicon.records import HeldOut
 from runwatch.parsers.lexicon.records import columns as columns_of
+from runwatch.parsers.lexicon.units import of_suffix
 from runwatch.parsers.lexicon.words import (
     SPLIT_KEYS,
     is_epoch,
@@ -42,22 +43,21 @@ from runwatch.parsers.lexicon.words import (
 
 _GAP = re.compile(rb"\s*(?:\||\xe2\x94[\x82\x83])\s*|\t+\s*|\s{2,}")
 _GAPPED = re.compile(rb"[\t|]|[Ll]oss")
-_COLUMN = re.compile(rb"_?[A-Za-z]|#|\d[A-Za-z_]+[a-z]{3}")
-"""How a column begins: `loss`, `2d_loss`, `_rmse`."""
-_NAMELESS = re.compile(rb"(?:\s\s|\t|\|)\s*(?!\d[A-Za-z_]+[a-z]{3}|_[A-Za-z])[^A-Za-z#\s|]")
-"""A column that begins otherwise."""
-_COUNTERS = tuple(
-    b"# step steps iteration iterations iter iters update updates batch epoch epochs ep e episode gen"
-    b" generation".split()
+_COLUMN = re.compile(rb"_?[A-Za-z#\xc3-\xdf\xe3-\xed]|\d[A-Za-z_]+[a-z]{3}")
+"""How a column begins: `loss`, `2d_loss`, `_rmse`, in any language."""
+_NAMELESS = re.compile(
+    rb"(?:\s\s|\t|\|)\s*(?!\d[A-Za-z_]+[a-z]{3}|_[A-Za-z])[^A-Za-z#\xc3-\xdf\xe3-\xed\s|]"
 )
+"""A column that begins otherwise."""
+_COUNTERS = ("#", *ANY, "e", "gen")
 """Names of the column that counts, the best first."""
-_COMMENT = re.compile(rb"#(?=[A-Za-z])|# +(?=(?i:" + b"|".join(_COUNTERS[1:]) + rb")\b)")
+_COMMENT = re.compile(rb"#(?=[A-Za-z])|# +(?=(?i:" + "|".join(_COUNTERS[1:]).encode() + rb")\b)")
 """Before a header that is a comment; a `#` before a name that counts nothing is a column itself."""
 _TIMES = frozenset(b"time timestamp date datetime".split())
 _MAX_COLUMNS = 32
 _NO_BAR = rb"(?!\xe2\x94[\x82\x83])(?<!\xe2(?=\x94[\x82\x83]))(?<!\xe2\x94(?=[\x82\x83]))[^\s|]"
 """A byte of a cell: bars may be drawn."""
-_WORD = re.compile(rb"\d+ hr \d+ min|(?:" + _NO_BAR + rb")+")
+_WORD = re.compile(rb"\d+ hr \d+ min|(?:" + _NO_BAR + rb")+(?: (?:ms|[A-Za-z]{2,8}/s(?:ec)?)(?=\s|\Z))?")
 _GROUP = re.compile(rb"[^|]+")
 _SPACED = re.compile(rb"[^\s|]+(?: [^\s|]+)*")
 _LISTED = re.compile(rb"\s*[,;]\s*")
@@ -67,13 +67,13 @@ _RULED = re.compile(rb"\s*\xe2[\x94\x95][\x80-\xbf]\s*")
 _RULED_WORD = re.compile(rb"[^\s|\x80-\xff]+")
 """The same between the lines of a box that is drawn."""
 _CELL = re.compile(
-    rb"(" + VALUE + rb")(?:%|s)?|(?P<done>\d+)/(?P<end>\d+)"
+    rb"(" + VALUE + rb")(?P<unit> ?[A-Za-z%][A-Za-z/]{0,11})?|(?P<done>\d+)/(?P<end>\d+)"
     rb"|(?P<clock>\d{4}[-/]\d\d[-/]\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?)"
-    rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+ hr \d+ min|\d+(?:\.\d+)?[A-Za-z]{1,3}|[nN]/[aA]|None"
+    rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+ hr \d+ min|[nN]/[aA]|None"
     rb"|[^\w\s|]{1,24}"
 )
-"""A number, or one of the things that are among numbers: a place and its end, a date, an object, a clock
-time, a size, a gap or sign."""
+"""A number with its unit, or one of the things that are among numbers: a place and its end, a date, an
+object, a clock time, a gap or sign."""
 _PLACES = META_COLUMNS | {WITHIN, PER, PLANNED, EPOCH}
 _HELD_OUT = HeldOut()
 _ENDS = {"step": "total", WITHIN: PER, EPOCH: PLANNED}
@@ -86,6 +86,11 @@ _TWO = re.compile(rb"[\t|]|\A\W*\w+[,;]? *\w+\s*\Z")
 """What a header of two columns holds, or all there is of it: other pairs of words are prose."""
 _UNNAMED = re.compile(rb"(?i)(?:wall[ _]?time,)?(?P<step>step|iter|iteration),(?P<value>value)")
 """The header of a series whose name is that of its file, as TensorBoard exports them."""
+_BAR = rb"(?:\||\xe2\x94[\x82\x83])"
+_LED_BOX = re.compile(
+    rb"(?!\s*" + _BAR + rb").{1,80}?(?<=[^\w\s|] )(?=" + _BAR + rb" .*\S\s*" + _BAR + rb"\s*\Z)"
+)
+"""What precedes the row of a box on its line: `* | 3 | 2.5 |`, `[4123] | epoch | loss |`."""
 RULE = b" |+-=_:\r"
 """Signs of a line between the rows of a table."""
 _FEW = 4
@@ -110,6 +115,8 @@ class Header(NamedTuple):
     """Finds the cells of its rows."""
     logged: bool = False
     """Whether it follows what a logger prints, as its rows do."""
+    led: bool = False
+    """Whether any other text precedes its box, as in its rows."""
     indent: int = 0
     """Bytes before the first column: room for the index of a data frame, which has no name."""
     spans: tuple[tuple[int, int], ...] = ()
@@ -136,9 +143,10 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
     if len(line) > 512 or not (gapped or listed) or not (ruled or listed or b"oss" in line or may_head(line)):
         return None
     before = b"oss" in bare and behind_logger(bare)
-    if before:
-        reported = header(bare[before.end() :])
-        return reported and reported._replace(logged=True)
+    led = None if before else _LED_BOX.match(line)
+    if before or led:
+        reported = header(line[led.end() :] if led else bare[before.end() if before else 0 :])
+        return reported and reported._replace(logged=led is None, led=led is not None)
     gap, cell = (_RULED, _RULED_WORD) if ruled else (_GAP, _WORD)
     columns = tuple(column for column in gap.split(bare) if column)
     if len(columns) == 1 and not ruled and len(names := _LISTED.split(bare.lstrip(b"# "))) > 1:
@@ -156,10 +164,20 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
     return Header(columns, cell, indent=indent, spans=spans, barred=is_boxed(line))
 
 
+def boxed_header(line: bytes) -> bool:
+    """Whether a line is the header of a box behind other text, which may hold numbers."""
+    led = _LED_BOX.match(line) if b"|" in line or b"\xe2" in line else None
+    return (
+        led is not None
+        and not any(map(str.isdigit, line[led.end() :].decode(errors="replace")))
+        and header(line) is not None
+    )
+
+
 def _counts_in_list(bare: bytes, least: int) -> bool:
     """Whether a line is a list of so many names, the first of which counts, and another scores."""
     names = _LISTED.split(bare)
-    counts = len(names) >= least and names[0].lower() in _COUNTERS
+    counts = len(names) >= least and _counter(names[:1]) is not None
     return counts and any(is_quality(name) and not is_val(name) for name in names)
 
 
@@ -203,7 +221,9 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
         b"," in line and sum(is_meaningful(name) or _is_time(name) for name in columns) > 1
     )
     counted = _counter(columns) is not None or (alone and _of_losses(columns))
-    scored = any(is_quality(name) and len(name) < 40 for name in columns)
+    scored = any(
+        (is_quality(name) and len(name) < 40) or meaning(spelled(name)).role == "loss" for name in columns
+    )
     of_epochs = len(columns) > 2 and any(map(is_epoch, columns))
     nested = of_epochs and not is_epoch(columns[_counter(columns) or 0])
     return counted and (scored or nested or bool(losses_by_split(columns)) or is_population(columns))
@@ -229,9 +249,10 @@ def _is_time(column: bytes) -> bool:
     return not _TIMES.isdisjoint(words(column))
 
 
-def _counter(columns: tuple[bytes, ...]) -> int | None:
-    lower = [column.lower() for column in columns]
-    return next((lower.index(name) for name in _COUNTERS if name in lower), None)
+def _counter(columns: Sequence[bytes]) -> int | None:
+    names = [column.decode("utf-8", "replace") for column in columns]
+    place = place_of(names, _COUNTERS)
+    return None if place is None else names.index(place)
 
 
 class TableMatcher(Matcher):
@@ -264,7 +285,7 @@ class TableMatcher(Matcher):
         known = columns_of(texts, {spelled(column): metric for column, metric in meant.items()})
         self._units: dict[str, Unit] = {}
         for index, text in enumerate(texts):
-            name = self._step if index == at else known[index]
+            name = self._step if index == at else EPOCH if columns[index] in epochs else known[index]
             if text.lower().replace(" ", "_") in TIMES and "time" not in self._names:
                 self._names.append("time")
                 self._units["time"] = CLOCK
@@ -284,7 +305,9 @@ class TableMatcher(Matcher):
         self._width = 0
         """Cells of the first row; 0 before. If they are fewer than the columns, no more are
         believed than up to the first loss: which of the others are missing is unknown."""
-        self._layouts: Known[tuple[str, tuple[str, ...]], Layout] = Known(self._layout, 256)
+        self._layouts: Known[tuple[str, tuple[str, ...], tuple[bytes, ...]], Layout] = Known(
+            self._layout, 256
+        )
 
     def fresh(self) -> TableMatcher:
         """Return a matcher of the same tables that has seen no row."""
@@ -307,6 +330,7 @@ class TableMatcher(Matcher):
         if len(line) > 1024:
             return None
         before = behind_logger(line, start) if self.head.logged else None
+        before = _LED_BOX.match(line, start) if self.head.led else before
         start = before.end() if before else start
         # no more cells than columns: time stays linear
         words = list(islice(self.head.cell.finditer(line, start), len(self._names) + 1))
@@ -323,9 +347,11 @@ class TableMatcher(Matcher):
         if len(cells) < len(columns) or part is None:
             return None
         spans: dict[str, tuple[int, int]] = {}
+        units: dict[str, bytes] = {}
         for name, cell in zip(columns, cells, strict=False):
-            if cell is not None and cell[1]:
-                spans[name] = cell.span(1)
+            unit = (cell and cell["unit"]) or b""
+            if cell is not None and cell[1] and (not unit or of_suffix(unit.strip().decode()) is not None):
+                spans[name], units[name] = cell.span(1), unit
             elif cell is not None and cell["done"] and name in _ENDS:
                 spans |= {name: cell.span("done"), _ENDS[name]: cell.span("end")}
         names = tuple(spans)
@@ -339,12 +365,16 @@ class TableMatcher(Matcher):
         if missing or len(names) < min(2, len(self._names)):
             return None
         self._width = len(words) if placed is None else len(self._names)
-        return Match(self._layouts[part, names], tuple(spans.values()))
+        behind = tuple(units.get(name, b"") for name in names)
+        return Match(self._layouts[part, names, behind], tuple(spans.values()))
 
-    def _layout(self, of: tuple[str, tuple[str, ...]]) -> Layout:
-        """Return the layout of rows of a part of the data that have these columns."""
-        part, names = of
-        units = tuple(self._units.get(name, Unit()) for name in names)
+    def _layout(self, of: tuple[str, tuple[str, ...], tuple[bytes, ...]]) -> Layout:
+        """Return the layout of rows of a part of the data that have these columns and units behind values."""
+        part, names, behind = of
+        units = tuple(
+            unit_of(name, unit.strip().decode()) if unit else self._units.get(name, Unit())
+            for name, unit in zip(names, behind, strict=True)
+        )
         if part not in ("val", "test"):
             return Layout(TRAIN, self._pattern, names, units, self._printed)
         metrics = tuple(name if name in _PLACES else _HELD_OUT[name] for name in names)

@@ -88,6 +88,10 @@ class _Found(dict[tuple[bytes | None, bytes, tuple[bytes, ...]], Match | None], 
     """What was found in lines of a shape and section, where these say all: copies find the same."""
 
 
+_ASSIGNED = re.compile(rb" *[^ =]+ = (?!-?\d+\.\d{3})[^ ]+.*", re.DOTALL)
+"""A line of source code, but for a value with as many places as a measured one has: `val_loss = 0.6931`."""
+
+
 class LearnedMatcher(Matcher):
     """Matches the lines of learned families, and evaluations wherever they name themselves."""
 
@@ -324,7 +328,7 @@ class LearnedMatcher(Matcher):
             same = None if main.counter is None else _find(main.counter, found, ranked)
             finest = next((index for r, index in ranked if r < RATIO), None)
             at = finest if same is None else same
-        code = len(scores) == 1 and b" = " in line and b" " not in line[: scores[0].start].strip(b" =")
+        code = len(scores) == 1 and _ASSIGNED.fullmatch(line) is not None
         says = SAYS_VAL.match(line if line.isascii() else translated(line)) and not code
         says = says or ranked_by or beside(family, main.head)
         dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1

@@ -30,7 +30,7 @@ _PLAIN = (b"f0", b"%", *TIMES, b"sec", b"secs")
 _UNIT = rb"|".join(re.escape(u) for u in sorted((*RATES, *SCALES, *_PLAIN), key=len, reverse=True))
 _GLUED = (
     rb"(?:(?<=[hprtEe])(?:(?<=\b[Ee]poch)|(?<=\b[Bb]atch)|(?<=\b[Ss]tep)|(?<=_step)|(?<=\b[Ii]ter)|(?<=\b[Cc]lient)|(?<=\b[Ee]p)"
-    rb"|(?<=\b[Ee]))"
+    rb"|(?<=\b[Ee])|(?<=\b[Ii]t))|(?<=\d[bBsS])|(?<=\d[ /][bBsSi])"
     rb"|(?<=[hpr][-._#])(?:(?<=\b[Ee]poch[-._#])|(?<=\b[Ss]tep[-._#])|(?<=\b[Ii]ter[-._#]))"
     rb"|(?<=[a-zB\] ][#B])(?:(?<=[a-z\]] #)|(?<= B))|(?<=^[#B])|(?<=\b[Ee]p\.)|(?<=\b[Nn]o\.))"
 )
@@ -60,7 +60,9 @@ TOKEN = re.compile(
     rb"|" + DURATION + rb")"
     rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")" + _PAIR + rb"(?![\w/]|\.\w)"
     rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
-    rb"|" + _GLUED + rb"(?P<at>\d+)(?!\w|-(?![A-Za-z_]{1,24}(?:[=:]|\d+-))|[./]\w))"
+    rb"|"
+    + _GLUED
+    + rb"(?P<at>\d+)(?!(?![bBsS]\d+\b)\w|-(?![A-Za-z_]{1,24}(?:[=:]|\d+-))|[./](?!(?:it|[bBsSi])\d)\w))"
     rb"|" + _NO_WORD + rb"(?P<value>" + VALUE + rb")"
     rb"(?:" + _ORDINAL + rb"|(?P<gap> )?(?P<unit>" + _UNIT + rb")(?(gap)(?!\s*[:=])))?"  # `step 5k: loss`
     rb"(?!\.*\w|/(?!\d+\.\d)\w|,\d)"

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 
 EPOCHS = ("epoch", "epochs")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _AROUND = re.compile(
-    r"(?:(?:current|curr?|this|the|train|training|global)[ _.-]?)*(?P<what>[a-z][a-z_]*?[a-rt-z])"
-    r"(?:[ _.-]?(?:number|num|no|nr|idx|index|id|count|#))?"
+    r"(?:(?:current|curr?|this|the|train|training|global)[ _./-]?|(?:trainer|optimizer|optim|opt|g)[ _./-])*"
+    r"(?P<what>[a-z][a-z_]*?[a-rt-z])(?:[ _.-]?(?:number|num|no|nr|idx|index|id|count|#))?"
 )
 """A counter in the singular among words that change nothing; `num_epoch` is how many are planned."""
+_USED = re.compile(
+    r"(?:(?:total|num|n|trained|consumed)_)?(?P<what>step|iteration|iter|update|sample|token|example|epoch)s"
+    r"_(?:done|seen|so_far|taken|processed|consumed|trained)"
+)
+"""How many there were up to now."""
+_SHORT = {"ep": "epoch", "it": "iteration", "itr": "iteration", "mb": "minibatch", "gstep": "step"}
 EPISODE = "episode"
 """Next to one, `steps` are how long it was; next to `episodes`, they are those of all."""
 FRAMES = (
@@ -36,8 +44,9 @@ STEPS = (
 """Keys that place a record: updates before what they consume, an epoch only where there is nothing finer."""
 ANY = (
     *(name for name in STEPS if name not in EPOCHS),
-    *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "round", "generation", "ep", "i"),
-    *(*EPOCHS, EPISODE, "episodes", "num episodes", "num_episodes"),
+    *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "updates", "batches", "round"),
+    *("generation", "ep", "i", *EPOCHS, EPISODE, "episodes", "num episodes", "num_episodes"),
+    *("n_samples", "n_tokens", "samples", "tokens", "examples", "sample", "token", "example", "total_tokens"),
 )
 """The same in what scripts write in any way: tables, documents."""
 OF_RUN = ("global_step", "global_steps", "total_timesteps", "num_updates", "nupdates", "current_steps")
@@ -66,6 +75,20 @@ RANKS = {word: rank for rank, words in _RANKED.items() for word in words.split()
 
 def counter_of(name: str) -> str:
     """Return what the number of a name counts, in one spelling: `Current Epoch`, `epoch_num` -> epoch."""
-    lower = name.strip().lower()
-    found = _AROUND.fullmatch(lower)
-    return found["what"] if found else lower
+    lower = _HUMP.sub("_", name.strip()).lower()
+    found = _USED.fullmatch(lower) or _AROUND.fullmatch(lower)
+    what = found["what"] if found else lower
+    return _SHORT.get(what, what)
+
+
+def place_of(names: Iterable[str], known: Sequence[str] = ANY) -> str | None:
+    """Return the name whose number places a record best: as it is spelled in `known`, or means the same."""
+    ranks = {name.lower(): rank for rank, name in reversed([*enumerate(known)])}
+    last = len(ranks) + len(known)
+    ranked = [
+        (min(ranks.get(spelled, last), ranks.get(counter_of(name), last)), spelled not in ranks, at, name)
+        for at, name in enumerate(names)
+        for spelled in [name.strip().lower().replace(" ", "_")]
+    ]
+    best = min(ranked, default=None)
+    return best[3] if best and best[0] < last else None

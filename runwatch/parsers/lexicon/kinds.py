@@ -15,6 +15,7 @@ from runwatch.core.metrics import (
     LR_MULTIPLIER,
     MFU,
     REMAINING,
+    SAMPLES_PER_SEC,
     STEP_TIME,
     TFLOPS,
     TOKENS_PER_SEC,
@@ -70,9 +71,9 @@ KINDS = (
         "gradient norm",
         _cores(
             "grad norm,gradient norm,gradients norm,grads norm,gnorm,gradnorm,grdn,g norm,norm,gradientnorm"
-            ",grad l2,grad"
+            ",grad l2,grad,gn,pre clip grad norm"
         ),
-        WHOLE | word_set("l2 optim optimizer default model unclipped"),
+        WHOLE | word_set("l2 optim optimizer default model unclipped preclip"),
         numbered=True,
     ),
     Kind(
@@ -91,13 +92,14 @@ KINDS = (
     Kind(MFU, "share", _cores("mfu,model flops utilization"), word_set("bf16")),
     Kind(TFLOPS, "rate", _cores("tflops,tflop per s,tflops per s"), units.DEVICE | word_set("per")),
     Kind(TOKENS_PER_SEC, "rate", _cores("tps,tgs,wps")),
+    Kind(SAMPLES_PER_SEC, "rate", _cores("ips")),
     Kind(
         STEP_TIME,
         "duration",
         _cores("dt,dur,step time,iter time,iteration time,it time,itr time,batch time,update time,updt time")
         + _cores("time per step,time per iter,time per iteration,time per it,time per batch,time per update")
         + _cores("step duration,iter duration,iteration duration,batch duration,step timing,iter timing")
-        + _cores("step latency,batch cost"),
+        + _cores("step latency,batch cost,t step,step t"),
         word_set("elapsed"),
     ),
     Kind(REMAINING, "duration", _cores("remaining time,time remaining,time left")),
@@ -106,7 +108,7 @@ KINDS = (
         "duration",
         _cores("data time,data load time,data loading time,data loader time,dataload time,dataloader time")
         + _cores("dataloading time,data wait time,data wait,data fetch time,data prep time,data cost")
-        + _cores("reader cost,dt data"),
+        + _cores("reader cost,dt data,load time,loading time,loader time,fetch time,t data"),
     ),
 )
 """The lexicon. Times may end with their unit: `step_ms`, `data_s`, `iter time (ms)`."""

@@ -48,6 +48,7 @@ _LATIN = {
     "walidacyjna walidacyjny walidacji dogrulama validasi avaliacao evaluacion valutazione "
     "auswertung validatie validering "
     "vaildation vaild validtion valdation",
+    "lr": "lernrate",
     "mean": "moyenne moyen promedio durchschnitt mittlere ortalama srednia",
     "epoch": "epoche epoca epok epoka epoque epocha",
     "iteration": "iteracion iteracao iterazione iteracja iterasi",

@@ -39,6 +39,7 @@ from runwatch.parsers.lexicon.kinds import (
 )
 from runwatch.parsers.lexicon.languages import is_foreign, spelled, translated
 from runwatch.parsers.lexicon.words import (
+    LETTER,
     SHORT_LOSS,
     apart,
     is_loss,
@@ -76,6 +77,9 @@ _TAG = re.compile(r"(?i)^\[(?:epoch|step|iter|batch)\] ?(?=\w)")
 """Before a name, says over what it was measured: `[Epoch] loss`."""
 _own: dict[str, Meaning] = {}
 """The user's names, in small letters."""
+_NORM = re.compile(r"(?i)(?:\|{1,2}|‖)g(?:rad)?(?:\|{1,2}|‖)")
+"""The norm of the gradient in mathematical signs: `||g||`."""
+_LETTER = re.compile(LETTER.pattern.decode())
 _HELD = re.compile(r"(?<![a-z])h[eo]ld[ _-]?out(?![a-z])")
 
 
@@ -254,6 +258,7 @@ def _part(name: str, split: str) -> Meaning | None:
 
 def tokens_of(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the words of a name, and the numbers between them; a slash in a rate is a `per`."""
+    name = _LETTER.sub("loss", _NORM.sub("grad norm", name))
     if not name.isascii():
         name = spelled(translated(name.encode(errors="replace"))).strip()
     short = _OPTIMIZER.sub(" ", name.replace("'s ", " "))
@@ -331,7 +336,8 @@ def _loss_of_a_sort(split: str, words: tuple[str, ...]) -> Meaning | None:
     sort = bare - {"loss"}
     kinds = len(sort) < len(bare) and sort and sort <= SORTS | ERRORS
     measured = bool(split) and len(bare) == 1 and bare <= ERRORS
-    if not (kinds or bare in map(word_set, BARE) or measured):
+    of_epoch = words == ("epoch", "loss")  # `loss_epoch` is Lightning's, next to that of the steps
+    if not (kinds or bare in map(word_set, BARE) or measured or of_epoch):
         return None
     target = VAL_LOSS if split in ("val", "test") else LOSS
     rule = MEASURE if measured else f"{' '.join(words)}: a loss of some kind"

@@ -29,14 +29,15 @@ STEPS = STEP | frozenset(["steps", "iters", "iterations", "its", "batches", "upd
 _COUNTED = {
     **dict.fromkeys(STEPS, STEP_TIME),
     **_each("tok toks token tokens word words", TOKENS_PER_SEC),
-    **_each("sample samples smpl example examples ex img imgs image images", SAMPLES_PER_SEC),
+    **_each("sample samples smpl example examples ex graph graphs", SAMPLES_PER_SEC),
+    **_each("im img imgs image images", SAMPLES_PER_SEC),
     **_each(
         "seq seqs sequence sequences sent sents sentence sentences ins instance instances clip clips",
         SAMPLES_PER_SEC,
     ),
 }
 """Words for what is counted, and the metric of how many a second there are."""
-MANY = frozenset(word for word in _COUNTED if word.endswith("s") or word == "tok")
+MANY = frozenset(word for word in _COUNTED if word.endswith("s") or word in ("tok", "im", "img"))
 """Words for many of them: before a unit of time these are a rate, `samples_s`."""
 _PARTS = rb"h|hrs?|hours?|m|mins?|minutes?"
 DURATION = (
@@ -54,7 +55,19 @@ _BEHIND = {
     "steps": ("it", "iter", "iters", "its", "step", "steps", "batch", "batches"),
     "tokens": ("tok", "toks", "token", "tokens"),
     "samples": (
-        *("samples", "img", "imgs", "images", "examples", "seq", "seqs", "sequences"),
+        *(
+            "samples",
+            "im",
+            "img",
+            "imgs",
+            "images",
+            "examples",
+            "graphs",
+            "clips",
+            "seq",
+            "seqs",
+            "sequences",
+        ),
         *("ins", "instance", "instances"),
     ),
 }
@@ -64,7 +77,8 @@ RATES = tuple(
     for unit in (
         *(f"{time}/{one}" for time in ("s", "ms", "sec") for one in ("it", "iter", "step", "batch")),
         *(f"{many}/{time}" for kind in _BEHIND.values() for many in kind for time in ("s", "sec")),
-        *("wps", "K wps", "words/s", "K words/s"),
+        *(f"{scale}{of}" for of in ("wps", "words/s") for scale in ("", "K ", "k ")),
+        *(f"{scale} {of}/{time}" for of in _BEHIND["tokens"] for scale in "kKM" for time in ("s", "sec")),
     )
 )
 """Units that say what a number is, even where no name precedes it."""

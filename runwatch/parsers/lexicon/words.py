@@ -11,6 +11,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from runwatch.parsers.lexicon import languages
+from runwatch.parsers.lexicon.counters import EPOCHS, counter_of
 
 _WORDS = re.compile(rb"[A-Za-z]+")
 _HUMP = re.compile(rb"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z]{2})(?=[A-Z]{2})|(?<=oss)(?=[A-Z])")
@@ -30,6 +31,8 @@ SHORT_LOSS = re.compile(
     rb"edge|tv|lpips|cb|rec|align|kd|con\w*|enc|id\w*|cycle|ce|bce|nll|kl|mask|warp|flow|per|color)(?:_\d)?"
 )
 """Losses in the short names of BasicSR and of much that was made of it, and of GANs."""
+LETTER = re.compile(rb"(?<![A-Za-z])L(?=_(?:train|trn?|val|valid|va|test|te|dev|eval)(?![A-Za-z]))")
+"""A loss by its letter before the part of the data: `L_train`."""
 _SHORT = {
     **dict.fromkeys((b"tr", b"trn"), b"train"),
     **dict.fromkeys((b"vl", b"va", b"vd", b"vld", b"cv"), b"val"),
@@ -150,7 +153,7 @@ def words(name: bytes) -> Sequence[bytes]:
 def _words(name: bytes) -> Sequence[bytes]:
     if not name.isascii():
         name = languages.translated(name)
-    name = _LETTERED.sub(lambda m: m[1] + (b"loss" if m[2] == b"L" else b"acc"), name)
+    name = _LETTERED.sub(lambda m: m[1] + (b"loss" if m[2] == b"L" else b"acc"), LETTER.sub(b"loss", name))
     name = _HELD_OUT.sub(b"heldout", _HUMP.sub(b" ", _DIMENSION.sub(b"", name)))
     parts = [part for word in _WORDS.findall(name) for part in _apart(word.lower())]
     if len(parts) > 1 and not _SCORED.isdisjoint(parts):
@@ -203,7 +206,7 @@ def is_quality(name: bytes) -> bool:
 
 def is_epoch(name: bytes) -> bool:
     """Whether a name is that of an epoch, or of an episode."""
-    return words(name)[-1:] in _EPOCHS
+    return words(name)[-1:] in _EPOCHS or counter_of(name.decode("utf-8", "replace")) in EPOCHS
 
 
 @lru_cache(_NAMES)

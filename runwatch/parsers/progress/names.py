@@ -67,7 +67,11 @@ def is_validation(name: str) -> bool:
 
 def is_loss(name: str) -> bool:
     """Return whether a value is a loss of the step at which the bar is."""
-    said = _LOSS.search(name) is not None or meaning(name).unless == LOSS  # by its name, or as `ce` is
+    found = meaning(name)
+    said = _LOSS.search(name) is not None or LOSS in (
+        found.metric,
+        found.unless,
+    )  # by its name, or as `ce` is
     return said and not is_validation(name) and _BEST.match(name) is None
 
 

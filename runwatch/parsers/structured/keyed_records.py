@@ -21,7 +21,7 @@ from runwatch.core.text import shown
 from runwatch.parsers.api import Known, Layout, Match, Shared
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import WITHIN
-from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS, counter_of
+from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS, counter_of, place_of
 from runwatch.parsers.lexicon.kinds import STATISTICS
 from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, tokens_of, unit_of
 from runwatch.parsers.lexicon.records import is_score, looseness, measured, only_loss, promoted
@@ -98,12 +98,7 @@ class Schema(Shared):
         found = {key.lower().replace(" ", "_"): key for key in keys}
         if "steps" in found and EPISODE in found and EPISODE in self.steps:
             return found[EPISODE]
-        steps = (name.lower() for name in self.steps if name.lower() in found)
-        exact = next((found[name] for name in steps if not _is_planned(name, found)), None)
-        if exact is not None:
-            return exact
-        found = {counter_of(key): key for key in keys}
-        return next((found[name] for name in self.steps if name in found), None)
+        return place_of((key for name, key in found.items() if not _is_planned(name, found)), self.steps)
 
     def is_training(self, key: str) -> bool:
         """Return whether only a record of training has this key."""

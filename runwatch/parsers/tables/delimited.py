@@ -41,7 +41,7 @@ HEADER_WITHIN = 8
 """How many lines may precede the header (comments, a note of the launcher)."""
 _MAX_COLUMNS = 2048
 _MAX_PLANS = 256
-_NAME = re.compile(r"(?:% )?[A-Za-z_][^\x00-\x1f]{0,119}")
+_NAME = re.compile(r"(?:% |\|{1,2})?[^\W\d][^\x00-\x1f]{0,119}")
 _COMMENT = re.compile(rb"(?:\xef\xbb\xbf)?(?:# *(?=[A-Za-z_]))?")
 """Before the names of a header: a mark of UTF-8, and that of a comment, as NumPy writes it."""
 _TENSOR = re.compile(rb"tensor\((-?[\d.]+(?:e[+-]?\d+)?|nan|-?inf)(?:, [\w=<>':.]+)*\)")

@@ -118,6 +118,7 @@ CATBOOST = _format(
         "catboost",
         steps=("iter",),
         needs=frozenset({"iter"}),
+        lacks=frozenset({"epoch", "Epoch"}),
         train=re.compile(r"^(?!iter$|Passed$|Remaining$)"),  # time_left.tsv holds nothing learned
         held_out=False,
         functions=True,
