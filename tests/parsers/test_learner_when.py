@@ -224,7 +224,9 @@ def test_three_records_that_a_logger_printed_are_enough_among_many_other_lines()
     for i in range(120):
         lines.append(f"2026-03-04 05:06:{i % 60:02d},789 - INFO - batch {i} was moved to the device")
         if i % 50 == 0:
-            lines.append(f"2026-03-04 05:06:{i % 60:02d},790 - INFO - [BEAT] Step {i}/5000 (Loss: {8 - i / 50})")
+            lines.append(
+                f"2026-03-04 05:06:{i % 60:02d},790 - INFO - [BEAT] Step {i}/5000 (Loss: {8 - i / 50})"
+            )
     assert parse("\n".join([*lines, ""]).encode()).column("train/loss").tolist() == [8.0, 7.0, 6.0]
     bare = [line.partition(" - INFO - ")[2] for line in lines]
     assert len(parse("\n".join([*bare, ""]).encode()).column("train/loss")) == 0

@@ -45,9 +45,7 @@ _GAP = re.compile(rb"\s*(?:\||\xe2\x94[\x82\x83])\s*|\t+\s*|\s{2,}")
 _GAPPED = re.compile(rb"[\t|]|[Ll]oss")
 _COLUMN = re.compile(rb"_?[A-Za-z#\xc3-\xdf\xe3-\xed]|\d[A-Za-z_]+[a-z]{3}")
 """How a column begins: `loss`, `2d_loss`, `_rmse`, in any language."""
-_NAMELESS = re.compile(
-    rb"(?:\s\s|\t|\|)\s*(?!\d[A-Za-z_]+[a-z]{3}|_[A-Za-z])[^A-Za-z#\xc3-\xdf\xe3-\xed\s|]"
-)
+_NAMELESS = re.compile(rb"(?:\s\s|\t|\|)\s*(?!\d[A-Za-z_]+[a-z]{3}|_[A-Za-z])[^A-Za-z#\xc3-\xdf\xe3-\xed\s|]")
 """A column that begins otherwise."""
 _COUNTERS = ("#", *ANY, "e", "gen")
 """Names of the column that counts, the best first."""
