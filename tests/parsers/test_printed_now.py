@@ -97,3 +97,27 @@ def test_names_of_fastais_table_may_begin_with_a_line_and_its_bars_are_wiped():
     assert parsed.column("step").tolist() == list(range(6))
     assert parsed.column("train/loss").tolist() == [6.125 - i for i in range(6)]
     assert parsed.column("_rmse").tolist() == [1.5] * 6
+
+
+def test_poutynes_bar_is_read_when_it_is_full_and_its_epochs_line_names_both_losses():
+    text = ""
+    for epoch in range(1, 4):
+        for n in range(1, 13):
+            bar = "\u2588" * (20 * n // 12) + " " * (20 - 20 * n // 12)
+            text += f"\rEpoch: {epoch}/3 Step: {n:2}/12 {100 * n / 12:6.2f}% |{bar}|ETA: 0.50s loss: {9 - n / 2:.6f}"
+        text += f"\rEpoch: {epoch}/3 Train steps: 12 Val steps: 4 0.50s loss: 6.500000 val_loss: {7 - epoch}.250000\n"
+    parsed = read(text)
+    assert parsed.column("step").tolist() == list(range(1, 37))
+    assert parsed.column("val/loss", EVAL).tolist() == [6.25, 5.25, 4.25]
+
+
+def test_the_dicts_within_one_that_is_printed_with_an_item_a_line_are_read():
+    text = "".join(
+        f"{{'epoch': {e},\n 'train': {{'accuracy': 0.5, 'loss': {9 - e}.25}},\n"
+        f" 'valid': {{'accuracy': 0.25, 'loss': {10 - e}.5}}}}\n"
+        for e in range(8)
+    )
+    parsed = read(text)
+    assert parsed.column("step").tolist() == list(range(8))
+    assert parsed.column("train/loss").tolist() == [9.25 - e for e in range(8)]
+    assert parsed.column("val/loss", EVAL).tolist() == [10.5 - e for e in range(8)]
