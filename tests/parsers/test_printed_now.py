@@ -22,7 +22,8 @@ def read(text: str) -> Parsed:
 
 def tqdm(desc: str, n: int, total: int, post: str = "") -> str:
     """Return a redraw of a bar."""
-    return f"\r{desc}: {100 * n // total:3}%|{'#' * n:20}| {n}/{total} [00:01<00:09,  4.00it/s{post}]"
+    desc += ": " * bool(desc)
+    return f"\r{desc}{100 * n // total:3}%|{'#' * n:20}| {n}/{total} [00:01<00:09,  4.00it/s{post}]"
 
 
 @pytest.mark.parametrize("glued", [True, False])
@@ -80,7 +81,7 @@ def test_the_bar_of_numpyro_shows_the_first_loss_and_the_mean_of_the_newest():
     text = "".join(
         tqdm("", n, 20, f", init loss: 900.5000, avg. loss [{n - 1}-{n}]: {40 - n}.2500")
         for n in range(2, 21)
-    ).replace(": ", "", 1)
+    )
     parsed = read(text + "\n")
     assert parsed.column("train/loss").tolist() == [40.25 - n for n in range(2, 21)]
 
@@ -97,3 +98,61 @@ def test_names_of_fastais_table_may_begin_with_a_line_and_its_bars_are_wiped():
     assert parsed.column("step").tolist() == list(range(6))
     assert parsed.column("train/loss").tolist() == [6.125 - i for i in range(6)]
     assert parsed.column("_rmse").tolist() == [1.5] * 6
+
+
+def test_poutynes_bar_is_read_when_it_is_full_and_its_epochs_line_names_both_losses():
+    text = ""
+    for epoch in range(1, 4):
+        for n in range(1, 13):
+            bar = "\u2588" * (20 * n // 12) + " " * (20 - 20 * n // 12)
+            text += f"\rEpoch: {epoch}/3 Step: {n:2}/12 {100 * n / 12:6.2f}% |{bar}|ETA: 0.50s loss: {9 - n / 2:.6f}"
+        text += f"\rEpoch: {epoch}/3 Train steps: 12 Val steps: 4 0.50s loss: 6.500000 val_loss: {7 - epoch}.250000\n"
+    parsed = read(text)
+    assert parsed.column("step").tolist() == list(range(1, 37))
+    assert parsed.column("val/loss", EVAL).tolist() == [6.25, 5.25, 4.25]
+
+
+def test_the_dicts_within_one_that_is_printed_with_an_item_a_line_are_read():
+    text = "".join(
+        f"{{'epoch': {e},\n 'train': {{'accuracy': 0.5, 'loss': {9 - e}.25}},\n"
+        f" 'valid': {{'accuracy': 0.25, 'loss': {10 - e}.5}}}}\n"
+        for e in range(8)
+    )
+    parsed = read(text)
+    assert parsed.column("step").tolist() == list(range(8))
+    assert parsed.column("train/loss").tolist() == [9.25 - e for e in range(8)]
+    assert parsed.column("val/loss", EVAL).tolist() == [10.5 - e for e in range(8)]
+
+
+def test_a_short_last_epoch_is_drawn_once_more_behind_the_words_that_end_the_run():
+    text = "".join(
+        tqdm(f"Epoch {e}", n, total, f", v_num=3, train_loss={9 - e - n / 8:.3f}")
+        for e, total in enumerate((8, 8, 4))
+        for n in range(1, total + 1)
+    )
+    again = tqdm("Epoch 2", 4, 4, ", v_num=3, train_loss=6.500")
+    parsed = read(f"{text}`Trainer.fit` stopped: `max_steps=20` reached.\n\n{again}\n")
+    assert parsed.column("step").tolist() == list(range(1, 21))
+
+
+def test_a_bar_of_an_epoch_may_show_nothing_but_a_loss_of_validation():
+    text = "".join(
+        tqdm(f"Epoch {e}", n, 8, f", val_loss={5 - e}.250" if e else "")
+        for e in range(3)
+        for n in range(1, 9)
+    )
+    parsed = read(text + "\n")
+    assert parsed.column("step").tolist() == list(range(1, 25))
+    assert parsed.column("val/loss", EVAL).tolist() == [4.25, 3.25]
+
+
+def test_a_bar_of_the_run_that_is_drawn_once_more_when_it_is_full_is_of_no_further_epoch():
+    text = tqdm("", 0, 12)
+    for n in range(1, 13):
+        text += tqdm("", n, 12, f", step_loss={9 - n / 4:.2f}") + tqdm(
+            "", n, 12, f", step_loss={8 - n / 4:.2f}"
+        )
+        if n % 4 == 0:
+            text += f"01/02/2030 03:04:05 - INFO - train - epoch {n // 4 - 1}: eval_loss: {9 - n / 4}\n"
+    parsed = read(text + tqdm("", 12, 12, ", step_loss=5.00") + "\n")
+    assert parsed.column("step").max() == 12

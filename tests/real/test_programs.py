@@ -56,6 +56,9 @@ PROGRAMS = {
     "lightning-bar": Program(
         "lightning_epochs.py", "bar", ("lightning",), total=False, timed=False, lag=4, exact=False
     ),
+    "lightning-rich": Program(
+        "lightning_epochs.py", "rich", ("lightning", "rich"), total=False, timed=False, lag=8, exact=False
+    ),
     "lightning-hparams": Program(
         "lightning_epochs.py",
         "hparams",

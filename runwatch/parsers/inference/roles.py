@@ -107,7 +107,7 @@ _OF_MANY = re.compile(rb" ([A-Za-z]+s)\b(?! ?[:=])")
 _LOGGER = re.compile(rb"\A.*?\b(?:DEBUG|INFO|WARN(?:ING)?)\b(?!-)", re.DOTALL)
 _NUMBER = re.compile(rb"\d|[nN]a[nN]|NAN|[iI]nf|INF")
 _OTHER = re.compile(
-    rb"%\||\|(?:[#-]|\xe2\x96\x88){8,}\||\d ?\[[=>.#-]{8,}\]"
+    rb"%\||\|(?:[#-]|\xe2\x96\x88){8,}\|(?![^|]{0,40}[Ll]oss)|\d ?\[[=>.#-]{8,}\]"
     rb"(?! ?\d+ ?/ ?\d+\W{1,6}(?:[\w ]{0,20}[Ll]oss|[\x80-\xff]))|\] ?- ETA: |WARN|Namespace\("
     rb"|\| \d+/\d+ \[\d\d:\d\d<\d\d:\d\d, "  # the rest of one that was written over
     rb"|\bf1-score\b.{1,40}\bsupport\b"
@@ -116,6 +116,8 @@ _OTHER = re.compile(
 their place; warnings, settings, and reports of a classifier's classes, which any program prints."""
 _FIRST_ITEM = re.compile(rb"\{'[\w ]{1,40}': \d[\d.e+-]*,")
 """Opens a dict that is printed with an item a line."""
+_INNER = re.compile(rb"[{\s]['\"]\w{1,20}['\"]: \{['\"]")
+"""A dict within one that is printed with an item a line: ` 'train': {'loss': 0.5},`."""
 _SETTING = re.compile(rb"': (?:'[^\d'-]|True|False|None)")
 _SETTINGS = 3
 """A dict with more values that are no numbers is one of settings."""
@@ -187,7 +189,9 @@ def is_row(found: list[Field]) -> bool:
 
 def relevant(line: bytes) -> bool:
     """One cheap look: False for a line that cannot be of use."""
-    if not _NUMBER.search(line) or line.endswith((b"},", b"),", b"(", b"{")):  # the latter is source code
+    if not _NUMBER.search(line) or line.endswith((b"),", b"(", b"{")):  # the latter is source code
+        return False
+    if line.endswith(b"},") and not _INNER.match(line):
         return False
     known = _RELEVANT.search(line.lower()) or (not line.isascii() and languages.knows(line))
     if not known and not is_count(line) and not is_item(line):

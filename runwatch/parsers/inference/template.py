@@ -320,7 +320,11 @@ class LearnedMatcher(Matcher):
         kept = best and not (ranked and summed)
         below = below or kept
         ranked_by = any(is_retrieval(f.name) for f in scores)
-        inside = below or ranked_by or not (VAL | {b"evaluate"}).isdisjoint(said)
+        named = {is_val(f.name) for f in scores if is_loss(f.name)} == {
+            True,
+            False,
+        }  # `loss: 0.5 val_loss: 0.6`
+        inside = below or ranked_by or not (named or (VAL | {b"evaluate"}).isdisjoint(said))
         if not inside and not any(is_val(f.name) for f in scores):
             return self._summary(line, found, ranked)
         main, at = self._main, None

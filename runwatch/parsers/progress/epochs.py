@@ -100,7 +100,7 @@ class Epochs:
         """Up to here, what is behind the stroke numbers the last epoch, not all: `Epoch 9/9` of ten."""
         self.around = Around()
         self._open = _Open()
-        self._lengths = -1.0, 0.0, 0.0
+        self.lengths = -1.0, 0.0, 0.0
         """The newest epoch, its length, and the steps before it."""
         self._run_wide = False
         """Whether `n` continues from epoch to epoch."""
@@ -147,11 +147,11 @@ class Epochs:
 
     def _before(self, epoch: float, total: float, usual: float) -> float:
         """Return the steps before a bar, `usual` if all are as long; the last epoch may be cut short."""
-        newest, length, before = self._lengths
+        newest, length, before = self.lengths
         if (epoch, total) != (newest, length):
             short = epoch == newest + 1 and total < length
-            self._lengths = epoch, total, before + length if short else usual
-        return self._lengths[2]
+            self.lengths = epoch, total, before + length if short else usual
+        return self.lengths[2]
 
     def fold(self, counts: Floats, loss: Floats) -> Floats:
         """Take frames (as Counts, n) and their losses, each as if by itself; return places (as Place, n)."""
@@ -219,6 +219,8 @@ class Around:
         """What the next bar is of."""
         self._outer = False
         """Whether a bar of epochs said that."""
+        self._at = -1.0
+        """Where the bar was then."""
         self._by_line = False
         """Whether a line said that, before its bar, and of no other bar."""
         self._any = False
@@ -258,7 +260,7 @@ class Around:
             self._outer = True
 
     def _report(self, epoch: int, epochs: int) -> None:
-        self._outer = False
+        self._outer, self._at = False, self._n
         self.planned = epochs or -1
         self._reported = epoch, self.planned
 
@@ -295,7 +297,8 @@ class Around:
         A line has announced that, or no bar was ever drawn under way.
         """
         other = not math.isnan(loss) and self._level.newest[-1:] != [loss]
-        return (self._reported is not None or not self.moved) and other and n == self._n == self._total
+        announced = self._reported is not None and self._at == n
+        return (announced or not self.moved) and other and n == self._n == self._total
 
     def _continues(self, n: float) -> bool:
         """Return whether a bar continues although a line has announced the next epoch."""

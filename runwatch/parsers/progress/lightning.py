@@ -44,7 +44,7 @@ class RichReader(BarReader):
         (before, text), self._newest = self._newest, (0, b"")
         more = _MORE.match(line) if text and before + 1 == number_ else None
         if more is not None:
-            reported = NAMED.search(line) or text.rstrip().endswith(b":")
+            reported = NAMED.search(line) or b":" in (text.rstrip()[-1:], line.rstrip()[-1:])
             line = text.rstrip() + b" " + line[more.end() :] if reported else b""
             self._newest = (number_, line) if reported else (0, b"")
         elif line[:6] == b"Epoch ":

@@ -7,6 +7,7 @@ import re
 from runwatch.parsers.api import Match
 from runwatch.parsers.progress.bar_frame import BarFrames
 from runwatch.parsers.progress.grammar import bar_in, named
+from runwatch.parsers.progress.names import is_validation
 from runwatch.parsers.progress.tracker import BarReader
 
 _EPOCH = re.compile(rb"Epoch:? \[?\d{1,6}(?: ?/ ?\d{1,6})?\]?:?\s*")
@@ -19,13 +20,13 @@ class _LosslessFrames(BarFrames):
     lossless = True
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
-        """Return what a bar shows that is Lightning's, or has no values and is described by its epoch."""
+        """Return what a bar shows that is Lightning's, or is of an epoch and shows nothing of training."""
         bar = bar_in(line, start)
         if bar is None:
             return None
-        if bar.postfix is None:
-            return self.frame(line, bar, []) if _EPOCH.fullmatch(line, *bar.desc) else None
-        return self.frame(line, bar, named(line, *bar.postfix)) if _LIGHTNING in line else None
+        shown = [] if bar.postfix is None else named(line, *bar.postfix)
+        bare = _EPOCH.fullmatch(line, *bar.desc) and all(is_validation(name.decode()) for name, _ in shown)
+        return self.frame(line, bar, shown) if bare or _LIGHTNING in line else None
 
 
 class LosslessReader(BarReader):

@@ -75,7 +75,9 @@ class BarReader(FoldingReader):
 
     def flush(self) -> list[Row]:
         """Return the last frame of the bar, or of each rank's."""
-        self._epochs = Epochs(self._epochs.first, self._epochs.last)  # what comes next is of another run
+        before = self._epochs
+        self._epochs = Epochs(before.first, before.last)  # what comes next is of another run
+        self._epochs.lengths = before.lengths  # or the last frame once more
         return self._end() + [row for rank in self._ranks.values() for row in rank.flush()]
 
     def thin(self, text: bytes) -> bytes:

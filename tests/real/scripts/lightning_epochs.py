@@ -1,17 +1,20 @@
-"""Lightning over epochs, with its bar or with a CSVLogger. argv: directory, bar, hparams or csv."""
+"""Lightning over epochs, with its bar, rich's or with a CSVLogger. argv: directory, bar, rich, hparams or csv."""
 
+import os
 import sys
 
 import lightning
 import tiny
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import ModelCheckpoint, RichProgressBar, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
 from truth import Truth
 
 top, which = sys.argv[1:3]
 EPOCHS = 4
-truth = Truth(EPOCHS * 24, pause=0.0 if which == "csv" else 0.11)  # a bar is redrawn every 0.1 s
+STEPS = EPOCHS * 24 - 12 * (which == "rich")  # there the last epoch is cut short
+os.environ |= {"FORCE_COLOR": "1", "COLUMNS": "80"} if which == "rich" else {}  # as to a narrow terminal
+truth = Truth(STEPS, pause=0.0 if which == "csv" else 0.11)  # a bar is redrawn every 0.1 s
 
 
 class Noted(lightning.LightningModule):
@@ -43,15 +46,17 @@ class Noted(lightning.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.02)
 
 
-bar = [] if which == "csv" else [TQDMProgressBar(refresh_rate=1)]
+bars = {"csv": [], "rich": [RichProgressBar(refresh_rate=1)]}
+bar = bars.get(which, [TQDMProgressBar(refresh_rate=1)])
 loader = torch.utils.data.DataLoader(tiny.data, batch_size=4)
 lightning.Trainer(
     default_root_dir=top,
-    max_epochs=EPOCHS,
+    max_epochs=-1 if which == "rich" else EPOCHS,
+    max_steps=STEPS if which == "rich" else -1,
     accelerator="cpu",
     callbacks=[ModelCheckpoint(filename="{epoch}-{step}", every_n_epochs=2, save_top_k=-1), *bar],
     log_every_n_steps=2,
     enable_model_summary=False,
     enable_progress_bar=bool(bar),
-    logger=False if which == "bar" else CSVLogger(top, flush_logs_every_n_steps=2),
+    logger=False if which in ("bar", "rich") else CSVLogger(top, flush_logs_every_n_steps=2),
 ).fit(Noted(), loader, loader)
