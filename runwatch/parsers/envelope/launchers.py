@@ -29,11 +29,11 @@ PROCESS = rb"\[pod/[\w.-]{1,120}/[\w.-]{1,80}\](?= )|\(\w[\w.:-]{0,80} pid=\d{1,
 TASK = rb"\[(?P<local>\d{1,5})\]:|(?P<node>\d{1,5}):"
 """Tags that show the rank, or the node before another tag, and may be a counter: `[3]: `, srun -l."""
 _NO_COLUMN = (
-    rb"(?!(?i:(?:[a-z]{1,12}[_.]?){0,3}(?:steps?|iter(?:ation)?s?|itr?|epochs?|ep|(?:mini)?batch|mb|updates?"
-    rb"|samples|examples|tokens)(?:_[a-z]{1,6})?) {1,20}\|)"
+    rb"(?!(?i:\w{0,30}?(?:step|iter(?:ation)?|epoch|batch|update|sample|example|token)s?(?:_[a-z]{1,6})?"
+    rb"|(?:itr?|ep|mb)(?:_[a-z]{1,6})?) {1,20}\|)"
 )
 """The first column of a table, which counts: `tokens_seen | loss`."""
-CONTAINER = NOT_TRAINING + NO_COUNTER + _NO_COLUMN + rb"[A-Za-z][\w.-]{0,62} {1,20}\|(?= )"
+CONTAINER = rb"(?=[A-Za-z][\w.-]{0,62} {1,20}\| )" + NOT_TRAINING + NO_COUNTER + _NO_COLUMN + rb"[\w.-]+ +\|"
 """docker compose."""
 VALIDATES = rb"(?= {0,8}[=>#* -]{0,12}(?i:val|eval|test|dev)[A-Za-z]{0,12}\b[^\r\n]{0,60}? \d{1,9}\.\d)"
 """A message that begins with a word for held-out data and holds a score."""
