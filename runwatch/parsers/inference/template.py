@@ -282,9 +282,8 @@ class LearnedMatcher(Matcher):
         )
         taken |= _amounts(line, found) if validation else set()
         if plan.alone or plan.rated:
-            metrics = [_rate(f) for index, f in enumerate(found) if index not in taken and is_rate(f.name)][
-                :1
-            ]
+            rates = [f for index, f in enumerate(found) if index not in taken and is_rate(f.name)][:1]
+            metrics = [(LEARNING_RATE, f.name, f.unit(LEARNING_RATE), (f.start, f.end)) for f in rates]
         else:
             metrics = self._metrics(found, taken, {**self._evaluated, **plan.aliases}, validation)
             if self._tests and validation and split_of(family) == "test":
@@ -491,11 +490,6 @@ def _meant(names: tuple[bytes, ...], aliases: tuple[tuple[bytes, str], ...]) -> 
     """Return what the names of one line mean."""
     known = {spelled(name): metric for name, metric in aliases}
     return dict(zip(names, columns_of(map(spelled, names), known), strict=True))
-
-
-def _rate(number: Field) -> Column:
-    """Return the column of a learning rate."""
-    return LEARNING_RATE, number.name, number.unit(LEARNING_RATE), (number.start, number.end)
 
 
 def _find(wanted: tuple[int, bytes], found: list[Field], ranked: list[tuple[int, int]]) -> int | None:
