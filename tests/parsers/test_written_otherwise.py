@@ -298,3 +298,14 @@ def test_the_error_of_held_out_data_on_a_line_of_its_own():
     for step, loss in enumerate(LOSSES, 1):
         lines += [f"step {step} mse {loss} lr 0.01"] + [f"val_mse={loss}"] * (step % 10 == 0)
     assert read(*lines).column(VAL_LOSS, "eval").tolist() == LOSSES[9::10]
+
+
+@pytest.mark.parametrize("heading", ["==== Progress: {}/40 ====", "{}% {}/40:"])
+def test_blocks_below_a_count_of_all(heading):
+    lines = []
+    for step, loss in enumerate(LOSSES, 1):
+        counts = (step * 100 // 40, step) if heading.count("{}") > 1 else (step,)
+        lines += [heading.format(*counts), f"INFO \ttotal_bce    {loss}", "INFO \tlr     0.01"]
+    parsed = read(*lines)
+    assert parsed.column("step").tolist() == [float(step) for step in range(1, 41)]
+    assert parsed.column(LOSS, "eval").tolist() == LOSSES

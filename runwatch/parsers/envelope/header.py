@@ -85,7 +85,7 @@ _TIMED = (
     rb"|\d{13} [\w.-]{1,64}(?::[\w,.-]{1,32})? " + _CALM + rb"(?= )"  # ClearML
     rb"|" + _CALM + rb":" + NOT_TRAINING + rb"(?!(?i:epoch|step|iter|batch))[A-Za-z_][\w.]{0,60}:"
     rb"|\[ Info:(?= )|INFO\[\d{4,9}\](?= )|(?:INFO|DEBUG|info):(?= )|\[(?:INFO|DEBUG)\]:?(?= )"
-    rb"|INFO {1,5}(?=[^\s-]|- [A-Za-z]))"  # Julia, logrus, and levels of any
+    rb"|INFO {1,5}(?=[^ \r\n-]|- [A-Za-z]))"  # Julia, logrus, and levels of any
 )  # fmt: skip
 _NAMED = rb"[A-Za-z_]\w{0,40}(?:(?:\.|::)\w{1,40}){1,6}"
 """The name of a logger, by its dots: `train.loop`, `trainer::train`."""

@@ -79,7 +79,7 @@ TELLING = (
     *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou dice score elbo "
     b"fid round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick "
     b"train episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ val: val= total= "
-    b"rank- f1: f1= eval dsc: dsc= %) testing fitness xent hits@ gen: gen= ep: ep=".split(),
+    b"rank- f1: f1= eval dsc: dsc= %) testing fitness xent bce _ce hits@ gen: gen= ep: ep=".split(),
     b"gen ",
     b"ep ",
     b"map ",
@@ -93,7 +93,9 @@ TELLING = (
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(map(re.escape, TELLING)))
-is_count = re.compile(rb"\W*(?:\d+ ?/|(?i:e|ep|it?|no)[.: =]{0,2}(?:\d+ ?/)?) ?\d+\W*$|" + BARE.pattern).match
+is_count = re.compile(
+    rb"\W*(?:\d+% )?(?:\d+ ?/|(?i:e|ep|it?|no|progress)[.: =]{0,2}(?:\d+ ?/)?) ?\d+\W*$|" + BARE.pattern
+).match
 """Whether a line holds a counter, in short or with its total, as the heading of a block does, or values,
 and nothing else."""
 _TURN = re.compile(rb"(?i)(?:/ ?\d+)? (begin|start|end|done|finish|complete)(?:s|e?d|ing)?\b")
