@@ -46,7 +46,9 @@ class _Frames(Matcher):
             exact = _EXACT.match(line, *bar.postfix)
             spans = {"at": exact.span(1)} if exact else {}
         elif desc == b"epochs" and b"loss=" in postfix:
-            spans = {name.decode("ascii"): span for name, span in reversed(named(line, *bar.postfix))}
+            spans = {
+                name.decode(errors="replace"): span for name, span in reversed(named(line, *bar.postfix))
+            }
             took = _TOOK.search(line, *bar.postfix)
             spans = {name: span for name, span in spans.items() if name not in _PLACE}
             spans |= {STEP_TIME: took.span(1)} if took else {}
