@@ -77,7 +77,9 @@ TELLING = (
     *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou dice score elbo "
     b"fid round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick "
     b"train episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ val: val= total= "
-    b"rank- f1: f1= eval dsc: dsc= %) testing fitness xent hits@ gen: gen= ep: ep=".split(),
+    b"rank- f1: f1= eval dsc: dsc= %) testing fitness xent hits@ gen: gen= ep: ep= "
+    b"objective cross_entropy crossentropy".split(),
+    b"cross entropy",
     b"gen ",
     b"ep ",
     b"map ",
@@ -163,12 +165,14 @@ def is_bare_score(line: bytes, number: Field) -> bool:
 
 
 _ITEM = re.compile(
+    rb"(?P<place>[^\w|]{0,8}(?:[A-Za-z]{1,3} )?"
+    rb"(?:[A-Za-z]?\d[\d,]*(?: ?/ ?\d[\d,]*)?(?=\W)\W{1,4}){1,2}(?:\| ?)?)?"
     rb"[^\w|]*(?P<name>\|{0,2}[A-Za-z][\w./%|-]*(?: [\w.()/%-]+){0,5}?)"
-    rb"(?: *(?:[:=]|->|\xe2\x86\x92)|  | (?=\|))[ |]*(?:\d{1,3}(?:,\d{3})+|"
+    rb"(?: *(?:[:=]|->|\xe2\x86\x92)|  | (?=\|)|(?(place) ))[ |]*(?:\d{1,3}(?:,\d{3})+|"
     + VALUE
     + rb")(?P<unit> ?[A-Za-z /%]{0,16})[ |]*"
 )
-"""A line of one name and its value, as in blocks and boxes."""
+"""A line of one name and its value, as in blocks and boxes, or behind a place: `[20] lr: 0.5`."""
 _LONGEST_ITEM = 128
 _ITEMS = ("learning rate", "gradient norm", "duration", "rate", "share")
 

@@ -131,6 +131,41 @@ def unit_of(metric: str, suffix: str, printed: str = "") -> Unit:
     return SHARE if metric == MFU else Unit()
 
 
+def rated(printed: str, suffix: str) -> str | None:
+    """Return the metric of a rate that its unit alone says, `throughput: 450 tok/s`; None for other names."""
+    found = units.rate_suffix(suffix) if printed.lower() in SPEED else None
+    return found and found[0]
+
+
+_UNITED = re.compile(
+    r"(-?\d[\d,.]{0,24}(?:[eE][-+]?\d+)?) ?([A-Za-z%](?:[A-Za-z /]{0,14}[A-Za-z])?)", re.ASCII
+)
+
+
+@lru_cache(1024)
+def takes_unit(printed: str) -> bool:
+    """Return whether a text that a name has may be a number with its unit: its meaning is known."""
+    return printed.lower() in SPEED or canonical(printed) != printed
+
+
+def united(printed: str, text: str) -> tuple[str, float] | None:
+    """Return name and number of a value that is printed with a unit; None if it is something else.
+
+    The number is in the unit of the name.
+    """
+    found = _UNITED.fullmatch(text) if takes_unit(printed) else None
+    unit = units.of_suffix(found[2]) if found else None
+    if found is None or unit is None:
+        return None
+    try:
+        value = float(found[1].replace(",", ""))
+    except ValueError:
+        return None
+    if units.rate_suffix(found[2]):
+        return (found[2] if printed.lower() in SPEED else printed), value
+    return printed, unit.apply(value) if meaning(printed).unit == AS_PRINTED else value
+
+
 class NamingError(ValueError):
     """A name to which the user gives an invalid meaning; `key` is what is wrong of it."""
 

@@ -19,10 +19,9 @@ from runwatch.parsers.api import Known, Layout, Match, Matcher
 from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.inference.losses import loss_of_parts
-from runwatch.parsers.lexicon.names import SPEED
+from runwatch.parsers.lexicon.names import rated
 from runwatch.parsers.lexicon.parts import adversaries
 from runwatch.parsers.lexicon.records import objective
-from runwatch.parsers.lexicon.units import rate_suffix
 from runwatch.parsers.progress.epochs import Counts, Place
 from runwatch.parsers.progress.grammar import Bar, Named, behind
 from runwatch.parsers.progress.names import (
@@ -340,9 +339,9 @@ class BarFrames(Matcher):
         units = [Unit(multiply=scale) if scale != 1.0 else Unit() for scale in of.values()]
         units += [unit_behind(name, suffix) for name, suffix in zip(values, suffixes, strict=True)]
         rates = tuple(
-            (name, rated[0])
+            (name, metric)
             for name, suffix in zip(values, suffixes, strict=True)
-            if name.lower() in SPEED and (rated := rate_suffix(suffix))
+            if (metric := rated(name, suffix)) is not None
         )
         return BarLayout(
             "frame",

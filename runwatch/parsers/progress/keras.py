@@ -34,7 +34,7 @@ _BAR = re.compile(
     rb"|(?:(?:\s*(?P<all>\d+)/(?P<of>\d+) |\s)- |(?=\d+s - ))(?P<whole>\d+m?s [^\r\n]{1,4000})"  # verbose=2
 )
 _ITEM = re.compile(
-    rb" - ([A-Za-z\x80-\xff|][^\s:]{0,80}(?:[ :][^\s:]{1,80}){0,5}): ("
+    rb" - (?!ETA: )([A-Za-z\x80-\xff|][^\s:]{0,80}(?:[ :][^\s:]{1,80}){0,5}): ("
     + VALUE
     + rb")"
     + UNIT.pattern.partition(b"\\.?")[0]
