@@ -132,10 +132,7 @@ class Known(dict[_K, _V], Shared):
 
 @lru_cache(4096)
 def as_printed(kind: str, pattern: str, names: tuple[str, ...], units: tuple[Unit, ...] = ()) -> Layout:
-    """Return the layout of numbers that keep their names and, without units, their values.
-
-    Lines of one shape share it.
-    """
+    """Return the layout of numbers that keep their names and, without units, values; a shape shares it."""
     return Layout(kind, pattern, names, units or (Unit(),) * len(names))
 
 

@@ -161,14 +161,8 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
     aligned = gap is _GAP and b"|" not in line and b"\t" not in line
     spans = tuple(name.span() for name in _SPACED.finditer(line)) if aligned else ()
     spans = spans if len(spans) == len(columns) else ()
-    return Header(
-        columns,
-        cell,
-        indent=indent,
-        spans=spans,
-        barred=is_boxed(line),
-        tabbed=line.count(b"\t") == len(columns) - 1,
-    )
+    tabbed = line.count(b"\t") == len(columns) - 1
+    return Header(columns, cell, indent=indent, spans=spans, barred=is_boxed(line), tabbed=tabbed)
 
 
 def boxed_header(line: bytes) -> bool:
@@ -382,11 +376,11 @@ class TableMatcher(Matcher):
             unit_of(name, unit.strip().decode()) if unit else self._units.get(name, Unit())
             for name, unit in zip(names, behind, strict=True)
         )
-        meant = [rated(name, unit.strip().decode()) for name, unit in zip(names, behind, strict=True)]
-        rates = {metric: name for metric, name in zip(meant, names, strict=True) if metric}
-        names = tuple(metric or name for metric, name in zip(meant, names, strict=True))
+        shown = {name: rated(name, unit.strip().decode()) for name, unit in zip(names, behind, strict=True)}
+        printed = self._printed | {metric: name for name, metric in shown.items() if metric != name}
+        names = tuple(shown.values())
         if part not in ("val", "test"):
-            return Layout(TRAIN, self._pattern, names, units, {**self._printed, **rates})
+            return Layout(TRAIN, self._pattern, names, units, printed)
         metrics = tuple(name if name in _PLACES else _HELD_OUT[name] for name in names)
         printed = {m: self._printed.get(n, n) for m, n in zip(metrics, names, strict=True) if m != n}
         return Layout(EVAL, self._pattern, metrics, units, printed)

@@ -131,14 +131,15 @@ def unit_of(metric: str, suffix: str, printed: str = "") -> Unit:
     return SHARE if metric == MFU else Unit()
 
 
-def rated(printed: str, suffix: str) -> str | None:
-    """Return the metric of a rate that its unit alone says, `throughput: 450 tok/s`; None for other names."""
+def rated(printed: str, suffix: str) -> str:
+    """Return the metric of a rate that its unit alone says, `throughput: 450 tok/s`; of others the name."""
     found = units.rate_suffix(suffix) if printed.lower() in SPEED else None
-    return found and found[0]
+    return found[0] if found else printed
 
 
 _UNITED = re.compile(
-    r"(-?\d[\d,.]{0,24}(?:[eE][-+]?\d+)?) ?([A-Za-z%](?:[A-Za-z /]{0,14}[A-Za-z])?)", re.ASCII
+    r"(-?\d{1,15}(?:,\d{3}){0,4}(?:\.\d+)?(?:[eE][-+]?\d+)?) ?([A-Za-z%](?:[A-Za-z /]{0,14}[A-Za-z])?)",
+    re.ASCII,
 )
 
 
@@ -149,18 +150,12 @@ def takes_unit(printed: str) -> bool:
 
 
 def united(printed: str, text: str) -> tuple[str, float] | None:
-    """Return name and number of a value that is printed with a unit; None if it is something else.
-
-    The number is in the unit of the name.
-    """
+    """Return name and number of a text with a unit, in the unit of the name; None if it holds none."""
     found = _UNITED.fullmatch(text) if takes_unit(printed) else None
     unit = units.of_suffix(found[2]) if found else None
     if found is None or unit is None:
         return None
-    try:
-        value = float(found[1].replace(",", ""))
-    except ValueError:
-        return None
+    value = float(found[1].replace(",", ""))
     if units.rate_suffix(found[2]):
         return (found[2] if printed.lower() in SPEED else printed), value
     return printed, unit.apply(value) if meaning(printed).unit == AS_PRINTED else value

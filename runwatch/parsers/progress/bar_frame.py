@@ -338,11 +338,7 @@ class BarFrames(Matcher):
         names = (*of, *values, *("rank",) * ranked)
         units = [Unit(multiply=scale) if scale != 1.0 else Unit() for scale in of.values()]
         units += [unit_behind(name, suffix) for name, suffix in zip(values, suffixes, strict=True)]
-        rates = tuple(
-            (name, metric)
-            for name, suffix in zip(values, suffixes, strict=True)
-            if (metric := rated(name, suffix)) is not None
-        )
+        shown_as = [(name, rated(name, suffix)) for name, suffix in zip(values, suffixes, strict=True)]
         return BarLayout(
             "frame",
             self._pattern,
@@ -358,7 +354,9 @@ class BarFrames(Matcher):
             loss=losses[0] if losses else -1,
             trains=trains,
             held_out=held_out,
-            own=(*(((own, LOSS),) if own else ()), *rates),
+            own=tuple(
+                (name, metric) for name, metric in (*shown_as, (own, LOSS)) if name not in (metric, "")
+            ),
             scaled=max(scales[:2]) > 1.0,
             redrawn=redrawn,
             position=position,

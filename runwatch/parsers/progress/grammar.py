@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from runwatch.parsers.body.matchers import NUMBER, VALUE
 from runwatch.parsers.body.readers import ENDLESS, is_endless
-from runwatch.parsers.lexicon.units import RATES
 
 _Span = tuple[int, int]
 Named = list[tuple[bytes, _Span]]
@@ -77,27 +76,28 @@ _LIGHTNING = re.compile(
     + NUMBER
     + rb")it/s(?P<postfix>.{0,2000})"
 )
-UNIT = re.compile(
-    rb"(%|[kKMG]|[KMGT]i?B|[mu]?s|sec| ?(?:[KMGT]i?B|ms|sec|"
-    + b"|".join(RATES)
-    + rb"))?\.?(?=[\s,;\])]|: {1,3}\d{1,3}%|$)"
+_UNIT = (
+    rb"(?=[ %A-Za-z])(?:%|[kKMG]|[KMGT]i?B|[mu]?s|sec"
+    rb"| ?(?:[KMGT]i?B|ms|sec|(?:[kKM] )?[A-Za-z]{1,12}/(?:s|sec|it|iter|step|batch)))"
 )
+_CLOSED = rb"\.?(?=[\s,;\])]|: {1,3}\d{1,3}%|$)"
+UNIT = re.compile(rb"(" + _UNIT + rb")" + _CLOSED)
 """The unit behind a value."""
 NAMED = re.compile(
-    rb"(?<![\w./@-])((?<=, )(?:(?:Train|Val|Eval|Test|Best)\w{0,8} [Ll]oss"
+    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?"
+    rb"|(?<=, )(?:(?:Train|Val|Eval|Test|Best)\w{0,8} [Ll]oss"
     rb"|(?!(?i:epoch|batch|step|iter)\w* |[\w-]+ loss=)[A-Za-z\x80-\xff]"
     rb"[^\d=:,;|\[\]{}]{0,60}(?<! ))(?==)"  # `Average key norm=0.5`
     rb"|(?:[Bb]est|[Ll]owest|[Mm]in(?:imum)?|init(?:ial)?) [Ll]oss|(?!Epoch|Batch|Step|Iter)"
     rb"[A-Z][a-z]{1,20} [Ll]oss(?=[:=])"
-    rb"|(?<=[\d%sB] )(?!(?i:epoch|batch|step|iter|of|in)\w* )[A-Za-z\x80-\xff][A-Za-z_./\x80-\xff-]{0,40}"
-    rb"(?: [A-Za-z\x80-\xff(][\w./()%\x80-\xff-]{0,40}){1,5}(?=: ?[-+\d])"  # `lr: 0.5 grad norm: 2.5`
-    rb"|(?<![\x80-\xff])[A-Za-z]{0,40}[\x80-\xff][A-Za-z_\x80-\xff-]{0,80}"
-    rb"|[A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?)"
+    rb"|(?<=[\d%sB] )(?=[^ :=]+ )(?!(?i:epoch|batch|step|iter|of|in)\w* )"
+    rb"[A-Za-z\x80-\xff][A-Za-z_./\x80-\xff-]{0,40}"  # `lr: 0.5 grad norm: 2.5`
+    rb"(?: [A-Za-z\x80-\xff(][\w./()%\x80-\xff-]{0,40}){1,5}(?=: ?[-+\d])"
+    rb"|(?<![\x80-\xff])[A-Za-z]{0,12}[\x80-\xff][A-Za-z_\x80-\xff-]{0,80})"
     rb"(?:(?: \[\d{1,9}-\d{1,9}\])?\s{0,8}[=:]\s*|(?<=[Ll]oss) "
     rb"| - (?=\d{1,9}\.\d))("  # as segmentation_models.pytorch has it
     + VALUE
-    + rb")(?:(?<=[fnFN])\.0{0,8})?"  # Lightning fills NaN up as it does numbers: nan.0
-    + UNIT.pattern.replace(b"(%", b"(?:%", 1)
+    + (rb")(?:(?<=[fnFN])\.0{0,8})?(?:" + _UNIT + rb")?" + _CLOSED)  # Lightning fills NaN up: nan.0
 )
 """A value with its name."""
 NEEDLES = (*ENDLESS, *_ENDS, _IN, *_ARROWS)
@@ -218,8 +218,8 @@ def named(line: bytes, begin: int, end: int) -> Named:
 
 def behind(line: bytes, end: int) -> str:
     """Return the unit behind the number that ends at a place of a line."""
-    found = UNIT.match(line, end) if line[end : end + 1] != b"," else None
-    return (found[1] or b"").decode().strip() if found else ""
+    found = UNIT.match(line, end) if line[end : end + 1] not in (b",", b"") else None
+    return found[1].decode().strip() if found else ""
 
 
 _FILLINGS = (

@@ -13,7 +13,7 @@ from runwatch.core.text import decode
 from runwatch.parsers.api import Known, Layout, Match, Matcher, Row, as_printed
 from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.body.readers import FoldingReader, RowMaker
-from runwatch.parsers.progress.grammar import UNIT
+from runwatch.parsers.progress.grammar import behind
 from runwatch.parsers.progress.names import is_loss, unit_behind
 
 if TYPE_CHECKING:
@@ -34,11 +34,8 @@ _BAR = re.compile(
     rb"|(?:(?:\s*(?P<all>\d+)/(?P<of>\d+) |\s)- |(?=\d+s - ))(?P<whole>\d+m?s [^\r\n]{1,4000})"  # verbose=2
 )
 _ITEM = re.compile(
-    rb" - (?!ETA: )([A-Za-z\x80-\xff|][^\s:]{0,80}(?:[ :][^\s:]{1,80}){0,5}): ("
-    + VALUE
-    + rb")"
-    + UNIT.pattern.partition(b"\\.?")[0]
-    + rb"(?= - |[\s\b]*$)"
+    rb" - (?!ETA: )([A-Za-z\x80-\xff|][^\s:]{0,80}(?:[ :][^\s:]{1,80}){0,5}): (" + VALUE + rb")"
+    rb"(?: ?[A-Za-z/%]{1,12})?(?= - |[\s\b]*$)"
 )
 _PLACE = re.compile(rb"/(\d+)(?= \[[=>.]{10,80}\] ?- )")
 """Where a bar shows its place; many in a line were glued together as carriage returns were lost."""
@@ -71,14 +68,12 @@ class _KerasFrames(Matcher):
             return Match(as_printed("frame", _UNKNOWN, ()), ())
         spans = tuple((before + m.start(2), before + m.end(2)) for m in items)
         units = tuple(
-            unit_behind(name, (m[3] or b"").decode().strip()) for name, m in zip(names, items, strict=True)
+            unit_behind(name, behind(line, end)) for name, (_, end) in zip(names, spans, strict=True)
         )
         if drawn:
             place = found.span("done"), found.span("total")
-            return Match(
-                as_printed("frame", DRAWN, ("done", "total", *names), (Unit(), Unit(), *units)),
-                (*place, *spans),
-            )
+            layout = as_printed("frame", DRAWN, ("done", "total", *names), (Unit(), Unit(), *units))
+            return Match(layout, (*place, *spans))
         # what is printed twice is no number that may change
         form = f"{_WHOLE} {(found['all'] or b'1').decode()}"
         return Match(as_printed("frame", form, names, units), spans)

@@ -330,7 +330,8 @@ class Columns(Matcher):
             self._plans.clear()
             self._trained = _trained(self._schema, keys) if self._schema.mixed else []
             if self._schema.guesses:
-                meant = _minimized(keys) | _meant(keys)
+                lossless = not any(is_loss(key.encode()) for key in keys)
+                meant = _meant(keys) | (_minimized(keys) if lossless else {})
                 self._reader = _reader(replace(self._schema, aliases=meant))
                 if self._mode_at is not None and keys[self._mode_at] in meant:
                     self._mode_at = None
