@@ -456,8 +456,10 @@ def test_a_training_that_begins_again_is_another_run_if_its_loss_is_back(size, l
 
 @pytest.mark.parametrize("size", [61, 10_000])
 @pytest.mark.parametrize(("epochs", "runs"), [(9, 2), (4, 1)])  # the first fit may have been cut short
-def test_below_a_model_that_keras_shows_the_next_fit_is_another_run(size, epochs, runs):
-    data = _falling(_KERAS, (1, epochs, 2.5)) + b'Model: "functional_3"\n' + _falling(_KERAS, (1, 9, 0.25))
+def test_below_the_first_lines_again_the_next_fit_is_another_run(size, epochs, runs):
+    """The last bar of a fit is complete only below them."""
+    head = b'Model: "functional_%d"\n' + b"dense (Dense)   (None, 64)   1792\n" * 20
+    data = head % 1 + _falling(_KERAS, (1, epochs, 2.5)) + head % 3 + _falling(_KERAS, (1, 9, 0.25))
     found = steps_of_runs(segments(*(data[at : at + size] for at in range(0, len(data), size))))
     assert len(found) == runs
 

@@ -57,8 +57,6 @@ BAR_OF_RUN = "bar of the run"
 BY_LAUNCH = " by launch"
 """Ends the pattern of training records in a file of one run, to which each of its launches adds."""
 
-MODEL = "model"
-"""Kind of the event that a model was shown: what is trained next may be another."""
 
 CRASH_KINDS = frozenset({
     "traceback", "oom", "host_oom", "nccl", "cuda_error", "xid",

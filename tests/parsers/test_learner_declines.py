@@ -162,3 +162,17 @@ def test_results_without_a_step_are_no_training(line):
 
     assert parse(text(line), formats=()).format is None
     assert parse(text(f"{line}, train loss 0.{{i}}"), formats=()).format == "learned"
+
+
+def test_settings_of_many_experiments_are_none():
+    rows = [
+        f'{{"file": "out_{i}.csv", "parameters": {{"width": {64 * i}, "rate": 0.{i}, "epochs": {10 * i}}}}}'
+        for i in range(1, 9)
+    ]
+    parsed = parse("\n".join([*rows, ""]).encode())
+    assert (parsed.format, len(parsed.column("step"))) == (None, 0)
+
+
+def test_how_many_epochs_are_planned_is_no_heading():
+    rows = [f"agent: \tepochs: 50\nagent: \tmargin: 0.5\nsync:  train_loss {9 / i}\n" for i in range(1, 9)]
+    assert len(parse("".join(rows).encode()).column("step")) == 0

@@ -211,6 +211,11 @@ def test_validation_as_an_assignment():
         "[1,mpirank:0,algo-1]<stdout>:",
         "[GPU0] ",
         "(proc 0) ",
+        "2026-06-11 18:40:02\t",
+        "2026-06-11 18:40:02.5170|INFO|Fit|",
+        "[2026-06-11 18:40:02.517] [fitter] [info] ",
+        "fit-2  | ",
+        "INFO - ",
     ],
 )
 def test_envelopes(before):
@@ -299,3 +304,61 @@ def test_empty_cells_between_tabs(place):
     parsed = read("epoch\tbatch\tloss\ttok/s\tval_loss", *rows)
     assert parsed.column(LOSS).tolist() == LOSSES
     assert parsed.column(TOKENS).tolist() == [45600.0] * 40
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (b"2026-06-11 18:40:02 | | 8 | 2.5 |", b"| 8 | 2.5 |"),
+        (b"06-11 18:40:02 INFO | step | loss |", b"| step | loss |"),
+        (b"2026-06-11T18:40:02.517+02:00 8    2.5    0.01", None),  # a date in the first column
+        (b"top-5  | 0.75 | 0.5 |", None),
+    ],
+)
+def test_where_rows_begin(row, message):
+    found = opened(row)
+    assert (None if found is None else row[found.end :]) == message
+
+
+def test_rows_behind_times_below_a_header_behind_one():
+    rows = [f"2026-06-11T18:40:02.5+02:00 {n:<6}  {loss:.4f}  0.0100" for n, loss in enumerate(LOSSES)]
+    parsed = read("2026-06-11T18:40:01.5+02:00 update  bce     lr", *rows)
+    assert parsed.column(LOSS).tolist() == LOSSES
+    assert parsed.column("step").tolist() == [float(step) for step in range(40)]
+
+
+def test_rows_of_two_ranks():
+    lines = ["step | loss | lr", *(f"{step} | {loss} | 0.01" for step, loss in enumerate(LOSSES))]
+    parsed = read(*(f"[rank{rank}]: {line}" for line in lines for rank in range(2)))
+    assert parsed.column(LOSS).tolist()[::2] == LOSSES
+
+
+@pytest.mark.parametrize("counter", ["samples_seen", "opt_step"])
+def test_the_first_of_many_columns_counts(counter):
+    rows = [f"{8 * step} | {loss} | 0.5 | 0.01" for step, loss in enumerate(LOSSES)]
+    assert read("Training", f"{counter} | xent | acc | lr", *rows).column(LOSS).tolist() == LOSSES
+
+
+@pytest.mark.parametrize("before", ["[77] ", "• "])
+def test_boxes_of_names_with_numbers_behind_any_text(before):
+    rows = [f"{before}| {step} | {loss} | 0.5 |" for step, loss in enumerate(LOSSES, 1)]
+    parsed = read(f"{before}+---+---+---+", f"{before}| ep | xent | acc1 |", f"{before}+---+---+---+", *rows)
+    assert parsed.column(LOSS).tolist() == LOSSES
+
+
+@pytest.mark.parametrize("before", ["", "[fit] * ", "web_3    | "])
+def test_all_that_is_below_a_step_of_an_epoch(before):
+    lines = []
+    for step, loss in enumerate(LOSSES, 1):
+        lines += [f"update {step} (epoch {step // 10})", f"loss: {loss}", "grad_norm: 1.5"]
+        lines += ["step_time: 0.25", "gpu_mem: 11.5GB"]
+    parsed = read(*(before + line for line in lines))
+    shown = {name for _, _, names in parsed.tables for name in names}
+    assert {LOSS, GRAD_NORM, STEP_TIME, "gpu_mem"} <= shown
+
+
+def test_the_error_of_held_out_data_on_a_line_of_its_own():
+    lines = []
+    for step, loss in enumerate(LOSSES, 1):
+        lines += [f"step {step} mse {loss} lr 0.01"] + [f"val_mse={loss}"] * (step % 10 == 0)
+    assert read(*lines).column(VAL_LOSS, "eval").tolist() == LOSSES[9::10]

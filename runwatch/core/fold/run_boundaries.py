@@ -21,7 +21,6 @@ from runwatch.core.batch import (
     BY_ROUND,
     CRASH_KINDS,
     EVAL,
-    MODEL,
     TRAIN,
     Batch,
     Event,
@@ -34,8 +33,7 @@ from runwatch.core.loss_level import LossLevel
 _FINISHED, _STOPPED, _STAGE = "finished", "early_stop", "stage"
 _CRASHED, _OVER, _LAUNCH = "crashed", "over", "launch"
 _SAID = dict.fromkeys((*CRASH_KINDS, "resume"), _CRASHED) | {
-    MODEL: _OVER,
-    **{kind: kind for kind in (_FINISHED, _STOPPED, _OVER, _LAUNCH)},
+    kind: kind for kind in (_FINISHED, _STOPPED, _OVER, _LAUNCH)
 }
 """What events say that show whether a step that starts from the beginning is a restart, or of another run."""
 
@@ -164,7 +162,7 @@ class RunBoundaries:
         anew = planned and (launched or (step == last and self._finished))
         back = step < last or (said.launched and step == last == self._first)
         other = self._finished or unlike or said.announced or said.stopped
-        if anew or (back and (other or self._begins_again(train, index, said.ended))):
+        if anew or (back and (other or self._begins_again(train, index, said))):
             self._begin(found, offset, Former(former, said.announced and (unlike or not said.launched)))
         elif back:
             if step == last or (step <= self._first and pattern.endswith(BY_LAUNCH)):
@@ -209,10 +207,8 @@ class RunBoundaries:
         losses = train.loss[since:until]
         self._level.observe(losses[~np.isnan(losses)].tolist())
 
-    def _begins_again(self, train: Rows, index: int, said: str) -> bool:
+    def _begins_again(self, train: Rows, index: int, said: Said) -> bool:
         """Return True if a record that goes back is the first of another run, though no line says so.
-
-        `said` is how lines said that the launch before ended.
 
         It starts from the beginning, with another total than the one before (and, if its first step is not
         shown, a loss as high as there), or behind the end of what was planned or said to be over, or with a
@@ -230,7 +226,7 @@ class RunBoundaries:
         by_epoch = pattern.endswith((BY_EPOCH, BY_ROUND)) or epoch < before
         left, stride = self._course(train, index)
         skips = endless and by_epoch and 1 < stride >= step  # the first began at 0, this one at 10
-        if (step > self._first and not skips) or said == _CRASHED:
+        if (step > self._first and not skips) or said.ended == _CRASHED:
             return False
         by_fit = pattern.endswith(BY_FIT)
         may = by_fit or (endless and not pattern.endswith(BY_LAUNCH) and not epoch > before)
@@ -238,8 +234,8 @@ class RunBoundaries:
             return True
         ended = is_last_row(left, stride, self._first)
         if by_fit:
-            return ended and said == _OVER
-        ended = ended or said == _OVER
+            return ended and said.launched
+        ended = ended or said.ended == _OVER
         same = epoch == before and step == self._first
         return bool(ended or (endless and (by_epoch or same)))
 

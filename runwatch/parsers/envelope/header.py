@@ -45,14 +45,17 @@ _ICEFALL = _BEHIND_SOURCE + rb"\((?P<of>\d{1,5})/\d{1,5}\)(?= )"
 """`[train.py:123] (3/8) Epoch`."""
 
 _NOT_A_ROW = (
-    rb"(?::(?=" + LEVEL + rb": )"  # `%(asctime)s:%(levelname)s: %(message)s`
+    rb"(?::(?=" + LEVEL + rb": )|\t(?=[^\d\t+-][^\t\r\n]*\s*$)"  # `%(asctime)s:%(levelname)s: %(message)s`
     rb"|(?= ?\|[^\r\n]{1,300}\|\s*$)"  # a box, and no date of its rows
-    rb"|(?![\d:,;.\t/Z]| {0,4}[|;] {0,4}[\d.]| {1,8}-?[\d.]{1,20}[\d. e+-]{0,200}\s*$))"
+    rb"|(?![\d:,;.\t/Z]| ?[+-]\d\d:?\d\d | [AP]M | {0,4}[|;] {0,4}[\d.]"
+    rb"| {1,8}-?[\d.]{1,20}[\d. e+-]{0,200}\s*$))"
 )
 """Behind a time that begins no row of a table."""
 _LAUNCHED = (
     rb"(?P<launched>" + launchers.RANK + rb"|" + launchers.PROCESS + rb"|(?:" + launchers.TASK + rb")"
-    rb"%s|(?:"
+    rb"%s|"
+    + launchers.SERVICE
+    + rb"|(?:"
     + launchers.CONTAINER
     + rb"|"
     + launchers.HOST
@@ -82,7 +85,7 @@ _TIMED = (
     rb"|\d{13} [\w.-]{1,64}(?::[\w,.-]{1,32})? " + _CALM + rb"(?= )"  # ClearML
     rb"|" + _CALM + rb":" + NOT_TRAINING + rb"(?!(?i:epoch|step|iter|batch))[A-Za-z_][\w.]{0,60}:"
     rb"|\[ Info:(?= )|INFO\[\d{4,9}\](?= )|(?:INFO|DEBUG|info):(?= )|\[(?:INFO|DEBUG)\]:?(?= )"
-    rb"|INFO {1,5}(?=[^\s-]))"  # Julia, logrus, and levels of any
+    rb"|INFO {1,5}(?=[^\s-]|- [A-Za-z]))"  # Julia, logrus, and levels of any
 )  # fmt: skip
 _NAMED = rb"[A-Za-z_]\w{0,40}(?:(?:\.|::)\w{1,40}){1,6}"
 """The name of a logger, by its dots: `train.loop`, `trainer::train`."""
@@ -92,13 +95,14 @@ _LOGGED = b"|".join(
         # what separates the parts, but for the first cell of a box
         rb"(?:[-:>]{1,2}|\|(?= {1,4}(?:"
         + LEVEL
-        + rb"\b|[\w.<>]{1,80}:[\w<>]{1,60}:\d))|\|(?![^\r\n]{0,300}\|\s*$))(?= )",
+        + rb"\b|[\w.<>]{1,80}:[\w<>]{1,60}:\d))|\|(?= \|)|\|(?![^\r\n]{0,300}\|\s*$))(?= )",
         # levels, and a logger's name before one
-        rb"\[(?i:" + _CALM + rb") {0,5}\]:?",
+        rb"\[(?i:" + _CALM + rb") {0,5}\]:?|\|" + _CALM + rb"\|[\w.]{1,60}\|",  # NLog
         rb"(?:" + _CALM + rb"|info|debug)\b:?(?=\s)",
         rb"(?<=(?:INFO|EBUG) )" + _NAMED + rb": ?(?= )|(?<=INFO  )" + _NAMED + rb"(?: -|:)(?= )",
         NOT_TRAINING + rb"[A-Za-z_][\w.]{0,60}(?: {1,8}[-|>]{1,2} {0,4}|: ?| )(?=" + _CALM + rb"\b)",
-        rb"\[" + NOT_TRAINING + rb"(?!train)[\w./-]{1,60}\](?= ?\[" + _CALM + rb"\]| " + _CALM + rb" )",
+        rb"\[" + NOT_TRAINING + rb"(?!train(?:ing)?\])[\w./-]{1,60}\](?= ?\[(?i:" + _CALM + rb")\]"
+        rb"| " + _CALM + rb" )",
         # the place in the source, or the module
         rb"\[" + _SOURCE + rb":\d{1,6}(?::[\w<>]{1,60})?\]",
         _SOURCE + rb": {0,4}\d{1,6}:?(?= )",

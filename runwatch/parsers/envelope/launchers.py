@@ -33,8 +33,16 @@ _NO_COLUMN = (
     rb"|(?:itr?|ep|mb)(?:_[a-z]{1,6})?) {1,20}\|)"
 )
 """The first column of a table, which counts: `tokens_seen | loss`."""
-CONTAINER = rb"(?=[A-Za-z][\w.-]{0,62} {1,20}\| )" + NOT_TRAINING + NO_COUNTER + _NO_COLUMN + rb"[\w.-]+ +\|"
+CONTAINER = (
+    rb"(?!INFO |DEBUG )(?=[A-Za-z][\w.-]{0,62} {1,20}\| )"
+    + NOT_TRAINING + NO_COUNTER + _NO_COLUMN + rb"[\w.-]+ +\|"
+)  # fmt: skip
 """docker compose."""
+SERVICE = (
+    rb"(?=[\w.-]{1,60}[-_]\d{1,3} {1,20}\| {1,8}(?:(?!nan|inf|[Nn]one)[A-Za-z]|- [A-Za-z]"
+    rb"|\d[\d.]* {2,20}[^\s|]))" + CONTAINER
+)
+"""The same with the number of its replica, before anything that is no cell of a table."""
 VALIDATES = rb"(?= {0,8}[=>#* -]{0,12}(?i:val|eval|test|dev)[A-Za-z]{0,12}\b[^\r\n]{0,60}? \d{1,9}\.\d)"
 """A message that begins with a word for held-out data and holds a score."""
 HOST = NOT_TRAINING + NO_COUNTER + rb"(?=[A-Za-z_.-]{0,62}\d)[\w.-]{2,63}:(?= )"

@@ -97,7 +97,7 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
     ]
     finer = [lines for lines in values if not lines[0].ranked and _is_of_training(lines[0])]
     if epoch is not None and finer:  # what shows an epoch is a summary of the batches
-        values = [lines for lines in values if lines in finer or is_val(lines[0].line)]
+        values = [lines for lines in values if not lines[0].ranked or is_val(lines[0].line)]
     trains = any(_is_of_training(lines[0]) for lines in values)
     scored = len(steps) >= FEW and any(is_val(lines[0].head) for lines in values)  # nothing but evaluations
     if not trains and not (few and scored):

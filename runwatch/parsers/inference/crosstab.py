@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 
-from runwatch.core.text import decode
 from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.inference.shapes import Reading
 from runwatch.parsers.inference.tokens import Field
-from runwatch.parsers.lexicon.counters import RANKS, TRAINED, place_of
+from runwatch.parsers.lexicon.counters import ANY, place_of
 from runwatch.parsers.lexicon.words import is_quality, is_split, split_of
 
 _GAP = re.compile(rb"\s*\|\s*|\t+| {2,}")
@@ -28,10 +27,8 @@ def columns_of(line: bytes) -> tuple[bytes, ...]:
     if len(bare) > _LONGEST or not bare[:1].isalpha() or b"," in bare:
         return ()
     cells = _GAP.split(bare)
-    ranks = (RANKS.get(cell.lower().decode("latin-1"), TRAINED) for cell in cells)
-    counts = any(rank < TRAINED for rank in ranks) or place_of([decode(cells[0])])
-    # then each row has a place of its own
-    if counts or len(cells) == 1 or len(set(cells)) < len(cells):
+    names = [cell.decode("utf-8", "replace") for cell in cells]
+    if place_of(names, ANY) is not None or len(cells) == 1 or len(set(cells)) < len(cells):
         return ()
     columns = cells if is_split(cells[0]) else cells[1:]
     if len(columns) > 1 and all(map(is_split, columns)):

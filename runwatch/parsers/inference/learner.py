@@ -138,8 +138,9 @@ class Learner:
 
     def _take(self, line: bytes, offset: int, number: int, whole: bytes, before: Header | None) -> bool:
         """Take one record of a log; return whether it may count as one of training."""
+        rank = before.key(whole) if before is not None else b""
         if self._table is not None and self._table.match(line):
-            self._keep(Kept(line, offset, number, ROW, [], [], outer=whole, header=before))
+            self._keep(Kept(line, offset, number, ROW, [], [], rank=rank, outer=whole, header=before))
             return True
         if self._table is not None and self._table.bare and line.strip():
             self._head(None)
@@ -159,6 +160,8 @@ class Learner:
             both = joined(above, line) if self._lines == at + 1 else None
             self._above = line, self._lines
             head = (header(both) if both else None) or header(line, first=self._lines == 1)
+            if head is not None and before is not None and before.stamp:
+                head = head._replace(logged=True)  # before a row, a time could be of a column
             if head is not None and (self._table is None or self._table.head != head):
                 self._head(TableMatcher(head))
             return False
@@ -170,7 +173,6 @@ class Learner:
         if ranked and not self.saw_loss:
             self.saw_loss = any(is_loss(f.name) and not is_val(f.name) for f in found)
         family = self._sections.family(family, line, found, ranked)
-        rank = before.key(whole) if before is not None else b""
         kept = Kept(line, offset, number, family, found, ranked, self._lines - 1, rank, False, whole, before)
         if not self._printed_again(kept):
             self._keep(kept)
@@ -282,7 +284,8 @@ class Learner:
         families: dict[bytes, list[Kept]] = {}
         for kept in self.kept:
             families.setdefault(kept.head, []).append(kept)
-        rows = [kept.line for kept in families.pop(ROW, [])]
+        table = families.pop(ROW, [])
+        rows = [kept.line for kept in table if kept.rank == table[0].rank]
         families.pop(SECTION, None)
         few = last and not self._markdown
         lines = (kept for lines in families.values() for kept in lines)

@@ -16,6 +16,7 @@ from runwatch.parsers.lexicon.names import canonical, meaning
 from runwatch.parsers.lexicon.parts import PLAYERS, foremost
 from runwatch.parsers.lexicon.records import lost, measured, objective, of_test
 from runwatch.parsers.lexicon.words import (
+    SPLIT_WORDS,
     TEST,
     is_epoch,
     is_loss,
@@ -159,6 +160,10 @@ def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
     plain = [n for n in losses if not TEST.isdisjoint(words(n)) and _TESTED.issuperset(words(n))]
     meant = dict.fromkeys(plain or [n for n in losses if split_of(n) == "val" and not _is_last(n)], VAL_LOSS)
     meant = meant if len(losses) == 1 else {}
+    error = losses_of([], names) if not losses else []
+    if len(error) == 1 and not is_loss(error[0]):  # `mse`, and `val_mse` on lines of its own
+        of = {*words(error[0])}
+        meant = {name: VAL_LOSS for name in names if is_val(name) and {*words(name)} - SPLIT_WORDS == of}
     held_out = {
         name: split_of(name) for name in names if is_val(name) and (is_quality(name) or is_split(name))
     }

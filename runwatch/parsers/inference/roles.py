@@ -49,12 +49,14 @@ _INDEX = frozenset(b"id idx index num number no i n in out".split())
 """Words behind the word that says what is counted: `batch_idx`, `step number`."""
 _PACES = frozenset(b"sps fps ips tps wps ups qps".split())
 """Rates by their initials."""
+_MEMORY = frozenset(b"memory mem ram vram".split())
 _CLASSES = (
     RUNS
     | _PACES
+    | _MEMORY
     | frozenset(
         b"class cls category label layer head gpu rank worker thread device node port pid "
-        b"memory mem ram vram correct predicted size speed throughput".split()
+        b"correct predicted size speed throughput".split()
     )
 )
 """Words of names whose numbers count no time: runs, classes, amounts and rates."""
@@ -167,7 +169,7 @@ def is_bare_score(line: bytes, number: Field) -> bool:
 _ITEM = re.compile(
     rb"(?P<place>[^\w|]{0,8}(?:[A-Za-z]{1,3} )?"
     rb"(?:[A-Za-z]?\d[\d,]*(?: ?/ ?\d[\d,]*)?(?=\W)\W{1,4}){1,2}(?:\| ?)?)?"
-    rb"[^\w|]*(?P<name>\|{0,2}[A-Za-z][\w./%|-]*(?: [\w.()/%-]+){0,5}?)"
+    rb"[^\w|]*(?:[A-Za-z][\w.-]{0,30}\] [^\w|]*)?(?P<name>\|{0,2}[A-Za-z][\w./%|-]*(?: [\w.()/%-]+){0,5}?)"
     rb"(?: *(?:[:=]|->|\xe2\x86\x92)|  | (?=\|)|(?(place) ))[ |]*(?:\d{1,3}(?:,\d{3})+|"
     + VALUE
     + rb")(?P<unit> ?[A-Za-z /%]{0,16})[ |]*"
@@ -183,7 +185,8 @@ def is_item(line: bytes) -> bool:
     if item is None:
         return False
     rate = rate_suffix(item["unit"].strip().decode()) is not None
-    return rate or meaning(languages.spelled(item["name"])).role in _ITEMS
+    role = meaning(languages.spelled(item["name"])).role
+    return rate or role in _ITEMS or not _MEMORY.isdisjoint(words(item["name"]))
 
 
 def is_row(found: list[Field]) -> bool:

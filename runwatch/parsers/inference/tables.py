@@ -89,6 +89,8 @@ _LED_BOX = re.compile(
     rb"(?!\s*" + _BAR + rb").{1,80}?(?<=[^\w\s|] )(?=" + _BAR + rb" .*\S\s*" + _BAR + rb"\s*\Z)"
 )
 """What precedes the row of a box on its line: `* | 3 | 2.5 |`, `[4123] | epoch | loss |`."""
+_NUMBERED = re.compile(rb"(?<!\w)[+-]?\d")
+"""A number that is no part of a name."""
 RULE = b" |+-=_:\r"
 """Signs of a line between the rows of a table."""
 _FEW = 4
@@ -140,10 +142,11 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
     ruled = line[:1] == b"\xe2" and _RULED.match(line) is not None
     gapped = ruled or b"  " in line.strip() or _GAPPED.search(line)
     listed = _counts_in_list(bare, 2 if first else 3)
-    if len(line) > 512 or not (gapped or listed) or not (ruled or listed or b"oss" in line or may_head(line)):
-        return None
     before = b"oss" in bare and behind_logger(bare)
-    led = None if before else _LED_BOX.match(line)
+    led = None if before or len(line) > 512 else _LED_BOX.match(line)
+    likely = ruled or listed or led or b"oss" in line or may_head(line)
+    if len(line) > 512 or not (gapped or listed) or not likely:
+        return None
     if before or led:
         reported = header(line[led.end() :] if led else bare[before.end() if before else 0 :])
         return reported and reported._replace(logged=led is None, led=led is not None)
@@ -168,11 +171,7 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
 def boxed_header(line: bytes) -> bool:
     """Whether a line is the header of a box behind other text, which may hold numbers."""
     led = _LED_BOX.match(line) if b"|" in line or b"\xe2" in line else None
-    return (
-        led is not None
-        and not any(map(str.isdigit, line[led.end() :].decode(errors="replace")))
-        and header(line) is not None
-    )
+    return led is not None and not _NUMBERED.search(line, led.end()) and header(line) is not None
 
 
 def _counts_in_list(bare: bytes, least: int) -> bool:

@@ -204,8 +204,7 @@ class LearnedMatcher(Matcher):
         if family is None:
             return None
         if plan is None:
-            behind = self._behind(line)
-            if behind is not None:
+            if (behind := self._behind(line)) is not None:
                 return behind
             plan = self._stage(section + family, found, ranked)
         sums_up = plan is not None and plan.heads and any(is_quality(f.name) for f in found)

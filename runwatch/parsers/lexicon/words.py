@@ -11,7 +11,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from runwatch.parsers.lexicon import languages
-from runwatch.parsers.lexicon.counters import EPOCHS, counter_of
+from runwatch.parsers.lexicon.counters import counter_of
 
 _WORDS = re.compile(rb"[A-Za-z]+")
 _HUMP = re.compile(rb"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z]{2})(?=[A-Z]{2})|(?<=oss)(?=[A-Z])")
@@ -204,9 +204,10 @@ def is_quality(name: bytes) -> bool:
     return known and (_NOT_QUALITY.isdisjoint(parts) or not _COEFFICIENTS.isdisjoint(parts))
 
 
+@lru_cache(_NAMES)
 def is_epoch(name: bytes) -> bool:
     """Whether a name is that of an epoch, or of an episode."""
-    return words(name)[-1:] in _EPOCHS or counter_of(name.decode("utf-8", "replace")) in EPOCHS
+    return words(name)[-1:] in _EPOCHS or counter_of(name.decode("utf-8", "replace")) == "epoch"
 
 
 @lru_cache(_NAMES)

@@ -3,7 +3,6 @@
 And those that say which epoch is trained, and no loss.
 """
 
-from runwatch.core.batch import MODEL
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.progress.keras import KerasReader
 from runwatch.parsers.progress.lightning import RichReader
@@ -29,7 +28,6 @@ RICH = Format(
 
 KERAS = Format(
     name="keras",
-    markers=((b'Model: "', MODEL),),
     title="Keras",
     example="900/900 [==============================] - 9s 10ms/step - loss: 0.6250 - val_loss: 0.7500",
     readers=(KerasReader,),
