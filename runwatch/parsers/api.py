@@ -131,9 +131,9 @@ class Known(dict[_K, _V], Shared):
 
 
 @lru_cache(4096)
-def as_printed(kind: str, pattern: str, names: tuple[str, ...]) -> Layout:
-    """Return the layout of numbers that keep their names and values; lines of one shape share it."""
-    return Layout(kind, pattern, names, (Unit(),) * len(names))
+def as_printed(kind: str, pattern: str, names: tuple[str, ...], units: tuple[Unit, ...] = ()) -> Layout:
+    """Return the layout of numbers that keep their names and, without units, values; a shape shares it."""
+    return Layout(kind, pattern, names, units or (Unit(),) * len(names))
 
 
 class Match(NamedTuple):

@@ -242,6 +242,70 @@ def test_boxes_behind_any_text(before, bar):
     assert parsed.column(LOSS).tolist() == LOSSES
 
 
+@pytest.mark.parametrize("place", ["[{}] ", "(iter {}) ", "it {} ", "2% {}/400 ", "E{} "])
+@pytest.mark.parametrize("item", ["{}: {}", "{} = {}", "{} {}"])
+def test_one_value_a_line_behind_its_place(place, item):
+    pairs = [("cross_entropy", "{}"), ("grad_norm", 1.25), ("images/s", 525.0), ("Lernrate", "2e-4")]
+    lines = []
+    for step, loss in enumerate(LOSSES, 1):
+        shown = [item.format(name, value).format(loss) for name, value in pairs]
+        lines += [place.format(step) + each for each in shown]
+    parsed = read(*lines)
+    assert parsed.column(LOSS).tolist() == LOSSES
+    named = {name for _, _, names in parsed.tables for name in names} if place != "(iter {}) " else set()
+    assert not named or {GRAD_NORM, SAMPLES_PER_SEC, LEARNING_RATE} <= named
+
+
+def test_values_behind_their_tags():
+    lines = []
+    for step, loss in enumerate(LOSSES, 1):
+        lines += [f"step={step} tag=loss value={loss}", f"step={step} tag=learning rate value=2e-4"]
+    parsed = read(*lines)
+    assert parsed.column(LOSS).tolist() == LOSSES
+    assert LEARNING_RATE in {name for _, _, names in parsed.tables for name in names}
+
+
+@pytest.mark.parametrize("counter", ["samples_seen", "globalStep", "current_epoch", "n_iter"])
+def test_tables_of_losses_and_scores(counter):
+    rows = [f"| {8 * step} | {loss} | 0.{step:03} | 1.25 |" for step, loss in enumerate(LOSSES, 1)]
+    parsed = read(f"| {counter} | loss | acc | grad/norm |", "|---|---|---|---|", *rows)
+    assert parsed.column("step").tolist() == [8.0 * step for step in range(1, 41)]
+    assert parsed.column(LOSS).tolist() == LOSSES
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "{0},{1},212.5ms,45.5k,530.0 images/s,41.5%",
+        "│ {0} │ {1} │ 212.5ms │ 45.5k │ 530.0 images/s │ 41.5% │",
+        '{{"step": {0}, "loss": {1}, "step_time": "212.5ms", "tok/s": "45.5k", "throughput": '
+        '"530.0 images/s", "mfu": "41.5%"}}',
+    ],
+)
+def test_units_in_cells(row):
+    head = {
+        ",": "step,loss,step_time,tok/s,throughput,mfu",
+        "│": "│ step │ loss │ step_time │ tok/s │ throughput │ mfu │",
+    }
+    rows = [row.format(step, loss) for step, loss in enumerate(LOSSES)]
+    parsed = read(*([head["│" if row[0] == "│" else ","]] if row[:2] != "{{" else []), *rows)
+    assert parsed.column(LOSS).tolist() == LOSSES
+    shown = {STEP_TIME: 0.2125, TOKENS: 45500.0, SAMPLES_PER_SEC: 530.0, MFU: 0.415}
+    for metric, value in shown.items():
+        assert parsed.column(metric).tolist() == pytest.approx([value] * 40)
+
+
+@pytest.mark.parametrize("place", ["1/3\t{}/40", "1\t{}"])
+def test_empty_cells_between_tabs(place):
+    rows = [
+        f"{place.format(step)}\t{loss}\t45,600\t" + "1.5" * (step % 10 == 0)
+        for step, loss in enumerate(LOSSES, 1)
+    ]
+    parsed = read("epoch\tbatch\tloss\ttok/s\tval_loss", *rows)
+    assert parsed.column(LOSS).tolist() == LOSSES
+    assert parsed.column(TOKENS).tolist() == [45600.0] * 40
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

@@ -18,10 +18,10 @@ from runwatch.parsers.inference.roles import (
     STEP_RANK,
     is_bare_score,
     is_boxed,
-    is_item,
     is_pace,
     is_time,
     place,
+    shows_pace,
 )
 from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED, interleaved, usual_of
 from runwatch.parsers.inference.tokens import Field
@@ -91,7 +91,7 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
         and (interleaved(lines, steps) or len(steps) == 1)
         and (
             any(is_meaningful(f.name) or is_bare_score(lines[0].line, f) for f in lines[0].found)
-            or is_item(lines[0].line)
+            or shows_pace(lines[0].line)
         )
         and not repeats(lines[0].head)
     ]

@@ -42,7 +42,7 @@ from runwatch.parsers.inference.families import (
 from runwatch.parsers.inference.losses import tests_of
 from runwatch.parsers.inference.places import ENOUGH, Kept
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import barred, is_item, relevant
+from runwatch.parsers.inference.roles import barred, relevant, shows_pace
 from runwatch.parsers.inference.scores import scores_alone
 from runwatch.parsers.inference.scoring import judge
 from runwatch.parsers.inference.sections import SECTION, VAL_SECTION, Sections
@@ -266,7 +266,7 @@ class Learner:
     def _keep(self, kept: Kept) -> None:
         self.kept.append(kept)
         self._added += (
-            bool(kept.head == ROW or kept.ranked or not is_item(kept.line)) and kept.head != SECTION
+            bool(kept.head == ROW or kept.ranked or not shows_pace(kept.line)) and kept.head != SECTION
         )
         self._bytes += len(kept.line)
         if len(self.kept) > KEPT_LINES or self._bytes > KEPT_BYTES:

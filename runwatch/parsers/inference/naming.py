@@ -349,4 +349,5 @@ def _value(
         name = suffix
     if suffix in TIMES and words(name)[-1:] == [b"cost"]:
         name += b" time"
+    name = name.removesuffix(b" value")  # `tag=learning rate value=0.5`
     return Field(name, start, end, suffix)

@@ -79,7 +79,9 @@ TELLING = (
     *b"loss cost acc rew return ppl perplex nll trl auc merror mse mae bpb bpc bpt bleu iou dice score elbo "
     b"fid round perd perte verlust kayip strat grad_fn lr learning step iter epoc epok batch update tick "
     b"train episode generation valid psnr ssim lpips ndcg prec recall mrr map: map= map@ val: val= total= "
-    b"rank- f1: f1= eval dsc: dsc= %) testing fitness xent bce _ce hits@ gen: gen= ep: ep=".split(),
+    b"rank- f1: f1= eval dsc: dsc= %) testing fitness xent bce _ce hits@ gen: gen= ep: ep= "
+    b"objective cross_entropy crossentropy".split(),
+    b"cross entropy",
     b"gen ",
     b"ep ",
     b"map ",
@@ -93,6 +95,12 @@ TELLING = (
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(map(re.escape, TELLING)))
+PACE = (
+    *b"norm |g| /s per_s throughput speed duration time: time= time| mfu memory mem: util".split(),
+    b"time |",
+)
+"""So does a line of a block that shows how fast training is, or what it needs, and nothing else."""
+_PACE = re.compile(b"|".join(map(re.escape, PACE)))
 is_count = re.compile(
     rb"\W*(?:\d+% )?(?:\d+ ?/|(?i:e|ep|it?|no|progress)[.: =]{0,2}(?:\d+ ?/)?) ?\d+\W*$|" + BARE.pattern
 ).match
@@ -167,17 +175,19 @@ def is_bare_score(line: bytes, number: Field) -> bool:
 
 
 _ITEM = re.compile(
+    rb"(?P<place>[^\w|]{0,8}(?:[A-Za-z]{1,3} )?"
+    rb"(?:[A-Za-z]?\d[\d,]*(?: ?/ ?\d[\d,]*)?(?=\W)\W{1,4}){1,2}(?:\| ?)?)?"
     rb"[^\w|]*(?:[A-Za-z][\w.-]{0,30}\] [^\w|]*)?(?P<name>\|{0,2}[A-Za-z][\w./%|-]*(?: [\w.()/%-]+){0,5}?)"
-    rb"(?: *(?:[:=]|->|\xe2\x86\x92)|  | (?=\|))[ |]*(?:\d{1,3}(?:,\d{3})+|"
+    rb"(?: *(?:[:=]|->|\xe2\x86\x92)|  | (?=\|)|(?(place) ))[ |]*(?:\d{1,3}(?:,\d{3})+|"
     + VALUE
     + rb")(?P<unit> ?[A-Za-z /%]{0,16})[ |]*"
 )
-"""A line of one name and its value, as in blocks and boxes."""
+"""A line of one name and its value, as in blocks and boxes, or behind a place: `[20] lr: 0.5`."""
 _LONGEST_ITEM = 128
 _ITEMS = ("learning rate", "gradient norm", "duration", "rate", "share")
 
 
-def is_item(line: bytes) -> bool:
+def shows_pace(line: bytes) -> bool:
     """Whether a line shows the pace of training, or another number of its that says not how well it goes."""
     item = _ITEM.fullmatch(line) if len(line) <= _LONGEST_ITEM else None
     if item is None:
@@ -198,8 +208,9 @@ def relevant(line: bytes) -> bool:
         return False
     if line.endswith(b"},") and not _INNER.match(line):
         return False
-    known = _RELEVANT.search(line.lower()) or (not line.isascii() and languages.knows(line))
-    if not known and not is_count(line) and not is_item(line):
+    lower = line.lower()
+    known = _RELEVANT.search(lower) or (not line.isascii() and languages.knows(line))
+    if not known and not is_count(line) and not (_PACE.search(lower) and shows_pace(line)):
         return False
     opens = b"{'" in line and line.count(b"{") > line.count(b"}")
     if _OTHER.search(line) or (opens and not _FIRST_ITEM.fullmatch(line)):
@@ -315,7 +326,11 @@ def head(line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> byte
     scored = (index for index, number in enumerate(found) if is_meaningful(number.name))
     splits = (index for index, number in enumerate(found) if is_bare_score(line, number))
     index = ranked[0][1] if ranked else next(scored, next(splits, None))
-    if index is None and found and (is_boxed(line) or is_row(found) or (len(found) == 1 and is_item(line))):
+    if (
+        index is None
+        and found
+        and (is_boxed(line) or is_row(found) or (len(found) == 1 and shows_pace(line)))
+    ):
         index = 0  # a line of a box says one thing
     if index is None:
         return None

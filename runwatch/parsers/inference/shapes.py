@@ -11,7 +11,7 @@ import re
 from typing import NamedTuple
 
 from runwatch.parsers.inference.fields import fields
-from runwatch.parsers.inference.roles import counters, head, is_bare_score, is_boxed, is_item, is_row
+from runwatch.parsers.inference.roles import counters, head, is_bare_score, is_boxed, is_row, shows_pace
 from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.lexicon.words import is_meaningful
 from runwatch.parsers.words import ALIKE
@@ -75,7 +75,7 @@ def _read(line: bytes) -> Reading | None:
         or is_boxed(line)
         or is_row(found)
         or any(is_meaningful(field.name) or is_bare_score(line, field) for field in found)
-        or is_item(line)
+        or shows_pace(line)
     )
     family = head(line, found, ranked) if meaningful else None
     return _NOTHING if family is None else Reading(family, found, ranked)

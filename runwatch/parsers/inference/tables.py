@@ -21,7 +21,7 @@ from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED
 from runwatch.parsers.inference.unnamed import falls, is_unbounded_error
 from runwatch.parsers.lexicon.counters import ANY, TIMES, place_of
 from runwatch.parsers.lexicon.languages import spelled
-from runwatch.parsers.lexicon.names import meaning, unit_of
+from runwatch.parsers.lexicon.names import meaning, rated, unit_of
 from runwatch.parsers.lexicon.records import HeldOut
 from runwatch.parsers.lexicon.records import columns as columns_of
 from runwatch.parsers.lexicon.units import of_suffix
@@ -62,7 +62,7 @@ _LISTED = re.compile(rb"\s*[,;]\s*")
 _LISTED_WORD = {sign: re.compile(rb"[^\s%s](?:[^%s]*[^\s%s])?" % (sign, sign, sign)) for sign in (b",", b";")}
 """The gaps and cells of rows that are lists: `1;2.5;2.6`."""
 _RULED = re.compile(rb"\s*\xe2[\x94\x95][\x80-\xbf]\s*")
-_RULED_WORD = re.compile(rb"[^\s|\x80-\xff]+")
+_RULED_WORD = re.compile(rb"[^\s|\x80-\xff]+(?: (?:ms|[A-Za-z]{2,8}/s(?:ec)?)(?=\s|\Z))?")
 """The same between the lines of a box that is drawn."""
 _CELL = re.compile(
     rb"(" + VALUE + rb")(?P<unit> ?[A-Za-z%][A-Za-z/]{0,11})?|(?P<done>\d+)/(?P<end>\d+)"
@@ -123,6 +123,8 @@ class Header(NamedTuple):
     """Where the columns are if nothing but spaces separates them: cells may be empty."""
     barred: bool = False
     """Whether each column is between bars: cells may be empty."""
+    tabbed: bool = False
+    """Whether one tab is between two columns: cells may be empty."""
     loss: bytes = b""
     """A column that is the loss though no word says so, as its values fall."""
 
@@ -162,7 +164,8 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
     aligned = gap is _GAP and b"|" not in line and b"\t" not in line
     spans = tuple(name.span() for name in _SPACED.finditer(line)) if aligned else ()
     spans = spans if len(spans) == len(columns) else ()
-    return Header(columns, cell, indent=indent, spans=spans, barred=is_boxed(line))
+    tabbed = line.count(b"\t") == len(columns) - 1
+    return Header(columns, cell, indent=indent, spans=spans, barred=is_boxed(line), tabbed=tabbed)
 
 
 def boxed_header(line: bytes) -> bool:
@@ -372,8 +375,11 @@ class TableMatcher(Matcher):
             unit_of(name, unit.strip().decode()) if unit else self._units.get(name, Unit())
             for name, unit in zip(names, behind, strict=True)
         )
+        shown = {name: rated(name, unit.strip().decode()) for name, unit in zip(names, behind, strict=True)}
+        printed = self._printed | {metric: name for name, metric in shown.items() if metric != name}
+        names = tuple(shown.values())
         if part not in ("val", "test"):
-            return Layout(TRAIN, self._pattern, names, units, self._printed)
+            return Layout(TRAIN, self._pattern, names, units, printed)
         metrics = tuple(name if name in _PLACES else _HELD_OUT[name] for name in names)
         printed = {m: self._printed.get(n, n) for m, n in zip(metrics, names, strict=True) if m != n}
         return Layout(EVAL, self._pattern, metrics, units, printed)
@@ -388,6 +394,7 @@ class TableMatcher(Matcher):
     def _below(self, line: bytes, words: Sequence[re.Match[bytes]], start: int) -> list[str] | None:
         """Return the columns whose names cells are below, where some are empty; None if that is not sure."""
         listed = next((sign for sign, cell in _LISTED_WORD.items() if cell is self.head.cell), None)
+        listed = b"\t" if self.head.tabbed else listed
         if self.head.barred or (listed and len(words) < len(self._names)):
             at = [line.count(listed or b"|", start, word.start()) - (not listed) for word in words]
             sure = len({*at}) == len(at) and at[0] >= 0 and at[-1] < len(self._names)

@@ -131,6 +131,36 @@ def unit_of(metric: str, suffix: str, printed: str = "") -> Unit:
     return SHARE if metric == MFU else Unit()
 
 
+def rated(printed: str, suffix: str) -> str:
+    """Return the metric of a rate that its unit alone says, `throughput: 450 tok/s`; of others the name."""
+    found = units.rate_suffix(suffix) if printed.lower() in SPEED else None
+    return found[0] if found else printed
+
+
+_UNITED = re.compile(
+    r"(-?\d{1,15}(?:,\d{3}){0,4}(?:\.\d+)?(?:[eE][-+]?\d+)?) ?([A-Za-z%](?:[A-Za-z /]{0,14}[A-Za-z])?)",
+    re.ASCII,
+)
+
+
+@lru_cache(1024)
+def takes_unit(printed: str) -> bool:
+    """Return whether a text that a name has may be a number with its unit: its meaning is known."""
+    return printed.lower() in SPEED or canonical(printed) != printed
+
+
+def united(printed: str, text: str) -> tuple[str, float] | None:
+    """Return name and number of a text with a unit, in the unit of the name; None if it holds none."""
+    found = _UNITED.fullmatch(text) if takes_unit(printed) else None
+    unit = units.of_suffix(found[2]) if found else None
+    if found is None or unit is None:
+        return None
+    value = float(found[1].replace(",", ""))
+    if units.rate_suffix(found[2]):
+        return (found[2] if printed.lower() in SPEED else printed), value
+    return printed, unit.apply(value) if meaning(printed).unit == AS_PRINTED else value
+
+
 class NamingError(ValueError):
     """A name to which the user gives an invalid meaning; `key` is what is wrong of it."""
 

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from runwatch.core.batch import EPOCH_STEPS, EVAL, TRAIN
 from runwatch.core.metrics import EPOCH, LOSS, STEP_TIME, Unit
+from runwatch.core.text import decode
 from runwatch.parsers.api import Known, Layout, Match, Matcher
 from runwatch.parsers.body.readers import RowMaker
 from runwatch.parsers.framing.ansi import UP
 from runwatch.parsers.inference.losses import loss_of_parts
+from runwatch.parsers.lexicon.names import rated
 from runwatch.parsers.lexicon.parts import adversaries
 from runwatch.parsers.lexicon.records import objective
 from runwatch.parsers.progress.epochs import Counts, Place
-from runwatch.parsers.progress.grammar import Bar, Named
+from runwatch.parsers.progress.grammar import Bar, Named, behind
 from runwatch.parsers.progress.names import (
     ALIASES,
     counts_other,
@@ -32,6 +34,7 @@ from runwatch.parsers.progress.names import (
     part_of,
     spans_run,
     trains,
+    unit_behind,
 )
 
 if TYPE_CHECKING:
@@ -85,8 +88,8 @@ class BarLayout(Layout):
     """Which of its values is the first loss; -1 for none."""
     trains: bool = False
     """Whether its description says that it trains."""
-    own: str = ""
-    """What its loss is called if no name says that it is one: `Total=0.5, PDE=0.3, Data=0.2`, `MSE=0.5`."""
+    own: tuple[tuple[str, str], ...] = ()
+    """What names mean that do not say it: `Total=0.5, PDE=0.3, Data=0.2`, `MSE=0.5`, `speed=20.5 tok/s`."""
     held_out: str = ""
     """The held-out data that it passes over, if its description says so: val or test."""
     scaled: bool = False
@@ -195,9 +198,9 @@ def _is_outer(text: bytes, bar: Bar) -> bool:
 
 
 @cache
-def _rows(pattern: str, own: str) -> RowMaker:
-    """Return what makes the rows of bars of a pattern, whose loss may be called as no loss is."""
-    return RowMaker(pattern, {**ALIASES, own: LOSS} if own else ALIASES)
+def _rows(pattern: str, own: tuple[tuple[str, str], ...]) -> RowMaker:
+    """Return what makes the rows of bars of a pattern, some of whose names may not say what they mean."""
+    return RowMaker(pattern, {**ALIASES, **dict(own)})
 
 
 class BarFrames(Matcher):
@@ -291,7 +294,7 @@ class BarFrames(Matcher):
                 not text.strip(b": "),
                 held_out,
                 line.count(UP),
-                tuple(line[end : end + 1] == b"%" for _, end in items.values()),
+                tuple(behind(line, end) for _, end in items.values()),
             ),
         )
         layout = self._layouts[key]
@@ -319,12 +322,12 @@ class BarFrames(Matcher):
         undescribed: bool,
         held_out: str,
         position: int,
-        shares: tuple[bool, ...],
+        suffixes: tuple[str, ...],
     ) -> BarLayout | None:
-        values = tuple(name.decode("ascii") for name in printed)
+        values = tuple(decode(name) for name in printed)
         shown = is_loss if not held_out else is_score
         losses = [i for i, name in enumerate(values) if shown(name)] or adversaries(values)
-        whole = "" if losses else (loss_of_parts(frozenset(printed)) or b"").decode("ascii")
+        whole = "" if losses else decode(loss_of_parts(frozenset(printed)) or b"")
         own = "" if losses or held_out else whole if whole in _SUMS else objective(values) or ""
         own = own if own in _SUMS or epochs or trains or undescribed else ""
         losses = losses or [i for i, name in enumerate(values) if (name == own if own else is_reward(name))]
@@ -334,7 +337,8 @@ class BarFrames(Matcher):
         of |= dict.fromkeys(_CLOCK[len(_CLOCK) - clocked :], 1.0) | ({"rate": scales[2]} if rate else {})
         names = (*of, *values, *("rank",) * ranked)
         units = [Unit(multiply=scale) if scale != 1.0 else Unit() for scale in of.values()]
-        units += [Unit(divide=100.0) if share else Unit() for share in shares]
+        units += [unit_behind(name, suffix) for name, suffix in zip(values, suffixes, strict=True)]
+        shown_as = [(name, rated(name, suffix)) for name, suffix in zip(values, suffixes, strict=True)]
         return BarLayout(
             "frame",
             self._pattern,
@@ -350,7 +354,9 @@ class BarFrames(Matcher):
             loss=losses[0] if losses else -1,
             trains=trains,
             held_out=held_out,
-            own=own,
+            own=tuple(
+                (name, metric) for name, metric in (*shown_as, (own, LOSS)) if name not in (metric, "")
+            ),
             scaled=max(scales[:2]) > 1.0,
             redrawn=redrawn,
             position=position,

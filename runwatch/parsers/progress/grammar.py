@@ -54,8 +54,8 @@ _RICH = re.compile(
     rb"(?P<n>\d+)/(?P<total>\d+)(?P<postfix>(?: [^\r\n]{0,2000})?)$"
 )
 _ALIVE = re.compile(
-    rb"(?P<desc>[^|\r\n]{0,200}?) ?\|[^|\r\n]{0,600}\| (?:[\x80-\xff]{1,80} )?(?P<n>\d+)/(?P<total>\d+) "
-    rb"\[\d{1,3}%\] in [\d:.msh ]{1,20}(?:\((?:~[\d:.msh ]{1,20}, )?(?P<rate>"
+    rb"(?P<desc>(?:[^|\r\n]|\|(?= +\|)){0,200}?) ?\|[^|\r\n]{0,600}\| (?:[\x80-\xff]{1,80} )?(?P<n>\d+)/"
+    rb"(?P<total>\d+) \[\d{1,3}%\] in [\d:.msh ]{1,20}(?:\((?:~[\d:.msh ]{1,20}, )?(?P<rate>"
     + NUMBER
     + rb")/s\))?(?P<postfix>[^\r\n]{0,2000})$"
 )
@@ -76,16 +76,28 @@ _LIGHTNING = re.compile(
     + NUMBER
     + rb")it/s(?P<postfix>.{0,2000})"
 )
+_UNIT = (
+    rb"(?=[ %A-Za-z])(?:%|[kKMG]|[KMGT]i?B|[mu]?s|sec"
+    rb"| ?(?:[KMGT]i?B|ms|sec|(?:[kKM] )?[A-Za-z]{1,12}/(?:s|sec|it|iter|step|batch)))"
+)
+_CLOSED = rb"\.?(?=[\s,;\])]|: {1,3}\d{1,3}%|$)"
+UNIT = re.compile(rb"(" + _UNIT + rb")" + _CLOSED)
+"""The unit behind a value."""
 NAMED = re.compile(
-    rb"(?<![\w./@-])((?<=, )(?:(?:Train|Val|Eval|Test|Best)\w{0,8} [Ll]oss|[A-Z][\w-]{0,40}"
-    rb"(?: [\w-]{1,40}){0,3} (?![\w-]{0,40}[Ll]oss=)[A-Za-z][\w-]{0,40})(?==)"  # `Average key norm=0.5`
+    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?"
+    rb"|(?<=, )(?:(?:Train|Val|Eval|Test|Best)\w{0,8} [Ll]oss"
+    rb"|(?!(?i:epoch|batch|step|iter)\w* |[\w-]+ loss=)[A-Za-z\x80-\xff]"
+    rb"[^\d=:,;|\[\]{}]{0,60}(?<! ))(?==)"  # `Average key norm=0.5`
     rb"|(?:[Bb]est|[Ll]owest|[Mm]in(?:imum)?|init(?:ial)?) [Ll]oss|(?!Epoch|Batch|Step|Iter)"
     rb"[A-Z][a-z]{1,20} [Ll]oss(?=[:=])"
-    rb"|[A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?)"
+    rb"|(?<=[\d%sB] )(?=[^ :=]+ )(?!(?i:epoch|batch|step|iter|of|in)\w* )"
+    rb"[A-Za-z\x80-\xff][A-Za-z_./\x80-\xff-]{0,40}"  # `lr: 0.5 grad norm: 2.5`
+    rb"(?: [A-Za-z\x80-\xff(][\w./()%\x80-\xff-]{0,40}){1,5}(?=: ?[-+\d])"
+    rb"|(?<![\x80-\xff])[A-Za-z]{0,12}[\x80-\xff][A-Za-z_\x80-\xff-]{0,80})"
     rb"(?:(?: \[\d{1,9}-\d{1,9}\])?\s{0,8}[=:]\s*|(?<=[Ll]oss) "
     rb"| - (?=\d{1,9}\.\d))("  # as segmentation_models.pytorch has it
     + VALUE
-    + rb")(?:(?<=[fnFN])\.0{0,8})?%?\.?(?=[\s,;\])]|$)"  # Lightning fills NaN up as it does numbers: nan.0
+    + (rb")(?:(?<=[fnFN])\.0{0,8})?(?:" + _UNIT + rb")?" + _CLOSED)  # Lightning fills NaN up: nan.0
 )
 """A value with its name."""
 NEEDLES = (*ENDLESS, *_ENDS, _IN, *_ARROWS)
@@ -185,7 +197,7 @@ def _redrawn(found: re.Match[bytes]) -> Bar:
         found.span("total"),
         rate=rate,
         rate_unit=b"it/s" if rate else b"",
-        postfix=found.span("postfix") if b"oss" in found["postfix"] else None,
+        postfix=found.span("postfix") if NAMED.search(found["postfix"]) else None,
         redrawn=found.re is not _ARROW,
     )
 
@@ -202,6 +214,12 @@ def lightning(line: bytes, start: int = 0) -> Bar | None:
 def named(line: bytes, begin: int, end: int) -> Named:
     """Return the named numbers of a bar, but for the version that loggers count."""
     return [(m[1], m.span(2)) for m in NAMED.finditer(line, begin, end) if m[1] != b"v_num"]
+
+
+def behind(line: bytes, end: int) -> str:
+    """Return the unit behind the number that ends at a place of a line."""
+    found = UNIT.match(line, end) if line[end : end + 1] not in (b",", b"") else None
+    return found[1].decode().strip() if found else ""
 
 
 _FILLINGS = (

@@ -93,7 +93,7 @@ class HeldOutLines:
     def _measures(self, line: bytes, reading: Reading) -> bool:
         """Whether a line shows scores that bars do not, and does not say of which data: `mAP: 0.5`."""
         _, found, ranked = reading
-        shown = {name.encode("ascii") for name in self._trained}
+        shown = {name.encode() for name in self._trained}
         return not split_of(line) and measures(line, found, ranked, shown)
 
     def part(self, said: str) -> str:

@@ -8,9 +8,13 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from runwatch.core.batch import BY_FIT, EVAL, TRAIN
+from runwatch.core.metrics import Unit
+from runwatch.core.text import decode
 from runwatch.parsers.api import Known, Layout, Match, Matcher, Row, as_printed
 from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.body.readers import FoldingReader, RowMaker
+from runwatch.parsers.progress.grammar import behind
+from runwatch.parsers.progress.names import is_loss, unit_behind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +33,10 @@ _BAR = re.compile(
     rb"(?P<rest>[^\r\n]{1,4000})"
     rb"|(?:(?:\s*(?P<all>\d+)/(?P<of>\d+) |\s)- |(?=\d+s - ))(?P<whole>\d+m?s [^\r\n]{1,4000})"  # verbose=2
 )
-_ITEM = re.compile(rb" - ([A-Za-z][\w/.-]{0,80}): (" + VALUE + rb")(?= - |[\s\b]*$)")
+_ITEM = re.compile(
+    rb" - (?!ETA: )([A-Za-z\x80-\xff|][^\s:]{0,80}(?:[ :][^\s:]{1,80}){0,5}): (" + VALUE + rb")"
+    rb"(?: ?[A-Za-z/%]{1,12})?(?= - |[\s\b]*$)"
+)
 _PLACE = re.compile(rb"/(\d+)(?= \[[=>.]{10,80}\] ?- )")
 """Where a bar shows its place; many in a line were glued together as carriage returns were lost."""
 _FILLING = re.compile(rb"\[[=>.]{10,80}\]")
@@ -53,19 +60,23 @@ class _KerasFrames(Matcher):
         drawn = found["rest"] is not None
         before = found.start("rest" if drawn else "whole") - 3
         items = list(_ITEM.finditer(b" - " + found["rest" if drawn else "whole"]))
-        names = tuple(m[1].decode("ascii") for m in items)
+        names = tuple(decode(m[1]) for m in items)
         ended = int(found["all"] or 1) >= int(found["of"] or 1) or any(n[:4] == "val_" for n in names)
-        if not ended or not any(name.endswith("loss") for name in names):
+        if not ended or not any(name.endswith("loss") or is_loss(name) for name in names):
             return None
         if found["total"] == b"Unknown":
             return Match(as_printed("frame", _UNKNOWN, ()), ())
         spans = tuple((before + m.start(2), before + m.end(2)) for m in items)
+        units = tuple(
+            unit_behind(name, behind(line, end)) for name, (_, end) in zip(names, spans, strict=True)
+        )
         if drawn:
             place = found.span("done"), found.span("total")
-            return Match(as_printed("frame", DRAWN, ("done", "total", *names)), (*place, *spans))
+            layout = as_printed("frame", DRAWN, ("done", "total", *names), (Unit(), Unit(), *units))
+            return Match(layout, (*place, *spans))
         # what is printed twice is no number that may change
         form = f"{_WHOLE} {(found['all'] or b'1').decode()}"
-        return Match(as_printed("frame", form, names), spans)
+        return Match(as_printed("frame", form, names, units), spans)
 
 
 def _last_bar(line: bytes) -> int:

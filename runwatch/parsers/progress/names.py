@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS
-from runwatch.parsers.lexicon.names import meaning, of_validation
+from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS, Unit
+from runwatch.parsers.lexicon.names import AS_PRINTED, meaning, of_validation, unit_of
 from runwatch.parsers.lexicon.words import is_quality, words
 
 ALIASES = {"reduced_train_loss": LOSS, "Tot": LOSS, "t_loss": LOSS}
@@ -63,6 +63,11 @@ def spans_run(desc: bytes) -> bool:
 def is_validation(name: str) -> bool:
     """Return whether a value of a training bar is of validation."""
     return of_validation(name) is not None or meaning(name).metric in (VAL_LOSS, VAL_BPB)
+
+
+def unit_behind(name: str, suffix: str) -> Unit:
+    """Return the unit of a value of a bar that is printed with `suffix`; without one it is as it is."""
+    return unit_of(meaning(name).metric, suffix) if suffix else AS_PRINTED
 
 
 def is_loss(name: str) -> bool:

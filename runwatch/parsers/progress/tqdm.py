@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from runwatch.core.batch import EVAL
 from runwatch.core.metrics import LOSS
+from runwatch.core.text import decode
 from runwatch.parsers.api import Layout, Match, Row
 from runwatch.parsers.body.matchers import values
 from runwatch.parsers.body.readers import RowMaker
@@ -17,7 +18,7 @@ from runwatch.parsers.progress.bar_frame import BarFrames, BarLayout
 from runwatch.parsers.progress.epochs import begun, epoch_of, outer_of
 from runwatch.parsers.progress.grammar import NEEDLES, Bar, bar_in, holds, is_drawn, named
 from runwatch.parsers.progress.held_out import HeldOutLines, may_show
-from runwatch.parsers.progress.names import counts_other, is_validation, part_of
+from runwatch.parsers.progress.names import counts_other, is_loss, is_validation, part_of
 from runwatch.parsers.progress.stacked import apart, apart_until, newest, seen
 from runwatch.parsers.progress.tracker import BarReader
 from runwatch.parsers.progress.validation import Frame, ValidationBars, has_total
@@ -37,6 +38,8 @@ _COUNTED = (b"epoch", b"step", b"iteration")
 """What names no value of a description."""
 _DESC_LOSS = re.compile(rb"oss|OSS|(?<![A-Za-z])(?:Tot|mse|MSE|nll|NLL)[:=]")
 """What a description holds that contains a loss."""
+_DESC_NAME = re.compile(rb"([^\s:=]{1,80})(?:: ?|=)\d{1,9}\.\d")
+"""A value in a description, which may be a loss by another name: `Epoch 3 xent: 2.5:  12%|`."""
 
 
 class _TqdmFrames(BarFrames):
@@ -56,7 +59,9 @@ class _TqdmFrames(BarFrames):
             return self.frame(line, bar, items, epoch=epoch)
         begin, end = bar.desc
         text = line[begin:end]
-        loss = _DESC_LOSS.search(text)
+        loss = _DESC_LOSS.search(text) or next(
+            (m for m in _DESC_NAME.finditer(text) if is_loss(decode(m[1]))), None
+        )
         held_out = loss is None and part_of(text)
         if not held_out and (loss is None or counts_other(text[: loss.start()])):  # held out may be behind it
             return None

@@ -22,10 +22,12 @@ from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.framing.ansi import bare
 from runwatch.parsers.framing.lines import Ints, Lines
+from runwatch.parsers.lexicon.names import takes_unit
 from runwatch.parsers.structured.json_lines import JsonLine, Record, load
 from runwatch.parsers.structured.keyed_records import MAX_DEPTH, flatten, numeric
 
 _HOLDS_NUMBER = re.compile(rf"^{VALUE.decode()}$", re.MULTILINE | re.ASCII)
+_HOLDS_UNIT = re.compile(rf"^{VALUE.decode()}(?: ?[A-Za-z%][A-Za-z /]{{0,15}})?$", re.MULTILINE | re.ASCII)
 _GROUP = 1024  # lines decoded at once; halved where one of them has another shape
 _FEW = 8  # lines that are decoded one by one then
 _MAX_SHAPES = 32
@@ -42,7 +44,11 @@ class _Shape:
         self.layout = layout
         self._decode: Callable[[bytes], object] = msgspec.json.Decoder(row).decode
         self._values = [(operator.attrgetter(leaf.path), leaf.text) for leaf in kept]
-        self._words = [operator.attrgetter(leaf.path) for leaf in leaves if leaf.text and leaf not in kept]
+        self._words = [
+            (operator.attrgetter(leaf.path), _HOLDS_UNIT if leaf.united else _HOLDS_NUMBER)
+            for leaf in leaves
+            if leaf.text and leaf not in kept
+        ]
 
     def table(self, texts: list[bytes]) -> Floats | None:
         """Return the values as printed (n, columns), or None if any of the texts has another shape."""
@@ -50,8 +56,8 @@ class _Shape:
             rows = list(map(self._decode, texts))
         except (ValueError, RecursionError):
             return None
-        for word in self._words:
-            if _HOLDS_NUMBER.search("\n".join(map(word, rows))):
+        for word, holds in self._words:
+            if holds.search("\n".join(map(word, rows))):
                 return None
         table = np.empty((len(rows), len(self._values)))
         for column, (get, held) in enumerate(self._values):
@@ -71,6 +77,8 @@ class _Leaf(NamedTuple):
     """How its attribute is reached: `k3.k0`."""
     text: bool
     """Whether it is printed as a text, whatever that holds."""
+    united: bool
+    """Whether a number in it may have a unit."""
 
 
 class _Survey:
@@ -107,7 +115,7 @@ class _Survey:
                 kind = Literal[value]
             elif isinstance(value, (float, int, str)) and not isinstance(value, bool):
                 kind = str if isinstance(value, str) else float
-                self.leaves.append(_Leaf(path + name, kind is str))
+                self.leaves.append(_Leaf(path + name, kind is str, takes_unit(key)))
                 if kind is float or numeric(str(value)) is not None:
                     mark = float(_MARK + len(self.leaves) - 1)
             fields.append((name, kind))

@@ -23,7 +23,7 @@ from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import WITHIN
 from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS, counter_of, place_of
 from runwatch.parsers.lexicon.kinds import STATISTICS
-from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, tokens_of, unit_of
+from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, tokens_of, unit_of, united
 from runwatch.parsers.lexicon.records import is_score, looseness, measured, only_loss, promoted
 from runwatch.parsers.lexicon.words import SPLIT_KEYS, is_setting, is_val
 
@@ -284,6 +284,8 @@ def flatten(record: Mapping[str, object], skip: re.Pattern[str]) -> dict[str, fl
             elif isinstance(value, str):
                 if (held := numeric(value)) is not None:
                     found.setdefault(head + key, held)
+                elif (held_as := united(key, value)) is not None:
+                    found.setdefault(head + held_as[0], held_as[1])
                 elif "/" in key:
                     _add_both(found, key, value)
             elif isinstance(value, dict) and depth < MAX_DEPTH and not skip.search(head + key):

@@ -20,7 +20,7 @@ from runwatch.core.metrics import LOSS, Unit
 from runwatch.parsers.api import Layout, Match, Matcher
 from runwatch.parsers.inference.losses import aliases, is_part, loss_of_parts, losses_by_split
 from runwatch.parsers.lexicon.counters import EPOCHS, counter_of
-from runwatch.parsers.lexicon.names import canonical, meaning
+from runwatch.parsers.lexicon.names import canonical, meaning, united
 from runwatch.parsers.lexicon.records import measured, objective
 from runwatch.parsers.lexicon.words import (
     SPLIT_KEYS,
@@ -34,7 +34,14 @@ from runwatch.parsers.lexicon.words import (
 )
 from runwatch.parsers.resume_state import ResumeState
 from runwatch.parsers.resume_state import row as known_by
-from runwatch.parsers.structured.keyed_records import ANYTHING, NEARBY, RecordReader, RecordShape, Schema
+from runwatch.parsers.structured.keyed_records import (
+    ANYTHING,
+    NEARBY,
+    RecordReader,
+    RecordShape,
+    Schema,
+    numeric,
+)
 from runwatch.parsers.tables.one_metric import OneMetric
 
 HEADER_WITHIN = 8
@@ -61,6 +68,13 @@ def _is_float(cell: bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _held(name: str, cell: bytes) -> tuple[str, float] | None:
+    """Return name and number of a cell that is more than a number: `45,600`, `45.6k`, `212ms`."""
+    text = cell.decode(errors="replace").strip()
+    value = numeric(text)
+    return united(name, text) if value is None else (name, value)
 
 
 def _mode_at(names: Sequence[str]) -> int | None:
@@ -281,6 +295,8 @@ class Columns(Matcher):
         """Learn how rows with cells like these become values."""
         numbers = [i for i, cell in enumerate(cells) if cell and _is_float(cell)]
         words = [i for i, cell in enumerate(cells) if cell and i not in numbers]
+        if any(_held(self._keys[i], cells[i]) for i in words):
+            return None
         keys = dict.fromkeys(self._keys[i] for i in numbers)
         if self._schema.counts:
             keys["step"] = None
@@ -314,7 +330,8 @@ class Columns(Matcher):
             self._plans.clear()
             self._trained = _trained(self._schema, keys) if self._schema.mixed else []
             if self._schema.guesses:
-                meant = _meant(keys)
+                lossless = not any(is_loss(key.encode()) for key in keys)
+                meant = _meant(keys) | (_minimized(keys) if lossless else {})
                 self._reader = _reader(replace(self._schema, aliases=meant))
                 if self._mode_at is not None and keys[self._mode_at] in meant:
                     self._mode_at = None
@@ -367,6 +384,9 @@ class Columns(Matcher):
                 tensor = _TENSOR.match(cell)
                 with contextlib.suppress(ValueError):
                     numbers[key] = float(tensor[1] if tensor else cell)
+                    continue
+                if (held := _held(key, cell)) is not None:
+                    numbers[held[0]] = held[1]
         if b"_" in line:  # float() would read past underscores
             numbers = {
                 k: numbers[k]

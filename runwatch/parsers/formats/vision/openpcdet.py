@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from runwatch.core.batch import TRAIN
 from runwatch.core.metrics import STEP_TIME
+from runwatch.core.text import decode
 from runwatch.parsers.api import Format, Layout, Match, Matcher, Row, as_printed
 from runwatch.parsers.body.matchers import NUMBER, training
 from runwatch.parsers.body.readers import FoldingReader, RowMaker
@@ -46,7 +47,7 @@ class _Frames(Matcher):
             exact = _EXACT.match(line, *bar.postfix)
             spans = {"at": exact.span(1)} if exact else {}
         elif desc == b"epochs" and b"loss=" in postfix:
-            spans = {name.decode("ascii"): span for name, span in reversed(named(line, *bar.postfix))}
+            spans = {decode(name): span for name, span in reversed(named(line, *bar.postfix))}
             took = _TOOK.search(line, *bar.postfix)
             spans = {name: span for name, span in spans.items() if name not in _PLACE}
             spans |= {STEP_TIME: took.span(1)} if took else {}
