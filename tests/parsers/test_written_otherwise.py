@@ -373,3 +373,16 @@ def test_blocks_below_a_count_of_all(heading):
     parsed = read(*lines)
     assert parsed.column("step").tolist() == [float(step) for step in range(1, 41)]
     assert parsed.column(LOSS, "eval").tolist() == LOSSES
+
+
+@pytest.mark.parametrize(
+    "name", ["grad norm", "tokens per second", "throughput", "mfu", "gpu memory", "speed"]
+)
+def test_what_a_block_shows_of_its_pace_is_read_in_any_pieces(name):
+    """While no format is known, whole blocks of a log pass a sieve."""
+    noise = "".join(f"worker {i} handled a request in {i}.5 units\n" for i in range(4000))
+    rows = "".join(f"Epoch {i}/50\nloss: {loss}\n{name}: 3.25\n" for i, loss in enumerate(LOSSES, 1))
+    text = f"{noise}{rows}".encode()
+    whole, pieces = parse(text), parse(text, range(0, len(text), 97))
+    whole.same_as(pieces)
+    assert parse(text).column(LOSS).tolist() == LOSSES

@@ -27,15 +27,15 @@ def columns_of(line: bytes) -> tuple[bytes, ...]:
     if len(bare) > _LONGEST or not bare[:1].isalpha() or b"," in bare:
         return ()
     cells = _GAP.split(bare)
-    names = [cell.decode("utf-8", "replace") for cell in cells]
-    if place_of(names, ANY) is not None or len(cells) == 1 or len(set(cells)) < len(cells):
+    if len(cells) == 1 or len(set(cells)) < len(cells):
         return ()
     columns = cells if is_split(cells[0]) else cells[1:]
-    if len(columns) > 1 and all(map(is_split, columns)):
-        return tuple(columns)
-    columns = cells if is_quality(cells[0]) else cells[1:]
-    scored = any(map(is_quality, columns)) and not any(map(split_of, cells))
-    return tuple(columns) if scored else ()
+    if len(columns) < 2 or not all(map(is_split, columns)):
+        columns = cells if is_quality(cells[0]) else cells[1:]
+        if not any(map(is_quality, columns)) or any(map(split_of, cells)):
+            return ()
+    counts = place_of([cell.decode("utf-8", "replace") for cell in cells], ANY) is not None
+    return () if counts else tuple(columns)  # else each row has a place of its own
 
 
 def is_row(line: bytes) -> bool:

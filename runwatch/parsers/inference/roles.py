@@ -28,6 +28,7 @@ from runwatch.parsers.lexicon.words import (
     is_val,
     words,
 )
+from runwatch.parsers.words import ALIKE
 
 _STEP_RANKS = {word.encode(): rank for word, rank in counted.RANKS.items()}
 _GLOBAL = frozenset(name.encode() for name in counted.OF_RUN)
@@ -96,8 +97,9 @@ TELLING = (
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(map(re.escape, TELLING)))
 PACE = (
-    *b"norm |g| /s per_s throughput speed duration time: time= time| mfu memory mem: util".split(),
+    *b"norm |g| /s per_s throughput speed duration rnrate time: time= time| mfu memory mem: util".split(),
     b"time |",
+    b"per sec",
 )
 """So does a line of a block that shows how fast training is, or what it needs, and nothing else."""
 _PACE = re.compile(b"|".join(map(re.escape, PACE)))
@@ -184,12 +186,19 @@ _ITEM = re.compile(
 )
 """A line of one name and its value, as in blocks and boxes, or behind a place: `[20] lr: 0.5`."""
 _LONGEST_ITEM = 128
+_SHAPES = 1024
+"""Lines, whatever their digits, of which it is remembered whether they show the pace."""
 _ITEMS = ("learning rate", "gradient norm", "duration", "rate", "share")
 
 
 def shows_pace(line: bytes) -> bool:
     """Whether a line shows the pace of training, or another number of its that says not how well it goes."""
-    item = _ITEM.fullmatch(line) if len(line) <= _LONGEST_ITEM else None
+    return len(line) <= _LONGEST_ITEM and _shows_pace(line.translate(ALIKE))
+
+
+@lru_cache(_SHAPES)
+def _shows_pace(shape: bytes) -> bool:
+    item = _ITEM.fullmatch(shape)
     if item is None:
         return False
     rate = rate_suffix(item["unit"].strip().decode()) is not None

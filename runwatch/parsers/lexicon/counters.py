@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 EPOCHS = ("epoch", "epochs")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -81,9 +82,14 @@ def counter_of(name: str) -> str:
     return _SHORT.get(what, what)
 
 
+@lru_cache(64)
+def _ranks(known: tuple[str, ...]) -> dict[str, int]:
+    return {name.lower(): rank for rank, name in reversed([*enumerate(known)])}
+
+
 def place_of(names: Iterable[str], known: Sequence[str] = ANY) -> str | None:
     """Return the name whose number places a record best: as it is spelled in `known`, or means the same."""
-    ranks = {name.lower(): rank for rank, name in reversed([*enumerate(known)])}
+    ranks = _ranks(tuple(known))
     last = len(ranks) + len(known)
     ranked = [
         (min(ranks.get(spelled, last), ranks.get(counter_of(name), last)), spelled not in ranks, at, name)
