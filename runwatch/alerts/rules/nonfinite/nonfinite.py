@@ -88,6 +88,8 @@ class _Watch:
     rows: int = 0
     begun: float | None = None
     """Where the first row is."""
+    trained: bool = False
+    """Whether it is the loss of held-out data, and one of training was printed before its first row."""
     last: tuple[float, Place] | None = None
     """The newest finite value."""
     before: tuple[float, Place] | None = None
@@ -137,7 +139,9 @@ class NonFinite(RankRule):
             if not is_among_first(metric, self._watches, _MAX_METRICS):
                 continue
             watch = self._watches.setdefault(metric, _Watch())
-            watch.begun = float(samples.offset[0]) if watch.begun is None else watch.begun
+            if watch.begun is None:
+                watch.begun = float(samples.offset[0])
+                watch.trained = metric == VAL_LOSS and newest(self._recent[LOSS], watch.begun) is not None
             finite = np.isfinite(samples.value)
             if watch.firing is None and finite.all():
                 watch.last = (float(samples.value[-1]), place(samples, -1))
@@ -200,7 +204,7 @@ class NonFinite(RankRule):
         """Jump from one non-finite sample that says something new to the next."""
         found: list[tuple[float, Finding]] = []
         bad = np.flatnonzero(~finite)
-        if watch.last is None and metric not in _FATAL and metric != GRAD_NORM:
+        if watch.last is None and (metric not in _FATAL or watch.trained) and metric != GRAD_NORM:
             computed = bad > (np.argmax(finite) if finite.any() else len(finite))
             again = bad >= self.lines - 1 - watch.rows if _TESTED.search(metric) else computed
             bad = bad[computed | again]
@@ -247,7 +251,9 @@ class NonFinite(RankRule):
     ) -> list[tuple[float, Finding]]:
         """Judge non-finite sample `bad[index]`; nothing when it is no worse than what is known."""
         row, first = int(bad[index]), index - self.grad_count + 1
-        many = first >= 0 and row - bad[first] < self.grad_window
+        many = (
+            first >= 0 and row - bad[first] < self.grad_window and not (watch.trained and watch.last is None)
+        )
         offset = float(samples.offset[row])
         before = np.flatnonzero(np.isfinite(samples.value[:row]))
         if len(before):
@@ -314,7 +320,7 @@ class NonFinite(RankRule):
 
     def _uncomputed(self, metric: str, watch: _Watch, offset: float) -> bool:
         """Whether a loss of held-out data was never finite, next to losses of training that are."""
-        if watch.last is not None or metric in _FATAL or watch.begun is None or not _TESTED.search(metric):
+        if watch.last is not None or watch.begun is None or not _TESTED.search(metric):
             return False
         newest_row = self._recent[LOSS].until(offset, 1)
         between = len(newest_row) > 0 and float(newest_row.offset[0]) > watch.begun
