@@ -38,7 +38,7 @@ def columns_of(line: bytes) -> tuple[bytes, ...]:
     return () if counts else tuple(columns)  # else each row has a place of its own
 
 
-def is_row(line: bytes) -> bool:
+def may_be_row(line: bytes) -> bool:
     """Return whether a line is nothing but a name and numbers in columns: `loss | 0.5 | 0.6`."""
     return _ROW.fullmatch(line) is not None
 

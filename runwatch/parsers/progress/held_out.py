@@ -10,7 +10,7 @@ import re
 from runwatch.core.metrics import VAL_LOSS
 from runwatch.parsers.api import Layout
 from runwatch.parsers.body.matchers import number
-from runwatch.parsers.inference.crosstab import columns_of, is_row, row_of
+from runwatch.parsers.inference.crosstab import columns_of, may_be_row, row_of
 from runwatch.parsers.inference.losses import losses_by_split
 from runwatch.parsers.inference.roles import is_pace, relevant
 from runwatch.parsers.inference.scores import measures
@@ -41,7 +41,7 @@ _IN_DICT = re.compile(rb"\{['\"]")
 
 def may_show(line: bytes) -> bool:
     """Return whether a line may show such scores, or opens a section of them, whichever came before."""
-    return opens(line) or bool(columns_of(line)) or is_row(line) or _reading(line) is not None
+    return opens(line) or bool(columns_of(line)) or may_be_row(line) or _reading(line) is not None
 
 
 def _reading(line: bytes) -> Reading | None:
