@@ -91,6 +91,11 @@ def test_what_is_too_much_is_left_out_and_said(tmp_path, log, monkeypatch):
     ]
 
 
+def test_a_text_that_begins_like_a_compressed_file_is_reported_in_one_line(put):
+    with pytest.raises(SourceError, match="damaged"):
+        check([put("train.log", b"BZhal loss 11.0\n" + lines(1, 30))])
+
+
 def test_of_a_cut_file_what_precedes_the_cut_is_read(put):
     whole = gzip.compress(os.urandom(1000).hex().encode() + b"\n" + lines(1, 500))
     records, first, reported = steps(put("train.log.gz", whole[: len(whole) * 3 // 4]))

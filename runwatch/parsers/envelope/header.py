@@ -71,7 +71,8 @@ _ELAPSED = (
 )
 """Seconds since the start, or since 1970: `[  33.161] `, `[33s] `, `+33.1s `, `1700000000.5 `."""
 _TIMED = (
-    rb"(?P<timed>" + _ELAPSED +
+    rb"(?P<timed>\d{13} [\w.-]{1,64}(?::[\w,.-]{1,32})? " + _CALM + rb"(?= )"  # ClearML
+    rb"|" + _ELAPSED +
     rb"|\[" + _CALM + rb"\|(?:" + _DATED + rb"|" + _SOURCE + rb":\d{1,6})\]"  # transformers
     rb"|(?:" + _CALM + rb" (?=\[))?"
     rb"\[ ?(?:" + _DATED + rb"|" + _CLOCK + rb")(?: {1,2}[\w.:]{0,60}){0,2}\]:?"
@@ -82,7 +83,6 @@ _TIMED = (
     rb"|" + _CALM + rb" - \d\d/\d\d/\d\d \d\d:\d\d:\d\d - (?:\d{1,3} days?, )?\d{1,3}:\d\d:\d\d -(?= )"  # XLM
     rb"|\[(?:" + _DATED + rb")  " + _CALM + rb"  " + _SOURCE + rb"  line \d{1,6}  \d{1,9}\] (?= )"
     rb"|\[[\w.:/-]{1,80}\] (?:" + _DATED + rb") \([\w.]{1,60}:\d{1,6}\) " + _CALM + rb":(?= )"  # ESPnet
-    rb"|\d{13} [\w.-]{1,64}(?::[\w,.-]{1,32})? " + _CALM + rb"(?= )"  # ClearML
     rb"|" + _CALM + rb":" + NOT_TRAINING + rb"(?!(?i:epoch|step|iter|batch))[A-Za-z_][\w.]{0,60}:"
     rb"|\[ Info:(?= )|INFO\[\d{4,9}\](?= )|(?:INFO|DEBUG|info):(?= )|\[(?:INFO|DEBUG)\]:?(?= )"
     rb"|INFO {1,5}(?=[^ \r\n-]|- [A-Za-z]))"  # Julia, logrus, and levels of any

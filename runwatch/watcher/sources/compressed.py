@@ -36,6 +36,10 @@ def is_packed(path: str) -> bool:
         return False
 
 
+_DAMAGED = frozenset(("LZMAError", "ZstdError"))
+"""Names of errors, so as not to load what they are of."""
+
+
 def blocks(path: str, size: int, opener: Opener | None = None) -> Iterator[bytes]:
     """Yield what a file holds, decompressed if need be, in blocks of at most `size` bytes.
 
@@ -49,7 +53,8 @@ def blocks(path: str, size: int, opener: Opener | None = None) -> Iterator[bytes
     except (EOFError, zlib.error, ValueError) as error:
         raise SourceError("the compressed file is cut or damaged", path, str(error)) from error
     except Exception as error:
-        if type(error).__name__ not in ("LZMAError", "ZstdError"):  # named so as not to load what they are of
+        damaged = isinstance(error, OSError) and error.errno is None  # of gzip and bz2
+        if not damaged and type(error).__name__ not in _DAMAGED:
             raise
         raise SourceError("the compressed file is damaged", path, str(error)) from error
 
