@@ -77,7 +77,7 @@ def learnt(rows: str, size: int) -> Run:
 
 @pytest.mark.parametrize("size", [200, 1 << 20])
 @pytest.mark.parametrize(
-    ("epochs", "planned"), [("", [None, None, None]), ("/8", [None, 800, 800])], ids=["unknown", "told"]
+    ("epochs", "planned"), [("", [None, None, None]), ("/8", [None, 800, 800])], ids=["unknown", "printed"]
 )
 def test_where_an_epoch_ends_is_no_total_once_it_was_passed(size, epochs, planned):
     rows = [

@@ -14,17 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from runwatch.core.batch import (
-    BY_EPOCH,
-    BY_FIT,
-    BY_LAUNCH,
-    BY_ROUND,
-    CRASH_KINDS,
-    EVAL,
-    TRAIN,
-    Batch,
-    Event,
-)
+from runwatch.core.batch import BY_EPOCH, BY_FIT, BY_LAUNCH, BY_ROUND, CRASH_KINDS, EVAL, TRAIN, Batch, Event
 from runwatch.core.fold.regular_end import is_last_row
 from runwatch.core.fold.rows import Rows
 from runwatch.core.fold.stages import trains
@@ -134,10 +124,8 @@ class RunBoundaries:
             if kind == TRAIN:
                 said, self._said = self._said, Said()
                 if train.line[index] < said.line:  # a bar that was complete only below what was said
-                    self._judge(train, index, last, Said(), found)
-                    self._said = said
-                else:
-                    self._judge(train, index, last, said, found)
+                    said, self._said = Said(), said
+                self._judge(train, index, last, said, found)
             elif evals.step[index] < last and (self._finished or self._said.announced):
                 former = Former(
                     self._last_pattern(train, offset), self._said.announced and not self._said.launched

@@ -265,9 +265,8 @@ class Learner:
 
     def _keep(self, kept: Kept) -> None:
         self.kept.append(kept)
-        self._added += (
-            bool(kept.head == ROW or kept.ranked or not shows_pace(kept.line)) and kept.head != SECTION
-        )
+        pace = kept.head != ROW and not kept.ranked and shows_pace(kept.line)
+        self._added += kept.head != SECTION and not pace
         self._bytes += len(kept.line)
         if len(self.kept) > KEPT_LINES or self._bytes > KEPT_BYTES:
             self._drop(len(self.kept) // 4 + 1)  # a quarter at a time: dropping the first of a list is slow

@@ -176,7 +176,7 @@ def is_bare_score(line: bytes, number: Field) -> bool:
     return real and (is_split(number.name) or line.strip() == line[number.start : number.end])
 
 
-_ITEM = re.compile(
+_PACE_LINE = re.compile(
     rb"(?P<place>[^\w|]{0,8}(?:[A-Za-z]{1,3} )?"
     rb"(?:[A-Za-z]?\d[\d,]*(?: ?/ ?\d[\d,]*)?(?=\W)\W{1,4}){1,2}(?:\| ?)?)?"
     rb"[^\w|]*(?:[A-Za-z][\w.-]{0,30}\] [^\w|]*)?(?P<name>\|{0,2}[A-Za-z][\w./%|-]*(?: [\w.()/%-]+){0,5}?)"
@@ -185,25 +185,25 @@ _ITEM = re.compile(
     + rb")(?P<unit> ?[A-Za-z /%]{0,16})[ |]*"
 )
 """A line of one name and its value, as in blocks and boxes, or behind a place: `[20] lr: 0.5`."""
-_LONGEST_ITEM = 128
+_LONGEST_PACE = 128
 _SHAPES = 1024
 """Lines, whatever their digits, of which it is remembered whether they show the pace."""
-_ITEMS = ("learning rate", "gradient norm", "duration", "rate", "share")
+_PACE_ROLES = ("learning rate", "gradient norm", "duration", "rate", "share")
 
 
 def shows_pace(line: bytes) -> bool:
-    """Whether a line shows the pace of training, or another number of its that says not how well it goes."""
-    return len(line) <= _LONGEST_ITEM and _shows_pace(line.translate(ALIKE))
+    """Whether a line shows the pace of training, or another number that does not say how well it goes."""
+    return len(line) <= _LONGEST_PACE and _shows_pace(line.translate(ALIKE))
 
 
 @lru_cache(_SHAPES)
 def _shows_pace(shape: bytes) -> bool:
-    item = _ITEM.fullmatch(shape)
+    item = _PACE_LINE.fullmatch(shape)
     if item is None:
         return False
     rate = rate_suffix(item["unit"].strip().decode()) is not None
     role = meaning(languages.spelled(item["name"])).role
-    return rate or role in _ITEMS or not _MEMORY.isdisjoint(words(item["name"]))
+    return rate or role in _PACE_ROLES or not _MEMORY.isdisjoint(words(item["name"]))
 
 
 def is_row(found: list[Field]) -> bool:
@@ -262,7 +262,7 @@ def rank(line: bytes, number: Field) -> int | None:
         leads = leads or before[:-1].strip() == name or header_before(line, len(before) - 1) is not None
     of_run = boxed and last in RUNS and name[-1:].isdigit()
     counts = leads and (of_run or last not in _CLASSES) and not is_quality(name)
-    return LEADING if counts and meaning(languages.spelled(name)).role not in _ITEMS else None
+    return LEADING if counts and meaning(languages.spelled(name)).role not in _PACE_ROLES else None
 
 
 def _glued(line: bytes, number: Field, word: bytes) -> bytes:

@@ -55,20 +55,8 @@ _BEHIND = {
     "steps": ("it", "iter", "iters", "its", "step", "steps", "batch", "batches"),
     "tokens": ("tok", "toks", "token", "tokens"),
     "samples": (
-        *(
-            "samples",
-            "im",
-            "img",
-            "imgs",
-            "images",
-            "examples",
-            "graphs",
-            "clips",
-            "seq",
-            "seqs",
-            "sequences",
-        ),
-        *("ins", "instance", "instances"),
+        *("samples", "im", "img", "imgs", "images", "examples", "graphs", "clips", "seq", "seqs"),
+        *("sequences", "ins", "instance", "instances"),
     ),
 }
 """What rates count that follow values; other words there belong to the text."""

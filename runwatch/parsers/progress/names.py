@@ -73,10 +73,8 @@ def unit_behind(name: str, suffix: str) -> Unit:
 def is_loss(name: str) -> bool:
     """Return whether a value is a loss of the step at which the bar is."""
     found = meaning(name)
-    said = _LOSS.search(name) is not None or LOSS in (
-        found.metric,
-        found.unless,
-    )  # by its name, or as `ce` is
+    of_loss = LOSS in (found.metric, found.unless)  # by its name, or as `ce` is
+    said = of_loss or _LOSS.search(name) is not None
     return said and not is_validation(name) and _BEST.match(name) is None
 
 
