@@ -112,7 +112,7 @@ class Watch:
         screen = protocol.Subscribe(protocol.View(log_lines=8, interval=0.05))
         self._ask(screen)
         words = plain(last)
-        if self._until(lambda: self._view is not None and any(t == words for _, t in self._view.log), CATCH_UP):
+        if self._until(lambda: self._has_read(words), CATCH_UP):
             self._ask(screen)
             frames = self._frames
             self._until(lambda: self._frames > frames, CATCH_UP)  # what was found by one frame follows it
@@ -136,6 +136,9 @@ class Watch:
         if self._engine is not None:
             self._engine.close()
             self._engine = None
+
+    def _has_read(self, words: str) -> bool:
+        return self._view is not None and any(text == words for _, text in self._view.log)
 
     def _certain(self) -> bool:
         rows = self._view.incidents if self._view is not None else ()
