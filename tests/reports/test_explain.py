@@ -198,3 +198,8 @@ def test_a_section_is_proposed_without_what_a_terminal_does_not_show():
     text = "".join(f"{link} [zork] at {n} loss 1.{n}5\n" for n in range(1, 9))
     reported = explain(text.encode(), ())
     assert 'train = "run [zork] at {step} loss {loss}"' in reported.template
+
+
+def test_a_section_is_proposed_for_a_log_that_ends_in_nan():
+    text = "".join(f"zork {n} loss {'nan' if n > 6 else f'1.{n}5'}\n" for n in range(1, 9))
+    assert 'train = "zork {step} loss {loss}"' in explain(text.encode(), ()).template

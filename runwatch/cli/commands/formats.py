@@ -148,7 +148,8 @@ def _print(file: str, explanation: Explanation, whole: bool) -> None:
         _print_records(records)
     if explanation.events:
         print("  events: " + ", ".join(f"{kind} {count:,}" for kind, count in explanation.events.items()))
-    print("  Wrong? Describe the line in runwatch.toml; your formats have priority:")
+    such = "" if explanation.template else ", such as"
+    print(f"  Wrong? Describe the line in runwatch.toml; your formats have priority{such}:")
     for line in (
         explanation.template or '[[formats]]\nname = "mine"\ntrain = "it {step} loss={loss}"'
     ).splitlines():

@@ -31,7 +31,7 @@ class Account:
     last_step: int | None
     total: int | None
     loss: float | None
-    """Newest training loss."""
+    """Newest training loss; NaN for one that is no number."""
     validation: dict[str, tuple[float, float | None]]
     """Metric of an evaluation -> its best value and where that was."""
     broken_at: float | None
@@ -74,7 +74,7 @@ def account(run: RunEvidence, name: str, options: Options) -> Account:
         records=stage.records,
         last_step=stage.last_step,
         total=stage.total,
-        loss=_finite(stage.curves[LOSS].summary.last) if LOSS in stage.curves else None,
+        loss=_newest(stage.curves.get(LOSS)),
         validation={
             each: (summary.minimum, _finite(summary.minimum_step))
             for each in (VAL_LOSS, VAL_BPB)
@@ -97,6 +97,12 @@ def account(run: RunEvidence, name: str, options: Options) -> Account:
         gpu_hours=hours,
         cost=hours * options.price if hours is not None and options.price is not None else None,
     )
+
+
+def _newest(curve: Curve | None) -> float | None:
+    if curve is None:
+        return None
+    return math.nan if curve.broken else float(curve.summary.last)
 
 
 def _typical(curve: Curve | None) -> float | None:

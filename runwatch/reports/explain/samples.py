@@ -146,9 +146,10 @@ def template(one: Sample, always: Set[str]) -> str:
         match = build("mine", train=train, units=units, names=names).matchers[0].match(text)
     except PatternError:
         return ""
-    read = match and dict(zip(match.layout.names, values(text, match), strict=True))
-    if read != {taken.name: taken.value for _, taken in places}:
-        return ""
+    read = dict(zip(match.layout.names, values(text, match), strict=True)) if match else {}
+    wanted = {taken.name: taken.value for _, taken in places}
+    if {name: repr(x) for name, x in read.items()} != {name: repr(x) for name, x in wanted.items()}:
+        return ""  # repr: one NaN is like the other
     rest = [
         f"{key} = {{ " + ", ".join(f"{_key(k)} = {_quoted(v)}" for k, v in table.items()) + " }"
         for key, table in (("units", units), ("names", names))
