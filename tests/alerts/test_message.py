@@ -237,6 +237,12 @@ def test_a_message_about_a_run_names_it_once():
     assert compose(msgspec.structs.replace(sent, run="n")).subject.endswith("step 9 (n)")
 
 
+def test_what_was_resolved_by_a_resume_before_it_has_no_range():
+    for over, said in ((12_600, "Step: 12,500 to 12,600"), (12_000, "Step: 12,500")):
+        row = msgspec.structs.replace(RESOLVED.incident, resolved_step=over)
+        assert said in compose(msgspec.structs.replace(RESOLVED, incident=row)).facts
+
+
 def test_what_is_over_is_short_and_a_group_names_its_others():
     reported = compose(msgspec.structs.replace(RESOLVED, checkpoint=1, more=(INCIDENT,), left_out=7))
     assert (reported.cause, reported.advice, reported.numbers) == ("", "", "")

@@ -257,7 +257,8 @@ def _facts(notification: Notification) -> list[str]:
         facts.append(f"Rank: {incident.rank}")
     if incident.step is not None:
         began, ended = f"Step: {incident.step:,}", incident.resolved_step
-        facts.append(began if ended is None else f"{began} to {ended:,}")
+        onward = ended is not None and ended >= incident.step  # not of a run that resumed before it
+        facts.append(f"{began} to {ended:,}" if onward else began)
     if notification.checkpoint is not None and notification.change == "firing":
         facts.append(f"Last good checkpoint: step {notification.checkpoint:,}")
     since = incident.since

@@ -36,7 +36,7 @@ def command(
     """Play FILE, a finished log or a recording of `tail --record`, as if it were written now.
 
     A log is played at the times that it prints. Nothing is sent to anybody.
-    Exit code without a screen: 0 if the run is healthy, 1 if it has critical findings.
+    Exit code without a screen: 0 if the run is healthy, 1 if it crashed, hangs or has critical findings.
 
     Examples:
       runwatch replay train.log                        # on the screen: space, , and . control it
