@@ -48,7 +48,7 @@ _AMOUNT = re.compile(
 """The unit of two amounts, which makes them no place: `6661/8192 MiB`, `5210/4870 tok/s`."""
 _BATCHES = re.compile(rb"(?i) \(?(?:mini-?)?batch(?:e?s)?\b(?! ?[=:#\[(]? ?\d| ?[=:])")
 _SAID = re.compile(
-    rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of|over)(?: \S+)?"
+    rb"(?i)(\S*(?: \S+)?) (?:after|at|in|on|for|of|over|during)(?: \S+)?"
     rb" (step|iter\w*|epoch|episode|batch|round)\Z"
 )
 _OF = re.compile(rb"(?i)((?:\S+ )?\S*(?:loss|cost|error)) (step|iter|iteration|epoch|episode|batch|round)\Z")
