@@ -113,6 +113,8 @@ _TENSOR = re.compile(rb"\bTensor (\w+) of type \w+\. Dims: \(\): \Z")
 """Before the one number of a tensor, as Caffe2 prints it."""
 _COLONS = (b":", b"]:")
 """Between a place and its value: `[epoch 3]: 2.57`."""
+_BRACKETED = (b"]:", b"] =")
+"""Between a place in brackets, which the name of the value precedes, and the value."""
 _CALLER = re.compile(rb"(?:[\w.<>]+:[\w.<>]+|\.py\[line|\d\.py):\Z")
 """Before the line of a source, as loguru has it: `__main__:main:65 - `, or `train.py[line:65]`, or in a
 notebook `3667621017.py:45`."""
@@ -170,8 +172,8 @@ def by_letter(name: bytes) -> bytes:
 def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     """Return a place and the nameless number behind it with the names that they have if they are a pair.
 
-    `epoch 0, batch 12: 4.98`, `Epoch 3 2.57`, `(5000 6%) 2.57`, and `Train loss 120 0.53`, which names the
-    value first.
+    `epoch 0, batch 12: 4.98`, `Epoch 3 2.57`, `(5000 6%) 2.57`, and `Train loss 120 0.53` or `Loss [3]: 0.53`,
+    which name the value first.
     """
     between = line[place.total[1] if place.total else place.end : value.start]
     bare = _DONE.sub(b"", between).strip()
@@ -181,8 +183,9 @@ def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     ):
         said = _SCORE_AHEAD.search(line, max(0, place.start - MAX_NAME), place.start)
         return place, value._replace(name=said[1] if said and is_quality(said[1]) else VALUE_OF_PLACE)
-    whole = line[place.start - 1 : place.end].strip().isdigit() and not place.suffix and not place.total
-    if whole and between.isspace() and place.name.lower().endswith(b"loss"):
+    whole = line[place.start - 1 : place.end].strip(b" [").isdigit() and not place.suffix and not place.total
+    behind = between.isspace() or (bare in _BRACKETED and line.count(place.name) == 1)
+    if whole and behind and place.name.lower().endswith(b"loss"):
         return place._replace(name=b"step"), value._replace(name=place.name)
     return place, value
 
