@@ -53,6 +53,8 @@ LAUNCHERS = {
     "said": Envelope("[rank: {r}] {line}"),
     "Rank": Envelope("[Rank {r}] {line}"),
     "plain rank": Envelope("rank {r}: {line}"),
+    "rank in parentheses": Envelope("(rank {r}) {line}"),
+    "rank in angles": Envelope("<rank={r}> {line}"),
     "RANK=": Envelope("[RANK={r}] {line}"),
 }
 LOGGERS = {

@@ -17,7 +17,7 @@ NO_PLACE = (
 )
 """What says in brackets where training is, `[1, 200]` or `(epoch 1, step 4)`, belongs to the message."""
 RANK = (
-    rb"\[ ?(?:(?i:rank)[ :=]{0,2}|default)(?P<rank>\d{1,5})\]:?"  # torchrun, torchrun --tee, DeepSpeed
+    rb"[\[(<] ?(?:(?i:rank)[ :=]{0,2}|default)(?P<rank>\d{1,5})[\])>]:?"  # torchrun, torchrun --tee, DeepSpeed
     rb"|\[\d{1,5},(?:mpirank:)?(?P<mpi>\d{1,5})(?:,[\w-]{1,40})?\]<std(?:out|err)>: ?"  # mpirun
     rb"|[Rr]ank ?(?P<said>\d{1,5}): "
     rb"|[\[(](?i:gpu|worker|proc|process)[ :=_-]{0,2}(?P<on>\d{1,5})[\])]:?"
