@@ -132,6 +132,7 @@ def test_keys_of_the_screen(place):
         ("[rules.hang]\n\nfactor = '3'", "rules.hang.factor must be true or false or a number, not this text: runwatch.toml:3"),
         ("[rules.hang]\nenabled = 0", "rules.hang.enabled must be true or false, not this number: runwatch.toml:2"),
         ("[rules]\nhang = true", "rules.hang must be a section, not true or false: runwatch.toml:2"),
+        ("[[routing.routes]]\nzzz = 1", "unknown name 'zzz': runwatch.toml:2: known here: channels, continue, group_by, group_interval, group_wait, match, repeat_interval"),
         ("slack = 3", "slack must be a section, not this number: runwatch.toml:1"),
         ("[[slack]]\ntimeout = 1", "slack must be a section, not a list: runwatch.toml:1"),
         ("[[maintenance]]\nmatch = ['rum=x']\nweekly = 'sat 1:00-2:00'", "no label is named 'rum': did you mean run?: runwatch.toml:2"),
@@ -241,7 +242,9 @@ def test_a_named_file_must_exist(place, tmp_path):
         load(tmp_path / "gone.toml", {})
     assert caught.value.exit_code is ExitCode.USAGE
     with pytest.raises(ConfigError, match=r"correct or drop \$RUNWATCH_CONFIG"):
-        load(environ={"RUNWATCH_CONFIG": str(tmp_path)})
+        load(environ={"RUNWATCH_CONFIG": "/nonexistent.toml"})
+    with pytest.raises(ConfigError, match="a configuration is a file: "):
+        load(tmp_path, {})
 
 
 def test_names_that_others_know_are_checked_with_the_file_line(place):

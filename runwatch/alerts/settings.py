@@ -34,7 +34,7 @@ from runwatch.core.findings import Severity
 Duration = Annotated[float, msgspec.Meta(ge=0, le=30 * 86400)]
 
 
-class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"continue_": "continue"}):
     """[[routing.routes]]: channels for alerts that match all of `match`. The first match is used."""
 
     match: tuple[str, ...] = ()

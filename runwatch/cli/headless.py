@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import sys
 import time
@@ -236,6 +237,6 @@ def _values(body: dict[str, Any]) -> str:
     for name in SHOWN:
         if name in body["metrics"]:
             value = body["metrics"][name]  # JSON has no NaN: null means it
-            shown = "nan" if value is None else numbers.value(name, value)
+            shown = numbers.value(name, math.nan if value is None else value)
             parts.append(f"{metrics.label(name)} {shown}")
     return "  ".join(parts)

@@ -115,7 +115,7 @@ def _table(
     for field in msgspec.structs.fields(kind):
         if field.name in without:
             continue
-        name, hint = field.name.rstrip("_"), hints[field.name]
+        name, hint = field.encode_name, hints[field.name]
         nested = typing.get_args(hint)[:1]
         if typing.get_origin(hint) is tuple and nested and _is_struct(nested[0]):
             deeper.append((name, nested[0], notes.get(field.name, "")))

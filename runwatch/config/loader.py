@@ -141,7 +141,8 @@ def _locate(explicit: str | Path | None, environ: Mapping[str, str], report: Rep
         if name:
             path = Path(name).expanduser()
             if not path.is_file():
-                raise ConfigError("no such configuration file", str(path), f"correct or drop {origin}")
+                what = "a configuration is a file" if path.exists() else "no such configuration file"
+                raise ConfigError(what, str(path), f"correct or drop {origin}")
             return _opened(path)
     here = Path(FILE_NAME)
     if here.is_file():

@@ -141,7 +141,7 @@ class _Reader:
         table = dict(self.table(("routing",), given))
         lists = {
             key: tuple(
-                self.section(kind, ("routing", key, index), _renamed(item))
+                self.section(kind, ("routing", key, index), item)
                 for index, item in enumerate(self.list(("routing", key), table.pop(key, [])))
             )
             for key, kind in (("routes", settings.RouteConfig), ("inhibit", settings.InhibitConfig))
@@ -194,9 +194,10 @@ class _Reader:
 
     def section(self, kind: type[_T], keys: Keys, given: object) -> _T:
         table = self.table(keys, given)
-        fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+        fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
         check_names(table, fields, lambda name: self.where(*keys, name))
-        return kind(**{name: self.value((*keys, name), fields[name], table[name]) for name in table})
+        given = {name: self.value((*keys, name), fields[name].type, table[name]) for name in table}
+        return kind(**{fields[name].name: value for name, value in given.items()})
 
     def rule(self, keys: Keys, given: object) -> RuleConfig | OwnRule:
         table = self.table(keys, given)
@@ -264,13 +265,6 @@ class _Reader:
 
     def where(self, *keys: str | int) -> str:
         return where_is(self.path, self.text, keys)
-
-
-def _renamed(table: Any) -> Any:
-    """Return a route's table with the key that Python keeps for itself renamed."""
-    if isinstance(table, Mapping) and "continue" in table:
-        return {"continue_" if key == "continue" else key: value for key, value in table.items()}
-    return table
 
 
 def web_address(text: str, where: Callable[[], str]) -> Secret:

@@ -60,7 +60,9 @@ def _number(info: msgspec.inspect.FloatType | msgspec.inspect.IntType) -> str:
     return "a number"
 
 
-def check_names(given: Iterable[str], known: Iterable[str], where: str | Callable[[str], str]) -> None:
+def check_names(
+    given: Iterable[str], known: Iterable[str], where: str | Callable[[str], str], what: str = "name"
+) -> None:
     """Raise ConfigError for the first name of `given` that is not `known`, with the nearest that is.
 
     `where` is the place: text, or a function of the wrong name, such as
@@ -72,4 +74,4 @@ def check_names(given: Iterable[str], known: Iterable[str], where: str | Callabl
             near = difflib.get_close_matches(name, names, 1, 0.6)
             advice = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(names) or 'nothing'}"
             place = where if isinstance(where, str) else where(name)
-            raise ConfigError(f"unknown name {name!r}", place, advice)
+            raise ConfigError(f"unknown {what} {name!r}", place, advice)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import time
 from collections.abc import Mapping
@@ -66,9 +65,9 @@ def results(values: Mapping[str, float | None]) -> str:
 
     None is a value that is not finite: JSON has no word for it.
     """
-    shown = [(name, math.nan if value is None else value) for name, value in values.items()]
-    more = f", and {len(shown) - _RESULTS} more" if len(shown) > _RESULTS else ""
-    return ", ".join(f"{label(name)} {value:.4g}" for name, value in shown[:_RESULTS]) + more
+    texts = [(name, "nan" if value is None else f"{value:.4g}") for name, value in values.items()]
+    more = f", and {len(texts) - _RESULTS} more" if len(texts) > _RESULTS else ""
+    return ", ".join(f"{label(name)} {numbers.spelled(text)}" for name, text in texts[:_RESULTS]) + more
 
 
 def eta(progress: Progress, glyphs: Glyphs = UNICODE) -> str:

@@ -15,7 +15,7 @@ import msgspec
 from runwatch.wrap.launch import MAX_MESSAGE, Broken, Busy, Done, Ended, Last, Message, Setup, Streams, decode
 from runwatch.wrap.logfile import LogFile
 from runwatch.wrap.relay import Relay
-from runwatch.wrap.watch import CATCH_UP, SETTLE, STARTING, Watch, has_channel, stderr_says
+from runwatch.wrap.watch import CATCH_UP, SETTLE, Watch, has_channel, stderr_says
 
 _READ = 1 << 20
 _STEP = 0.25
@@ -38,7 +38,8 @@ class Keeper:
         self._feed: int | None = setup.feed
         self._held: list[bytes] = []
         """Output that waits for the engine."""
-        self._held_size = 0
+        self._held_size = self._taken = 0
+        """Bytes of it, and of all output."""
         self._streams: list[tuple[int, int] | None] = []
         """(reading end, target) of the running command; None once closed."""
         self._strays: list[Relay] = []
@@ -103,8 +104,12 @@ class Keeper:
             or self._held_size >= _HELD
         ):
             return False
-        worth = self._last is None or self._sends(self._last) or self._setup.record is not None
+        worth = self._last is None or self._judged(self._last)
         return worth and time.monotonic() - self._begun < _HOLD
+
+    def _judged(self, last: Last) -> bool:
+        """Whether there is anything to be found: what ends well and without a word is not waited for."""
+        return last.failed or self._setup.record is not None or self._taken > len(last.line.encode()) + 2
 
     def _sends(self, last: Last) -> bool:
         """Whether the end must be reported."""
@@ -113,6 +118,7 @@ class Keeper:
     def _write(self) -> None:
         assert self._feed is not None
         data = os.read(self._feed, _READ)
+        self._taken += len(data)
         if not data:
             os.close(self._feed)
             self._feed = None
@@ -154,6 +160,8 @@ class Keeper:
                     self._let_go(place)
         elif isinstance(message, Last):
             self._last = message
+            if self._control is not None and self._judged(message):
+                _send(self._control, Busy(_HOLD + CATCH_UP))
 
     def _let_go(self, place: int) -> None:
         stream, self._streams[place] = self._streams[place], None
@@ -191,9 +199,8 @@ class Keeper:
             send, records = self._sends(last), self._setup.record is not None
             if send or records:
                 _send(control, Busy(SETTLE + _DELIVERY))
-            slow = last.failed or records
-            if watch.ready or slow or send:  # what ends at once, before the engine is ready
-                watch.catch_up(last.line, settle=send, seconds=STARTING if slow else CATCH_UP)
+            if watch.ready or self._judged(last):
+                watch.catch_up(last.line, settle=send)
             if send or records:  # the recording is whole before the command's end is reported
                 watch.close()
             severities = list(watch.found.values())

@@ -19,10 +19,8 @@ from runwatch.watcher.service.launch import PrivateEngine
 
 PACE = 5.0
 """Seconds between two words about progress."""
-CATCH_UP = 2.0
-"""Seconds the engine has, at the command's end, to read the log to its end."""
-STARTING = 20.0
-"""The same where the command failed: on a busy machine the engine may not have started yet."""
+CATCH_UP = 20.0
+"""Seconds the engine has, at the command's end, to read the log to its end; it may have to start first."""
 SETTLE = 8.0
 """Seconds until a crash that only silence proves must be certain."""
 
@@ -52,6 +50,7 @@ class Watch:
         self._engine: PrivateEngine | None = None
         self._buffer = bytearray()
         self._view: RunView | None = None
+        self._frames = 0
         self.ready = False
         """Whether it has begun to watch."""
         self.step = ""
@@ -108,11 +107,15 @@ class Watch:
             for line in lines:
                 self._take(protocol.decode_reply(line))
 
-    def catch_up(self, last: str, *, settle: bool, seconds: float = CATCH_UP) -> None:
-        """Wait until the engine has read the log's last line; with `settle`, until a crash is certain."""
-        self._ask(protocol.Subscribe(protocol.View(log_lines=8, interval=0.05)))
+    def catch_up(self, last: str, *, settle: bool) -> None:
+        """Wait for all that the log says up to its last line; with `settle`, until a crash is certain."""
+        screen = protocol.Subscribe(protocol.View(log_lines=8, interval=0.05))
+        self._ask(screen)
         words = plain(last)
-        self._until(lambda: self._view is not None and any(t == words for _, t in self._view.log), seconds)
+        if self._until(lambda: self._has_read(words), CATCH_UP):
+            self._ask(screen)
+            frames = self._frames
+            self._until(lambda: self._frames > frames, CATCH_UP)  # what was found by one frame follows it
         if settle:
             self._until(self._certain, SETTLE)
 
@@ -134,20 +137,25 @@ class Watch:
             self._engine.close()
             self._engine = None
 
+    def _has_read(self, words: str) -> bool:
+        return self._view is not None and any(text == words for _, text in self._view.log)
+
     def _certain(self) -> bool:
         rows = self._view.incidents if self._view is not None else ()
         return any(row.rule == "crash" and row.state != "pending" for row in rows)
 
-    def _until(self, reached: Callable[[], bool], seconds: float) -> None:
+    def _until(self, reached: Callable[[], bool], seconds: float) -> bool:
+        """Return whether it was reached in time."""
         deadline = time.monotonic() + seconds
         while not reached() and (descriptor := self.descriptor) is not None:
             left = deadline - time.monotonic()
             if left <= 0:
-                return
+                break
             waiting = select.poll()
             waiting.register(descriptor, select.POLLIN)
             waiting.poll(1e3 * left)
             self.receive()
+        return reached()
 
     def _ask(self, *requests: protocol.Request) -> None:
         if self._engine is not None:
@@ -163,6 +171,7 @@ class Watch:
             self._say("notice", plain(reply.message))
         elif isinstance(reply, protocol.Frame):
             view = reply.snapshot.run
+            self._frames += 1
             self._view = view or self._view
             if view is not None and view.progress.step is not None:
                 self._progress(view.progress.step, view.progress.total)

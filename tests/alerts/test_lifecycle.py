@@ -70,7 +70,7 @@ def test_an_end_is_reported_in_its_own_words_and_with_what_is_wrong_with_it():
         "interrupted": ("✗ Interrupted: a interrupted at step 20 of 5,000", "info", {}),
         "preempted": ("✗ Preempted: a preempted at step 20 of 5,000", "warning", {}),
         "time_limit": ("✗ Time limit: a hit its time limit at step 20 of 5,000", "warning", {}),
-        "finished": (f"✓ Finished: a {wrong}", "critical", {"health": "critical", "reason": wrong}),
+        "finished": (f"▲ Finished: a {wrong}", "critical", {"health": "critical", "reason": wrong}),
     }
     for phase, (subject, severity, more) in ends.items():
         life = Lifecycle("e", "node1")

@@ -55,6 +55,7 @@ def test_overrides_reach_the_rule():
     ("overrides", "message"),
     [
         ({"loss_spikes": {}}, r"unknown rule 'loss_spikes'.*'loss_spike'"),
+        ({"hang": {"zzz": 3}}, r"unknown threshold 'zzz': rules.hang.zzz: known here: .*least"),
         ({"hang": {"lest": 3}}, r"unknown threshold 'lest': rules.hang.*'least'"),
         ({"hang": {"least": True}}, r"rules.hang.least"),
         ({"hang": {"least": "soon"}}, r"rules.hang.least"),

@@ -118,6 +118,7 @@ def bad_inputs(tmp_path: Path) -> dict[str, tuple[list[str], int, str]]:
         "binary": (["check", "binary.log"], 3, "binary"),
         "empty": (["check", "empty.log"], 3, "empty"),
         "pipe": (["check", "pipe"], 3, "regular file"),
+        "standard input": (["check", "-"], 3, "pipe into `runwatch tail - --headless`"),
         "bad key": (["check", "ok.log", "--config", "bad.toml"], 2, "did you mean 'slack'"),
         "bad threshold": (["check", "ok.log", "--config", "rule.toml"], 2, "did you mean 'least'"),
         "no config": (["check", "ok.log", "--config", "none.toml"], 2, "none.toml"),
@@ -129,7 +130,7 @@ def bad_inputs(tmp_path: Path) -> dict[str, tuple[list[str], int, str]]:
 
 CASES = [
     "no such path", "no glob match", "directory without runs", "binary", "pipe", "bad key", "bad threshold",
-    "no config", "empty", "bad option", "no command", "no argument",
+    "no config", "empty", "bad option", "no command", "no argument", "standard input",
 ]  # fmt: skip
 
 

@@ -279,4 +279,4 @@ def test_an_encoding_without_signs_gets_ascii(tmp_path, command):
 def test_a_result_that_is_no_number_is_said_at_the_end():
     summary = {"results": {"val/loss": None, "MMLU accuracy": 0.3165}}
     end = {"type": "end", "run": "r", "state": "finished", "exit_code": 0, "summary": summary}
-    assert "results: val loss nan, MMLU accuracy 0.3165" in Printer(as_json=False).text(end)
+    assert "results: val loss NaN, MMLU accuracy 0.3165" in Printer(as_json=False).text(end)

@@ -132,6 +132,14 @@ def test_the_last_line_says_what_a_command_died_of_at_once(log):
     assert "; crashed: ValueError: bad data (line 3)" in last
 
 
+def test_a_command_that_ends_well_at_once_is_read_to_its_end(log):
+    rows = STEPS.format(first=0, last=50, loss="2.5") + STEPS.format(first=50, last=52, loss="nan")
+    done = run("--say", "--log", log, "--", *python(rows))
+    *_, found, last = done.stderr.decode().splitlines()
+    assert found.startswith("runwatch: CRITICAL nonfinite: loss is NaN since step 50")
+    assert "; step 51/10,000; 1 critical; log: " in last
+
+
 def test_the_last_line_calls_an_interrupt_one(log):
     last = run("--log", log, "--", *python("raise KeyboardInterrupt")).stderr.splitlines()[-1].decode()
     assert "; interrupted: KeyboardInterrupt (line 3)" in last

@@ -25,6 +25,19 @@ async def test_another_version_reads_the_logs_again_and_reports_nothing_twice(wo
     two.end()
 
 
+async def test_another_version_forgets_what_is_watched_no_longer(world, monkeypatch):
+    one = world.live()
+    world.write(WHOLE[:HALF])
+    one.read()
+    one.end()
+    monkeypatch.setattr(frozen, "shape", lambda: "another")
+    world.paths = [world.root / "logs"]
+    world.paths[0].mkdir()
+    two = world.live()
+    assert (two.notices(), two.store.load().groups) == ((), {})
+    two.end()
+
+
 async def test_another_version_keeps_what_no_log_says(world, monkeypatch):
     one = world.live()
     world.write(WHOLE[:NANS])

@@ -133,6 +133,7 @@ def test_a_channel_whose_secret_is_missing_is_reported_and_the_others_continue(n
     one.submit(change("a"))
     slack.wait(shown=1)
     assert notices == ["channel phone is off: the secret is empty: env NO_SUCH: set $NO_SUCH"]
+    assert [*one.channels.values()] == ["slack", "phone (off)"]
 
 
 def test_without_a_channel_nothing_is_written(notifier):

@@ -27,6 +27,19 @@ def test_a_row_has_the_worst_alert_the_throughput_and_the_directory():
     assert (row.folder, row.gpu, row.trend) == ("/runs/sweep", None, ())
 
 
+def test_one_message_names_the_loss_where_the_gradient_norm_is_nan_on_the_same_line():
+    engine = Engine()
+    engine.add_source(LOG, "lr1", LOG)
+    rows_of = lines(0, 40) + lines(40, 60, "nan")
+    rows_of = rows_of.replace(b"loss: 2.0 ", b"loss: 2.0 | grad norm: 0.5 ").replace(
+        b"nan ", b"nan | grad norm: nan "
+    )
+    changes = engine.fold(LOG, StreamParser().feed(rows_of), live=True, arrival=NOW)
+    assert [change.row.title for change in changes if change.send] == ["loss is NaN since step 40"]
+    (row,) = next(iter(engine.groups.values())).runs[0].incidents.rows()
+    assert (row.title, row.symptoms) == ("loss is NaN since step 40", ("grad norm is NaN since step 40",))
+
+
 def test_what_is_still_being_read_is_reading_whatever_its_first_lines_say():
     engine, parser = Engine(), StreamParser()
     engine.add_source(LOG, "lr1", LOG)

@@ -168,10 +168,10 @@ def _known(notification: Notification) -> IncidentRow:
 
 def word(incident: IncidentRow) -> str:
     """Return the glyph and the word of an incident's state or severity."""
-    if incident.state in _WORDS:
-        return _WORDS[incident.state]
     known = severity(incident)
-    return f"{_GLYPHS[known]} {known.value.capitalize()}"
+    if incident.state == "finished" and known is not Severity.INFO:
+        return f"{_GLYPHS[known]} Finished"
+    return _WORDS.get(incident.state) or f"{_GLYPHS[known]} {known.value.capitalize()}"
 
 
 def severity(incident: IncidentRow) -> Severity:

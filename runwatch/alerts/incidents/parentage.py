@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from runwatch.alerts.rules.causes import FOLLOWS, follows, near
 from runwatch.core.findings import Severity
+from runwatch.core.metrics import LOSS
 from runwatch.core.snapshot import IncidentRow
 
 
@@ -71,7 +72,7 @@ def before(one: Point, other: Point) -> bool | None:
     return None
 
 
-def _precedence(life: Life) -> tuple[int, float, float, float, str, str, str]:
+def _precedence(life: Life) -> tuple[int, float, float, float, str, bool, str, str]:
     """Return what sorts those that may lead first."""
     row = life.row
     return (
@@ -80,6 +81,7 @@ def _precedence(life: Life) -> tuple[int, float, float, float, str, str, str]:
         inf if row.step is None else row.step,
         -inf if row.line is None else row.line,
         row.rule,
+        row.metric != LOSS,
         row.metric or "",
         row.id,
     )

@@ -20,6 +20,7 @@ import numpy as np
 
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
+from runwatch.core.metrics import LOSS
 from runwatch.render import numbers
 
 if TYPE_CHECKING:
@@ -195,5 +196,6 @@ def place(samples: Samples, row: int) -> Place:
 
 
 def in_stream_order(found: Iterable[tuple[float, Finding]]) -> list[Finding]:
-    """Return findings by the offset at which each was made, those of several metrics at one by metric."""
-    return [finding for _, finding in sorted(found, key=lambda each: (each[0], each[1].metric or ""))]
+    """Return findings by the offset at which each was made; at one offset the loss first, then by metric."""
+    ordered = sorted(found, key=lambda each: (each[0], each[1].metric != LOSS, each[1].metric or ""))
+    return [finding for _, finding in ordered]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from math import inf
 from pkgutil import iter_modules
-from typing import Any, NoReturn
+from typing import Any
 
 from runwatch.alerts.rules.base import Rule, Threshold, thresholds
 from runwatch.alerts.rules.settings import Number, Overrides
 from runwatch.core.errors import ConfigError
+from runwatch.core.known_names import check_names
 
 FAMILIES = ("nonfinite", "optimization", "policies", "speed", "ranks", "checkpoints", "machine", "life")
 """The folders of rules, in the order in which they are asked."""
@@ -62,9 +62,7 @@ def build(
     """
     overrides = overrides or {}
     names = {rule.name: rule for rule in rules}
-    for name in overrides:
-        if name not in names:
-            _unknown("rule", name, names, where(name))
+    check_names(overrides, names, where, "rule")
     built: list[Rule] = []
     for name, rule in names.items():
         chosen = {"enabled": True, **overrides.get(name, {})}
@@ -85,8 +83,7 @@ def _arguments(rule: type[Rule], chosen: Mapping[str, Number], where: Where) -> 
             raise ConfigError(
                 f"{name!r} cannot be set: it is {fixed:g}", where(rule.name, name), "leave it out"
             )
-        if name not in known:
-            _unknown("threshold", name, known, where(rule.name, name))
+    check_names(chosen, known, lambda name: where(rule.name, name), "threshold")
     return {name: _checked(where(rule.name, name), value, known[name]) for name, value in chosen.items()}
 
 
@@ -106,8 +103,3 @@ def _checked(where: str, value: Number, known: Threshold) -> Number:
             raise ConfigError(f"{value!r} is not a whole number of 1 or more", where)
         return int(value)
     return float(value)
-
-
-def _unknown(what: str, name: str, known: Mapping[str, object], where: str) -> NoReturn:
-    near = get_close_matches(name, known, 1, 0.0)
-    raise ConfigError(f"unknown {what} {name!r}", where, f"did you mean {near[0]!r}?" if near else "")

@@ -24,7 +24,7 @@ class RuleConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One rule, as [rules.NAME]; `runwatch rules` lists the names and their thresholds."""
 
     enabled: bool | None = None
-    """Whether the rule judges at all; None: as it would without this section."""
+    """Whether the rule judges at all; left out, as without this section."""
     thresholds: dict[str, Number] = {}
     """Every other key of the section: the rule's own numbers."""
 

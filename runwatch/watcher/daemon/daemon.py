@@ -107,7 +107,7 @@ class _Daemon:
     def _words(self) -> str:
         """Return what is done and where alerts go, for people."""
         paths, config = counted(len(self._server.paths), "path"), self._server.config
-        where = ", ".join(config.everyone())
+        where = ", ".join(self._server.notifier.channels.values())
         sends = (
             f"alerts go to {where}" if where else "no channel is configured: alerts are only shown on screen"
         )

@@ -113,6 +113,8 @@ def _read(
 ) -> None:
     """Read a file, and before it what was rotated away from it."""
     path = file.path
+    if path == "-":
+        raise SourceError("only files are read here", path, "pipe into `runwatch tail - --headless`")
     if file.member.kind == DIRECTORY:
         source = text.path(str(Path(path).absolute()))
         engine.add_source(source, file.name, text.path(path), file.member)

@@ -26,6 +26,7 @@ from runwatch.watcher.engine.group import Group
 from runwatch.watcher.ingest import wire
 from runwatch.watcher.persistence import frozen, past_runs
 from runwatch.watcher.persistence.saved import ReadPlace, Saved
+from runwatch.watcher.sources.patterns import wanted
 
 if TYPE_CHECKING:
     from runwatch.watcher.persistence.store import Store
@@ -110,6 +111,9 @@ class Keeper:
             try:
                 group = frozen.thaw(body, self._engine.rules)
             except frozen.NotRestoredError as error:
+                if not any(wanted(place.path, roots) for place in places.values()):
+                    self._gone += [*places, key]  # nothing would read it again
+                    continue
                 self._rebuilt[key] = places
                 if not isinstance(error, frozen.OtherShapeError):
                     broken.setdefault(str(error), []).append(key)
@@ -119,9 +123,9 @@ class Keeper:
             self._places.update((source, places[source]) for source in group.sources if source in places)
         other = len(self._rebuilt) - sum(map(len, broken.values()))
         if other:
+            total = len(kept.groups.keys() - self._gone)
             self._notice(
-                f"{other} of {len(kept.groups)} runs were kept by another version of runwatch:"
-                " their logs are read again"
+                f"{other} of {total} runs were kept by another version of runwatch: their logs are read again"
             )
         for why, keys in broken.items():
             more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""

@@ -66,6 +66,8 @@ class Notifier:
         self._digest_due = 0.0
         self._held: list[Notification] = []  # notices that wait for the end of quiet hours
         self._begun: Counter[str] = Counter()  # severity -> incidents since the last digest
+        self.channels = {name: name for name in config.everyone()}
+        """Name of a channel -> the name as people see it, which says so if the channel is off."""
         self._outbox: Outbox | None = None
         self._pusher: Pusher | None = None
         self._actions: Actions | None = None
@@ -222,6 +224,7 @@ class Notifier:
                 channels.append(build(name, given, journal, config.messages.wording()))
             except ConfigError as error:  # the others continue
                 self._notice(f"channel {name} is off: {error}")
+                self.channels[name] = f"{name} (off)"
         saved, now = journal.routing(), time.time()
         self._outbox = Outbox(
             channels,

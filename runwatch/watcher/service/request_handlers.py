@@ -137,7 +137,7 @@ def _health(server: ServerApi, request: protocol.Health, now: float) -> Iterator
         config=str(config.path or ""),
         state=os.fsdecode(server.assignment.state),
         paths=tuple(path.decode("utf-8", "replace") for path in server.paths[:MOST_PATHS]),
-        channels=tuple(config.everyone()),
+        channels=tuple(server.notifier.channels.values()),
         runs=sum(1 for _ in server.engine.pipelines()),
         sources=len(server.engine.sources),
         unknown=sum(shown.quiet for shown in server.shown.values()),

@@ -10,6 +10,7 @@ from runwatch.core.checkpoint import State
 from runwatch.core.ending import ENDED
 from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS, label
 from runwatch.core.snapshot import OPEN
+from runwatch.render.numbers import spelled
 from runwatch.render.plain import results
 from runwatch.watcher.engine.evidence import sound
 from runwatch.watcher.engine.pipelines import pipeline_of
@@ -120,7 +121,7 @@ def _metrics(pipeline: Pipeline) -> tuple[str, ...]:
             continue
         best = series.summary.minimum
         behind = math.isfinite(best) and not value <= best and name != LOSS
-        parts.append(f"{label(name)} {value:.4g}" + (f" (best {best:.4g})" if behind else ""))
+        parts.append(f"{label(name)} {spelled(f'{value:.4g}')}" + (f" (best {best:.4g})" if behind else ""))
     for stage in pipeline.stages:
         if stage.run.results:
             of = f" of {stage.stage}" if pipeline.many else ""
