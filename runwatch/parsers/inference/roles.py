@@ -6,11 +6,13 @@ Everything here looks at one line, at its words and never at its digits.
 from __future__ import annotations
 
 import re
+import string
 from functools import lru_cache
 from itertools import pairwise
 
 from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.envelope.header import before as header_before
+from runwatch.parsers.inference.fields import fields
 from runwatch.parsers.inference.tokens import BARE, TIMES, VALUE_OF_PLACE, Field, masked
 from runwatch.parsers.lexicon import counters as counted
 from runwatch.parsers.lexicon import languages
@@ -96,13 +98,6 @@ TELLING = (
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(map(re.escape, TELLING)))
-PACE = (
-    *b"norm |g| /s per_s throughput speed duration rnrate time: time= time| mfu memory mem: util".split(),
-    b"time |",
-    b"per sec",
-)
-"""So does a line of a block that shows how fast training is, or what it needs, and nothing else."""
-_PACE = re.compile(b"|".join(map(re.escape, PACE)))
 is_count = re.compile(
     rb"\W*(?:\d+% )?(?:\d+ ?/|(?i:e|ep|it?|no|progress)[.: =]{0,2}(?:\d+ ?/)?) ?\d+\W*$|" + BARE.pattern
 ).match
@@ -176,34 +171,46 @@ def is_bare_score(line: bytes, number: Field) -> bool:
     return real and (is_split(number.name) or line.strip() == line[number.start : number.end])
 
 
-_PACE_LINE = re.compile(
-    rb"(?P<place>[^\w|]{0,8}(?:[A-Za-z]{1,3} )?"
-    rb"(?:[A-Za-z]?\d[\d,]*(?: ?/ ?\d[\d,]*)?(?=\W)\W{1,4}){1,2}(?:\| ?)?)?"
-    rb"[^\w|]*(?:[A-Za-z][\w.-]{0,30}\] [^\w|]*)?(?P<name>\|{0,2}[A-Za-z][\w./%|-]*(?: [\w.()/%-]+){0,5}?)"
-    rb"(?: *(?:[:=]|->|\xe2\x86\x92)|  | (?=\|)|(?(place) ))[ |]*(?:\d{1,3}(?:,\d{3})+|"
-    + VALUE
-    + rb")(?P<unit> ?[A-Za-z /%]{0,16})[ |]*"
-)
-"""A line of one name and its value, as in blocks and boxes, or behind a place: `[20] lr: 0.5`."""
 _LONGEST_PACE = 128
+_BEHIND_VALUE = b" |/%)\r" + string.ascii_letters.encode()
+"""Signs of units, and what closes a cell."""
+_NO_NUMBER = re.compile(rb"(?i)\b(?:nan|inf)[ |\r]*\Z")
 _SHAPES = 1024
 """Lines, whatever their digits, of which it is remembered whether they show the pace."""
 _PACE_ROLES = ("learning rate", "gradient norm", "duration", "rate", "share")
+_PACE_NUMBERS = 3
+"""The most numbers of such a line: a place, its epoch, and one value."""
+_paced: dict[bytes, bool] = {}
 
 
 def shows_pace(line: bytes) -> bool:
-    """Whether a line shows the pace of training, or another number that does not say how well it goes."""
-    return len(line) <= _LONGEST_PACE and _shows_pace(line.translate(ALIKE))
+    """Whether a line shows the pace of training, or another number that does not say how well it goes.
 
-
-@lru_cache(_SHAPES)
-def _shows_pace(shape: bytes) -> bool:
-    item = _PACE_LINE.fullmatch(shape)
-    if item is None:
+    It may show a place, and nothing else, as in blocks and boxes: `[20] lr: 0.5`.
+    """
+    if len(line) > _LONGEST_PACE:
         return False
-    rate = rate_suffix(item["unit"].strip().decode()) is not None
-    role = meaning(languages.spelled(item["name"])).role
-    return rate or role in _PACE_ROLES or not _MEMORY.isdisjoint(words(item["name"]))
+    ends = line.rstrip(_BEHIND_VALUE)[-1:].isdigit()  # almost all other lines end otherwise
+    if not ends and _NO_NUMBER.search(line) is None:
+        return False
+    shape = line.translate(ALIKE)
+    if shape not in _paced:
+        if len(_paced) >= _SHAPES:
+            _paced.clear()
+        _paced[shape] = _shows_pace(line)
+    return _paced[shape]
+
+
+def _shows_pace(line: bytes) -> bool:
+    found = fields(line)
+    if not 0 < len(found) <= _PACE_NUMBERS or any(is_quality(f.name) for f in found):
+        return False
+    return any(
+        rate_suffix(f.suffix.decode("ascii", "replace")) is not None
+        or meaning(languages.spelled(f.name)).role in _PACE_ROLES
+        or not _MEMORY.isdisjoint(words(f.name))
+        for f in found
+    )
 
 
 def is_row(found: list[Field]) -> bool:
@@ -219,7 +226,7 @@ def relevant(line: bytes) -> bool:
         return False
     lower = line.lower()
     known = _RELEVANT.search(lower) or (not line.isascii() and languages.knows(line))
-    if not known and not is_count(line) and not (_PACE.search(lower) and shows_pace(line)):
+    if not known and not is_count(line) and not shows_pace(line):
         return False
     opens = b"{'" in line and line.count(b"{") > line.count(b"}")
     if _OTHER.search(line) or (opens and not _FIRST_ITEM.fullmatch(line)):
