@@ -26,28 +26,27 @@ FRAMES = (
     *("TotalEnvInteracts", "TimestepsSoFar", "TotalEnvSteps"),
 )
 """What reinforcement learning counts: Spinning Up, Baselines, rllab, and scripts."""
-STEPS = (
-    *(
-        "global_step",
-        "global_steps",
-        "step",
-        "current_steps",
-        "iteration",
-        "iter",
-        "num_updates",
-        "num_update",
-    ),
-    *("training_iteration", "trainer/global_step", "train/global_step", "steps", "iters", "iterations"),
-    *("update", "_step", "total_timesteps", "timesteps_total", "consumed_samples", "samples_seen"),
-    *("examples_seen", "consumed_tokens", "tokens_seen", "num_input_tokens_seen"),
-    *("batch", "batch_idx", "minibatch", *FRAMES, *EPOCHS),
+_UPDATES = (
+    *("global_step", "global_steps", "step", "current_steps", "iteration", "iter", "num_updates"),
+    *("num_update", "training_iteration", "trainer/global_step", "train/global_step", "steps", "iters"),
+    *("iterations", "update", "_step", "total_timesteps", "timesteps_total"),
 )
+_SEEN = (
+    *("consumed_samples", "samples_seen", "examples_seen", "consumed_tokens", "tokens_seen"),
+    "num_input_tokens_seen",
+)
+_AMOUNTS = ("n_samples", "n_tokens", "samples", "tokens", "examples", "total_tokens")
+CONSUMED = (*_SEEN, *_AMOUNTS)
+"""What training consumes."""
+_WITHIN = ("batch", "batch_idx", "minibatch")
+STEPS = (*_UPDATES, *_SEEN, *_WITHIN, *FRAMES, *EPOCHS)
 """Keys that place a record: updates before what they consume, an epoch only where there is nothing finer."""
 ANY = (
-    *(name for name in STEPS if name not in EPOCHS),
-    *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "updates", "batches", "round"),
-    *("generation", "ep", "i", *EPOCHS, EPISODE, "episodes", "num episodes", "num_episodes"),
-    *("n_samples", "n_tokens", "samples", "tokens", "examples", "sample", "token", "example", "total_tokens"),
+    *_UPDATES,
+    *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "updates", "batches"),
+    *(*_SEEN, *_WITHIN, *FRAMES, "round", "generation"),
+    *("i", "ep", *EPOCHS, EPISODE, "episodes", "num episodes", "num_episodes", *_AMOUNTS),
+    *("sample", "token", "example"),
 )
 """The same in what scripts write in any way: tables, documents."""
 OF_RUN = ("global_step", "global_steps", "total_timesteps", "num_updates", "nupdates", "current_steps")
@@ -64,7 +63,7 @@ TIMES = ("_timestamp", "timestamp", "wall_time", "unix_time")
 
 ITERATION, EPOCH, TRAINED = 2, 7, 8
 _RANKED = {
-    1: "step steps updates timesteps",
+    1: "step steps gstep updates timesteps",
     ITERATION: "iteration iterations iter iters it itr",
     3: "update batch minibatch tick round episode episodes generation gen count",
     EPOCH: "epoch epochs ep eps",
