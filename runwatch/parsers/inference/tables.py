@@ -15,7 +15,7 @@ from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import PER, PLANNED, WITHIN
 from runwatch.parsers.inference.losses import aliases, losses_by_split
 from runwatch.parsers.inference.places import ENOUGH
-from runwatch.parsers.inference.roles import is_boxed
+from runwatch.parsers.inference.roles import barred, is_boxed
 from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED
 from runwatch.parsers.inference.unnamed import falls, is_unbounded_error
 from runwatch.parsers.lexicon.counters import ANY, TIMES, place_of
@@ -55,7 +55,7 @@ _TIMES = frozenset(b"time timestamp date datetime".split())
 _MAX_COLUMNS = 32
 _NO_BAR = rb"(?!\xe2\x94[\x82\x83])(?<!\xe2(?=\x94[\x82\x83]))(?<!\xe2\x94(?=[\x82\x83]))[^\s|]"
 """A byte of a cell: bars may be drawn."""
-_BEHIND = rb"(?: (?:m?s|sec|[KMG]i?B|[A-Za-z]{2,8}/s(?:ec)?)(?=\s|\Z))?"
+_BEHIND = rb"(?: (?:m?s|sec|[KMG]i?B|(?:[kKM] )?[A-Za-z]{2,8}/s(?:ec)?)(?=\s|\Z))?"
 """The unit of a cell."""
 _WORD = re.compile(rb"\d+ hr \d+ min|(?:" + _NO_BAR + rb")+" + _BEHIND)
 _GROUP = re.compile(rb"[^|]+")
@@ -63,11 +63,8 @@ _SPACED = re.compile(rb"[^\s|]+(?: [^\s|]+)*")
 _LISTED = re.compile(rb"\s*[,;]\s*")
 _LISTED_WORD = {sign: re.compile(rb"[^\s%s](?:[^%s]*[^\s%s])?" % (sign, sign, sign)) for sign in (b",", b";")}
 """The gaps and cells of rows that are lists: `1;2.5;2.6`."""
-_RULED = re.compile(rb"\s*\xe2[\x94\x95][\x80-\xbf]\s*")
-_RULED_WORD = re.compile(rb"[^\s|\x80-\xff]+" + _BEHIND)
-"""The same between the lines of a box that is drawn."""
 _CELL = re.compile(
-    rb"(" + VALUE + rb")(?P<unit> ?[A-Za-z%][A-Za-z/]{0,11})?|(?P<done>\d+)/(?P<end>\d+)"
+    rb"(" + VALUE + rb")(?P<unit> ?[A-Za-z%](?:[A-Za-z/]| (?=[a-z]+/)){0,13})?|(?P<done>\d+)/(?P<end>\d+)"
     rb"|(?P<clock>\d{4}[-/]\d\d[-/]\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?)"
     rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+ hr \d+ min|[nN]/[aA]|None"
     rb"|[^\w\s|]{1,24}"
@@ -124,14 +121,15 @@ class Header(NamedTuple):
     """Where the columns are if nothing but spaces separates them: cells may be empty."""
     barred: bool = False
     """Whether each column is between bars: cells may be empty."""
-    tabbed: bool = False
-    """Whether one tab is between two columns: cells may be empty."""
+    between: bytes = b""
+    """The one tab or bar between two columns: cells may be empty."""
     loss: bytes = b""
     """A column that is the loss though no word says so, as its values fall."""
 
 
 def header(line: bytes, *, first: bool = False) -> Header | None:
     """Return the header that a line, maybe the `first` of all, is if it heads a table of training."""
+    line = barred(line)
     bare = line[:512].strip(b" \t|\r")
     if comment := _COMMENT.match(bare):
         bare = bare[comment.end() :]
@@ -140,28 +138,27 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
         return Header((bare,))
     if first and _UNNAMED.fullmatch(bare):
         return Header(tuple(bare.split(b",")), _LISTED_WORD[b","])
-    ruled = line[:1] == b"\xe2" and _RULED.match(line) is not None
-    gapped = ruled or b"  " in line.strip() or _GAPPED.search(line)
+    gapped = b"  " in line.strip() or _GAPPED.search(line)
     listed = _counts_in_list(bare, 2 if first else 3)
-    likely = ruled or listed or b"oss" in line or may_head(line)
+    likely = listed or b"oss" in line or may_head(line)
     if len(line) > 512 or not (gapped or listed) or not likely:
         return None
-    gap, cell = (_RULED, _RULED_WORD) if ruled else (_GAP, _WORD)
-    columns = (bare,) if listed else tuple(column for column in gap.split(bare) if column)
-    if len(columns) == 1 and not ruled and len(names := _LISTED.split(bare.lstrip(b"# "))) > 1:
+    cell = _WORD
+    columns = (bare,) if listed else tuple(column for column in _GAP.split(bare) if column)
+    if len(columns) == 1 and len(names := _LISTED.split(bare.lstrip(b"# "))) > 1:
         columns, cell = tuple(names), _LISTED_WORD[b";" if b";" in bare else b","]
         if is_indexed(names):
             columns = (b"#", *names[1:])  # the index of a data frame, which has no name
     elif len(columns) == 1:
         columns = tuple(bare.split())
-    indent = 0 if ruled else len(line) - len(line.lstrip(b" "))
+    indent = len(line) - len(line.lstrip(b" "))
     if not _heads(columns, line):
         return None
-    aligned = gap is _GAP and b"|" not in line and b"\t" not in line
+    aligned = b"|" not in line and b"\t" not in line
     spans = tuple(name.span() for name in _SPACED.finditer(line)) if aligned else ()
     spans = spans if len(spans) == len(columns) else ()
-    tabbed = line.count(b"\t") == len(columns) - 1
-    return Header(columns, cell, indent=indent, spans=spans, barred=is_boxed(line), tabbed=tabbed)
+    between = next((sign for sign in (b"\t", b"|") if line.count(sign) == len(columns) - 1), b"")
+    return Header(columns, cell, indent=indent, spans=spans, barred=is_boxed(line), between=between)
 
 
 def led_header(above: bytes, line: bytes) -> tuple[Header, bytes] | None:
@@ -345,6 +342,8 @@ class TableMatcher(Matcher):
         if len(line) > 1024 or lead is None:
             return None
         start = lead.end()
+        if self.head.barred:
+            line = line[:start] + barred(line[start:])
         # no more cells than columns: time stays linear
         words = list(islice(self.head.cell.finditer(line, start), len(self._names) + 1))
         if len(words) > len(self._names):
@@ -407,7 +406,7 @@ class TableMatcher(Matcher):
     def _below(self, line: bytes, words: Sequence[re.Match[bytes]], start: int) -> list[str] | None:
         """Return the columns whose names cells are below, where some are empty; None if that is not sure."""
         listed = next((sign for sign, cell in _LISTED_WORD.items() if cell is self.head.cell), None)
-        listed = b"\t" if self.head.tabbed else listed
+        listed = self.head.between or listed
         if self.head.barred or (listed and len(words) < len(self._names)):
             at = [line.count(listed or b"|", start, word.start()) - (not listed) for word in words]
             sure = len({*at}) == len(at) and at[0] >= 0 and at[-1] < len(self._names)
