@@ -113,7 +113,8 @@ def test_one_next_to_a_loss_that_is_not_finite_is_critical():
 def test_one_that_was_finite_once_is_that_of_the_updates():
     norms = np.array([1.0, *np.full(29, np.nan)])
     assert fired(Log(train__loss=descent(30), train__grad_norm=norms).judge(NonFinite())) == [
-        ("warning", 1),
+        ("info", 1),
+        ("warning", 2),
         ("critical", 3),
     ]
 
