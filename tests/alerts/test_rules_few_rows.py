@@ -161,3 +161,31 @@ def test_an_accuracy_of_guessing_is_a_warning_at_the_end(accuracy, loss, found):
     assert [severity for severity, _ in fired(ended(log, ScoreFloor()))] == found
     learns = log.set("train/loss", np.linspace(2, 1, 9))  # few rows, of which those before are some
     assert "warning" not in [severity for severity, _ in fired(ended(learns, ScoreFloor()))]
+
+
+def evaluated(values, name="val/loss"):
+    log = healthy(100 * len(values))
+    log.set(name, np.full(log.count, np.nan)).columns[name][99::100] = values
+    return log
+
+
+def test_a_jump_no_farther_than_rows_of_training_are_apart_may_be_of_the_tasks_that_were_drawn():
+    log = evaluated([4.0, 2.8, 2.6, 2.5, 7.0, 9.0, 2.4])
+    assert fired(log.judge(Validation())) == [("warning", 599)]
+    log.columns["train/loss"] *= np.exp(0.6 * np.random.default_rng(0).normal(size=log.count))
+    assert log.judge(Validation()) == []
+
+
+@pytest.mark.parametrize("name", ["val/MSE", "val/mean_absolute_error", "validation/rmse", "val/nll"])
+def test_an_error_of_held_out_data_is_judged_where_no_validation_loss_is_printed(name):
+    values = [3, 2.8, 2.6, 2.5, 2.45, 2.4, *np.arange(2.6, 5.0, 0.2)]
+    found = evaluated(values, name).judge(Validation())
+    assert "warning" in [severity for severity, _ in fired(found)]
+    log = evaluated(values, name).set("val/loss", evaluated(np.linspace(3, 1, len(values))).columns["val/loss"])
+    assert log.judge(Validation()) == log.judge(Validation(), range(0, log.count, 70)) == []
+
+
+@pytest.mark.parametrize("name", ["val/cls_loss", "val/mae_of_angles", "val/time", "train/mse", "val/cat/mse"])
+def test_other_errors_are_not_of_all_that_is_tested(name):
+    values = [3, 2.8, 2.6, 2.5, 2.45, 2.4, *np.arange(2.6, 5.0, 0.2)]
+    assert evaluated(values, name).judge(Validation()) == []

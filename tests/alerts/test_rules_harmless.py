@@ -297,6 +297,16 @@ def test_an_epoch_that_reads_all_data_again_may_halve_the_loss(fall, found):
     assert [severity for severity, _ in fired(log.judge(LossDrop()))] == ["warning"]
 
 
+@pytest.mark.parametrize(("fall", "found"), [(0.45, []), (0.65, ["warning"])])
+def test_a_learning_rate_that_falls_by_a_factor_of_ten_may_halve_the_loss(fall, found):
+    late = np.arange(900) >= 600
+    log = Log(train__loss=0.9 * (1 - fall * late) * noise(900), train__learning_rate=0.1 * 0.1**late)
+    assert [severity for severity, _ in fired(log.judge(LossDrop()))] == found
+    assert log.judge(LossDrop()) == log.judge(LossDrop(), range(0, 900, 7))
+    log.columns[LR][:] = 0.1
+    assert [severity for severity, _ in fired(log.judge(LossDrop()))] == ["warning"]
+
+
 # -- the level that a loss settles at rises with the rate ------------------------------------------
 
 
