@@ -164,9 +164,10 @@ class NeverLearns(RankRule):
         """When the run is over, the losses of few epochs must do."""
         count, offset = len(self._first), self._newest[0]
         over = not status.live or status.finished
-        if not over or self._done or self._signed or not _SHORT <= count < self.rows // 16:
+        if not over or self._done or self._signed or count < _SHORT or offset >= self._players.first:
             return ()
-        if self._passed(offset) < count - 1 or self._began_elsewhere(offset) or offset >= self._players.first:
+        short = count < self.rows // 16 and self._passed(offset) >= count - 1
+        if self._began_elsewhere(offset) or not (short or self._rests()):
             return ()
         levels = [middle(self._first[at : at + 3].tolist()) for at in range(count - 2)]
         end = middle(self._first[-(count // 4) :].tolist())
@@ -176,6 +177,13 @@ class NeverLearns(RankRule):
             return ()
         self._firing = Severity.WARNING
         return [self._fire(self._first, self._newest[1], "the run is over", levels[0], end)]
+
+    def _rests(self) -> bool:
+        """Whether means of many steps, from the first to the last, are all alike."""
+        count, step = len(self._first), self._newest[1].step
+        far = step is not None and step - self._steps[0] >= _STEPS * count
+        still = count >= self.rows // 16 and float(np.ptp(self._first)) < _FLAT
+        return far and still and not falls(self._first, 1.0)
 
     def _walk(self, rows: Samples) -> list[Finding]:
         if self._done and self._windows is None:
