@@ -182,11 +182,15 @@ def test_an_error_of_held_out_data_is_judged_where_no_validation_loss_is_printed
     values = [3, 2.8, 2.6, 2.5, 2.45, 2.4, *np.arange(2.6, 5.0, 0.2)]
     found = evaluated(values, name).judge(Validation())
     assert "warning" in [severity for severity, _ in fired(found)]
-    log = evaluated(values, name).set("val/loss", evaluated(np.linspace(3, 1, len(values))).columns["val/loss"])
+    log = evaluated(values, name).set(
+        "val/loss", evaluated(np.linspace(3, 1, len(values))).columns["val/loss"]
+    )
     assert log.judge(Validation()) == log.judge(Validation(), range(0, log.count, 70)) == []
 
 
-@pytest.mark.parametrize("name", ["val/cls_loss", "val/mae_of_angles", "val/time", "train/mse", "val/cat/mse"])
+@pytest.mark.parametrize(
+    "name", ["val/cls_loss", "val/mae_of_angles", "val/time", "train/mse", "val/cat/mse"]
+)
 def test_other_errors_are_not_of_all_that_is_tested(name):
     values = [3, 2.8, 2.6, 2.5, 2.45, 2.4, *np.arange(2.6, 5.0, 0.2)]
     assert evaluated(values, name).judge(Validation()) == []

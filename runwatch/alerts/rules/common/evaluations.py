@@ -26,7 +26,8 @@ _PERPLEXITY = re.compile(r"(?i)(?:val(?:id(?:ation)?)?|eval|dev)[/_ ](?:.*[/_ ])
 
 
 _ERROR = re.compile(
-    r"(?i)(?:val(?:id(?:ation)?)?|eval|dev)[/_ ](?:n?r?mse|mae|nll|ce|bce|mean[_ ](?:squared|absolute)[_ ]error)\Z"
+    r"(?i)(?:val(?:id(?:ation)?)?|eval|dev)[/_ ]"
+    r"(?:n?r?mse|mae|nll|ce|bce|mean[_ ](?:squared|absolute)[_ ]error)\Z"
 )
 """Errors of all that is tested, as losses are."""
 

@@ -2,11 +2,11 @@
 
 Reason: a NaN loss never recovers by itself and burns the rest of the budget.
 Formula: the first non-finite training loss is critical, and so is a validation loss unless the training
-loss is finite. Such a validation loss alone is a warning, and so is a gradient norm that is NaN for the second
-time in `grad_window` samples, or where no loss of training is printed; else, and if it is infinite without a
-printed loss scale, it is a note: the losses behind it are NaN if its update was made. All are critical from
-`grad_count` in `grad_window` samples on (but for norms with finite ones between them while the loss falls) or
-when the loss is non-finite too.
+loss is finite. Such a validation loss alone is a warning, and so is a gradient norm that is NaN for the
+second time in `grad_window` samples, or where no loss of training is printed; else, and if it is infinite
+without a printed loss scale, it is a note: the losses behind it are NaN if its update was made. All are
+critical from `grad_count` in `grad_window` samples on (but for norms with finite ones between them while the
+loss falls) or when the loss is non-finite too.
 Latched until `streak` finite samples in a row. There is no warm-up. Lines that say of a loss that it is NaN
 and are no records, `Loss: nan`, are a warning from the `lines`-th on, and critical from four times as many
 where no loss is read; a restart ends that. They are a note where finite losses of training are printed
@@ -20,15 +20,15 @@ followed it. A gradient norm alone that is skipped (fp16) can be watched. Of a t
 check how the program measures it.
 
 Traps: fp16 loss scaling overflows by design (an info while the scale searches its level), and once more
-whenever it tries a higher scale, even where no scale is printed (a gradient norm alone is noted once); metrics that are non-finite from their
-first sample were never computed (z-scores, averages over no steps), but for a loss of held-out data, which
-counts as such lines do; a gradient norm that was never finite is not that of the updates while losses are
-finite, since no weights survive one: a note, unless the loss does not fall in `grad_window` rows (critical
-after `scale_search`); a perplexity overflows although
-its loss is finite; what follows from a NaN loss is not news; means over the episodes
-that ended are NaN in an interval in which none did, a share of a variance is where
-nothing varies, and a time is infinite where its rate was rounded to 0, which are notes (the last of these
-one for all); the first loss of a log may be infinite, and at step 0 NaN, before anything was computed.
+whenever it tries a higher scale, even where no scale is printed, so that a norm alone is noted once; metrics
+that are non-finite from their first sample were never computed (z-scores, averages over no steps), but for a
+loss of held-out data, which counts as such lines do; a gradient norm that was never finite is not that of
+the updates while losses are finite, since no weights survive one: a note, unless the loss does not fall in
+`grad_window` rows (critical after `scale_search`); a perplexity overflows although its loss is finite; what
+follows from a NaN loss is not news; means over the episodes that ended are NaN in an interval in which none
+did, a share of a variance is where nothing varies, and a time is infinite where its rate was rounded to 0,
+which are notes (the last of these one for all); the first loss of a log may be infinite, and at step 0 NaN,
+before anything was computed.
 
 Sources: Megatron-LM's and Lightning's own NaN checks.
 """
@@ -270,9 +270,7 @@ class NonFinite(RankRule):
         if many and (infinite or metric == GRAD_NORM) and row - bad[first] >= self.grad_count:  # not in a row
             many = not falls(self._losses(offset))
         again = index > 0 and row - bad[index - 1] < self.grad_window
-        severity = self._severity(
-            metric, offset, watch.rows + row, many=many, again=again, infinite=infinite
-        )
+        severity = self._severity(metric, offset, watch.rows + row, many=many, again=again, infinite=infinite)
         if metric == GRAD_NORM and watch.last is None:
             severity = self._never_finite(watch, offset, watch.rows + row) or severity
         if _is_rounded(metric, samples.value[row]) or self._uncomputed(metric, watch, offset):

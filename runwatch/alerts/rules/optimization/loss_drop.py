@@ -45,7 +45,7 @@ from runwatch.core.metrics import LEARNING_RATE, LOSS, label
 _FIRST, _NOTHING = 16, 0.02
 """Rows that give the untrained loss, and the part of it below which a fall says nothing."""
 _SINCE = 64
-"""Rows after an epoch began, or the learning rate fell by half, in which those before it are what is usual."""
+"""Rows after an epoch began, or the rate fell by half, in which those before it are what is usual."""
 
 
 @dataclass

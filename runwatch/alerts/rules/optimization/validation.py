@@ -2,8 +2,8 @@
 
 Reason: when validation rises while training falls the run learns its data by heart,
 and the checkpoint to keep is an old one.
-Formula: in logarithms, and of a perplexity or an error (MSE) where no validation loss is printed. The signs of it, first to
-last; `long` is `evals` evaluations and at least `part` of all so far, 24 at most:
+Formula: in logarithms, and of a perplexity or an error (MSE) where no validation loss is printed. The signs
+of it, first to last; `long` is `evals` evaluations and at least `part` of all so far, 24 at most:
 - it rises: the newest `long` are above the lowest median of three (the best of many is low by chance) by
   ln(1 + `rise`), 4 s and `waves` times the highest rise that was lost again by half; there are `least` at
   least, and the training loss, the median of up to 64 rows of three evaluations, is not above that at the
@@ -410,7 +410,7 @@ class Validation(RankRule):
         return margin, jumped and (watch.count > LONGEST or leap > self._apart(watch))
 
     def _apart(self, watch: Watch) -> float:
-        """Return how far apart nine of ten rows of training are, in ln: few evaluations do not show their own."""
+        """Return how far apart nine of ten rows of training are, in ln: few evaluations hardly show it."""
         rows = np.array(self._trained(watch, watch.begin))
         known = len(rows) > _NEAR and rows.min() > 0
         return _NINE_OF_TEN * jitter_of(np.abs(np.diff(np.log(rows)))) if known else 0.0

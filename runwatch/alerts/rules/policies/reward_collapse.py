@@ -248,7 +248,7 @@ class RewardCollapse(SeriesRule):
         return self._finding(metric, reward)
 
     def _holds(self, reward: _Reward, offset: float) -> bool:
-        """Whether evaluations since the fall are as good as those before: the policy itself has lost nothing."""
+        """Whether evaluations since the fall are as good as those before: the policy has lost nothing."""
         known = self._evaluations.until(offset, 128)
         known = take(known, np.isfinite(known.value))
         after = known.line > (reward.since.line or np.inf)
