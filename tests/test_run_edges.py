@@ -128,6 +128,16 @@ def test_a_run_has_stopped_early_until_it_trains_on():
     assert not run.stopped_early
 
 
+@pytest.mark.parametrize(("behind", "early"), [([3], True), ([3, 4], False), ([], True)])
+def test_the_record_of_the_epoch_behind_which_it_stopped_may_be_its_last_line(behind, early):
+    run = run_of(block([1, 2], marks={"early_stop": 200}))
+    for step in behind:
+        run.fold(block([step], offset=100 * step))
+    assert run.finished is (not behind)
+    run.end()
+    assert (run.finished, run.stopped_early) == (early, early)
+
+
 def test_something_goes_on_behind_its_end():
     run = run_of(block([1, 2], marks={"finished": 200}))
     assert not run.goes_on

@@ -7,6 +7,7 @@ import pytest
 
 from runwatch.alerts.rules.optimization.above_start import AboveStart
 from runwatch.alerts.rules.optimization.loss_spike import LossSpike
+from runwatch.alerts.rules.optimization.never_learns import NeverLearns
 from runwatch.alerts.rules.optimization.score_floor import ScoreFloor
 from runwatch.alerts.rules.optimization.validation import Validation
 from runwatch.core.block import Status
@@ -161,3 +162,62 @@ def test_an_accuracy_of_guessing_is_a_warning_at_the_end(accuracy, loss, found):
     assert [severity for severity, _ in fired(ended(log, ScoreFloor()))] == found
     learns = log.set("train/loss", np.linspace(2, 1, 9))  # few rows, of which those before are some
     assert "warning" not in [severity for severity, _ in fired(ended(learns, ScoreFloor()))]
+
+
+def evaluated(values, name="val/loss"):
+    log = healthy(100 * len(values))
+    log.set(name, np.full(log.count, np.nan)).columns[name][99::100] = values
+    return log
+
+
+def test_a_jump_no_farther_than_rows_of_training_are_apart_may_be_of_the_tasks_that_were_drawn():
+    log = evaluated([4.0, 2.8, 2.6, 2.5, 7.0, 9.0, 2.4])
+    assert fired(log.judge(Validation())) == [("warning", 599)]
+    log.columns["train/loss"] *= np.exp(0.6 * np.random.default_rng(0).normal(size=log.count))
+    assert log.judge(Validation()) == []
+
+
+@pytest.mark.parametrize("name", ["val/MSE", "val/mean_absolute_error", "validation/rmse", "val/nll"])
+def test_an_error_of_held_out_data_is_judged_where_no_validation_loss_is_printed(name):
+    values = [3, 2.8, 2.6, 2.5, 2.45, 2.4, *np.arange(2.6, 5.0, 0.2)]
+    found = evaluated(values, name).judge(Validation())
+    assert "warning" in [severity for severity, _ in fired(found)]
+    log = evaluated(values, name).set(
+        "val/loss", evaluated(np.linspace(3, 1, len(values))).columns["val/loss"]
+    )
+    assert log.judge(Validation()) == log.judge(Validation(), range(0, log.count, 70)) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["val/cls_loss", "val/mae_of_angles", "val/time", "train/mse", "val/cat/mse"]
+)
+def test_other_errors_are_not_of_all_that_is_tested(name):
+    values = [3, 2.8, 2.6, 2.5, 2.45, 2.4, *np.arange(2.6, 5.0, 0.2)]
+    assert evaluated(values, name).judge(Validation()) == []
+
+
+def test_an_accuracy_near_that_of_guessing_that_rises_by_its_order_is_no_guess():
+    wave = 0.005 * np.sin(np.arange(40))
+    log = evaluated(0.495 + wave, "val/acc").set("train/loss", np.full(4000, 0.7))
+    assert [severity for severity, _ in fired(log.judge(ScoreFloor()))] == ["info", "warning"]
+    log.columns["val/acc"][99::100] = np.linspace(0.485, 0.51, 40) + wave
+    assert log.judge(ScoreFloor()) == log.judge(ScoreFloor(), range(0, log.count, 90)) == []
+
+
+def test_a_score_that_was_never_finite_says_nothing():
+    assert evaluated(np.full(20, np.nan), "val/f1").judge(ScoreFloor()) == []
+
+
+def test_means_of_many_steps_that_are_all_alike_have_cost_the_run():
+    """Fine-tuning may begin where it ends, but means of a whole run scatter by more, or fall."""
+    rng, steps = np.random.default_rng(3), 20 * np.arange(1, 41)
+    found = [Log(steps, train__loss=4.7 * (1 + 0.001 * rng.normal(size=40))).judge(NeverLearns())]
+    assert [fired(each) for each in found] == [[("warning", 800)]]
+    assert found[0][0].title == "loss has not fallen in the first 40 logged steps: 4.7"
+    quiet = [
+        Log(steps, train__loss=4.7 * (1 + 0.02 * rng.normal(size=40))),
+        Log(steps, train__loss=np.linspace(4.72, 4.68, 40)),
+        Log(np.arange(40), train__loss=4.7 * (1 + 0.001 * rng.normal(size=40))),
+        Log(steps + 90_000, train__loss=4.7 * (1 + 0.001 * rng.normal(size=40))),
+    ]
+    assert [log.judge(NeverLearns()) for log in quiet] == [[]] * 4

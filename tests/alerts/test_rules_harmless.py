@@ -113,7 +113,8 @@ def test_one_next_to_a_loss_that_is_not_finite_is_critical():
 def test_one_that_was_finite_once_is_that_of_the_updates():
     norms = np.array([1.0, *np.full(29, np.nan)])
     assert fired(Log(train__loss=descent(30), train__grad_norm=norms).judge(NonFinite())) == [
-        ("warning", 1),
+        ("info", 1),
+        ("warning", 2),
         ("critical", 3),
     ]
 
@@ -293,6 +294,16 @@ def test_an_epoch_that_reads_all_data_again_may_halve_the_loss(fall, found):
     assert [severity for severity, _ in fired(log.judge(LossDrop()))] == found
     assert log.judge(LossDrop()) == log.judge(LossDrop(), range(0, 900, 7))
     del log.columns["train/epoch"]
+    assert [severity for severity, _ in fired(log.judge(LossDrop()))] == ["warning"]
+
+
+@pytest.mark.parametrize(("fall", "found"), [(0.45, []), (0.65, ["warning"])])
+def test_a_learning_rate_that_falls_by_a_factor_of_ten_may_halve_the_loss(fall, found):
+    late = np.arange(900) >= 600
+    log = Log(train__loss=0.9 * (1 - fall * late) * noise(900), train__learning_rate=0.1 * 0.1**late)
+    assert [severity for severity, _ in fired(log.judge(LossDrop()))] == found
+    assert log.judge(LossDrop()) == log.judge(LossDrop(), range(0, 900, 7))
+    log.columns[LR][:] = 0.1
     assert [severity for severity, _ in fired(log.judge(LossDrop()))] == ["warning"]
 
 

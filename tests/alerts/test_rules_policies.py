@@ -132,6 +132,17 @@ def test_what_falls_while_a_policy_learns_to_explore_less_is_a_note(rates, sever
     assert log.judge(RewardCollapse(), range(0, ROWS, 13)) == found
 
 
+@pytest.mark.parametrize(("now", "severity"), [(100.0, "info"), (40.0, "warning")])
+def test_a_reward_that_falls_while_evaluations_do_not_has_cost_the_policy_nothing(now, severity):
+    rng, rows = np.random.default_rng(2), np.arange(ROWS)
+    log = Log(rollout__ep_rew_mean=np.where(rows < 800, 90.0, 45.0) + rng.normal(size=ROWS))
+    log.set("val/mean_reward", np.full(ROWS, np.nan))
+    log.columns["val/mean_reward"][9::10] = np.where(rows < 800, 100.0, now)[9::10]
+    found = log.judge(RewardCollapse())
+    assert [severity for severity, _ in fired(found)] == [severity]
+    assert log.judge(RewardCollapse(), range(0, ROWS, 17)) == found
+
+
 @pytest.mark.parametrize(
     ("falls", "severities"),
     [

@@ -160,3 +160,11 @@ GONE = (
 )
 def test_a_log_that_ends_where_a_trackers_process_had_gone_is_a_warning(text, reported):
     assert of("ended", text) == of("ended", text, 90, 3100, len(text) - 40) == reported
+
+
+def test_what_fails_before_anything_shows_a_training_is_a_note_once_one_runs():
+    """A launcher that does not find its image, a command that is not there: the next launch had all it needed."""
+    text = "docker: Error response from daemon: No such image: sandbox:7.\n\n" + rows(1, 60)
+    assert [severity for severity, *_ in of("crash", text)] == ["info"]
+    text = "starting to train\n" + TRACE + "starting to train\n" + rows(1, 60)
+    assert [severity for severity, *_ in of("crash", text)] == ["warning"]

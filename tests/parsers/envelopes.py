@@ -53,6 +53,8 @@ LAUNCHERS = {
     "said": Envelope("[rank: {r}] {line}"),
     "Rank": Envelope("[Rank {r}] {line}"),
     "plain rank": Envelope("rank {r}: {line}"),
+    "rank in parentheses": Envelope("(rank {r}) {line}"),
+    "rank in angles": Envelope("<rank={r}> {line}"),
     "RANK=": Envelope("[RANK={r}] {line}"),
 }
 LOGGERS = {
@@ -79,6 +81,9 @@ LOGGERS = {
     "clock": Envelope("[03:{m:02d}:{s:02d}] {line}", timed=True),
     "docker json": Envelope(
         '{"log":"{line}\\n","stream":"stdout","time":"' + ZONED + '.678901234Z"}', timed=True, escaped=True
+    ),
+    "docker json, spaced": Envelope(
+        '{"log": "{line}\\n", "stream": "stdout", "time": "' + ZONED + '.678901234Z"}', timed=True, escaped=True
     ),
     "journald json": Envelope(
         '{"__CURSOR":"s=1;i={s}","__REALTIME_TIMESTAMP":"{t}000000","_HOSTNAME":"node17",'

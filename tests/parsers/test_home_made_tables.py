@@ -383,3 +383,37 @@ def test_groups_of_columns_may_be_drawn_and_rows_end_with_a_time(ruled):
     assert parsed.column("step").tolist() == [i + 1 for i in range(9)]
     assert parsed.column("train/loss").tolist() == LOSSES[:9]
     assert parsed.column("val/loss").tolist() == VALS[:9]
+
+
+@pytest.mark.parametrize(
+    "name", ["num_tokens", "num_samples", "images_seen", "n_sequences", "total_tokens_seen"]
+)
+def test_what_is_consumed_places_a_row_by_any_name(name):
+    rows = "".join(f"| {64 * i + 64} | {loss} | 41 |\n" for i, loss in enumerate(LOSSES))
+    parsed = parse(f"| {name} | train loss | mfu % |\n|---:|---:|---:|\n{rows}".encode())
+    assert parsed.column("step").tolist() == [64 * i + 64 for i in range(N)]
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize("gap", ["—", "-", " "])
+def test_cells_of_a_drawn_box_may_have_units_or_be_empty(gap):
+    vals = [str(val) if i % 3 == 2 else gap for i, val in enumerate(VALS)]
+    rows = "".join(
+        f"│ {i} │ {loss} │ 32.5k tokens/sec │ {val} │\n"
+        for i, (loss, val) in enumerate(zip(LOSSES, vals, strict=True))
+    )
+    head = "┌───┬───┬───┬───┐\n│ epoch │ loss │ speed │ val loss │\n├───┼───┼───┼───┤\n"
+    parsed = parse((head + rows).encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert set(parsed.column("perf/tokens_per_sec").tolist()) == {32_500.0}
+    assert parsed.column("val/loss").tolist() == VALS[2::3]
+
+
+def test_the_last_cell_between_bars_may_be_empty():
+    notes = ["* best" if i % 5 == 0 else "" for i in range(N)]
+    rows = "".join(
+        f"  {i + 1}/30 | {loss} | {note}\n" for i, (loss, note) in enumerate(zip(LOSSES, notes, strict=True))
+    )
+    parsed = parse(f"  Epoch | Train Loss | Status\n---------------\n{rows}".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("step").tolist() == [i + 1 for i in range(N)]

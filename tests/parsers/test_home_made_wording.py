@@ -33,6 +33,8 @@ from .test_home_made import LOSSES, VALS, N, _log
         "{{'epoch': 7, 'step': {step}, 'q_loss': {loss}, 'eval_return': {val}}}",
         "Round {step}/40: training 8 clients\n  train_loss: {loss}, 10th percentile: 0.25",
         "(epoch, train_loss, test_loss) = ({step}, {loss}, {val})",
+        "Pass 3: Cost on iteration {step} is {loss}",
+        "Training Loss [{step}]: {loss}\nValidation Loss [{step}]: {val}",
         "Epoch {step} training complete\nCost on training data: {loss}\nAccuracy on training data: 45000 / 50000",
     ],
 )

@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from runwatch.core.ending import COMPLETE
+from runwatch.core.block import Block, Moment
+from runwatch.core.ending import COMPLETE, STOPS
 from runwatch.core.metrics import EPOCH, LEARNING_RATE
 from runwatch.core.series import Series
 
@@ -68,6 +69,27 @@ _COUNTED = re.compile(r"(?i)\bepoch\W{0,3}(\d{1,6})\b")
 _SHOWN = 60
 _ALIKE = 2
 """Runs of the same steps from which these are all that each does."""
+
+
+@dataclass(slots=True)
+class EarlyStop:
+    """Where a run said last that it stops early, and the training records behind that."""
+
+    said: Moment = field(default_factory=Moment)
+    records: int = 0
+
+    def observe(self, block: Block) -> None:
+        """Take the next block."""
+        stopped = max(block.marks.get(kind, -1) for kind in STOPS)
+        if stopped >= 0:
+            self.said, self.records = Moment.of(block, stopped), 0
+        if self.said.offset >= 0 and self.said.precedes_training(block):
+            newest = () if block.progress is None else block.progress.offset[-2:].tolist()
+            self.records += max(1, sum(self.said.precedes(block, at) for at in newest))
+
+    def holds(self, records: int = 0) -> bool:
+        """Whether it said so, and no more records than these are behind it."""
+        return self.said.offset >= 0 and self.records <= records
 
 
 def is_last_row(left: float, stride: float, first: float | None) -> bool:

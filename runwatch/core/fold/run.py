@@ -12,13 +12,13 @@ from msgspec.structs import replace
 from runwatch.core.batch import CRASH_KINDS, EVAL, RANK, TRAIN, Event
 from runwatch.core.block import Block, Moment
 from runwatch.core.checkpoint import Checkpoint, Checkpoints, last_good
-from runwatch.core.ending import COMPLETE, ENDS, STOPS
+from runwatch.core.ending import COMPLETE, ENDS
 from runwatch.core.fold.eta import Estimate
 from runwatch.core.fold.launches import Launches
 from runwatch.core.fold.planned import Plan
 from runwatch.core.fold.position import Position
 from runwatch.core.fold.rank_state import RankState
-from runwatch.core.fold.regular_end import Close, is_last_row
+from runwatch.core.fold.regular_end import Close, EarlyStop, is_last_row
 from runwatch.core.fold.saves import Reconciled, Saves, is_about_save, reconcile
 from runwatch.core.fold.stages import Stage
 from runwatch.core.fold.timing import Timing, remaining
@@ -97,8 +97,7 @@ class Run:
     _phase: str = "starting"
     _ended: Moment = _NOWHERE
     """Where its end was reported last, if it has not continued since."""
-    _early: Moment = _NOWHERE
-    """Where it said that it stops early, and it has not gone on since."""
+    _early: EarlyStop = field(default_factory=EarlyStop)
     _timing: Timing = field(default_factory=Timing)
     """When its steps were reached."""
     _reconciled: tuple[tuple[int, int], Reconciled] | None = None
@@ -184,6 +183,9 @@ class Run:
         since = self.last_line or 0
         failed = any(event.kind in CRASH_KINDS and event.line >= since for event in self.events)
         if not failed and not self.stage.next_trains and self._phase != "evaluating":
+            if self._early.holds(1):  # the record of the epoch that it stopped behind is printed last
+                self.finished, self._early.records = True, 0
+                return
             self.probable = self._close(before, behind).reason(alike)
             self.finished = self.probable != ""
 
@@ -200,12 +202,7 @@ class Run:
             self.finished, self.probable, self._ended = False, "", _NOWHERE
         elif self._ended.offset >= 0 and (self.records or block.bar):
             self.finished = True
-
-        stopped = max(block.marks.get(kind, -1) for kind in STOPS)
-        if stopped >= 0:
-            self._early = Moment.of(block, stopped)
-        if self._early.precedes_training(block):
-            self._early = _NOWHERE
+        self._early.observe(block)
 
     def _take_ranks(self, block: Block) -> None:
         for rank, progress in block.ranks.items():
@@ -336,7 +333,7 @@ class Run:
     @property
     def stopped_early(self) -> bool:
         """Whether it has finished by its own word before its end."""
-        return self.finished and self._early.offset >= 0
+        return self.finished and self._early.holds()
 
     @property
     def goes_on(self) -> bool:

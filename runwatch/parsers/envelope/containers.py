@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-_DOCKER = b'{"log":"'
+_DOCKER = (b'{"log":"', b'{"log": "')
 _JOURNAL = (b'"MESSAGE"', b'"__REALTIME_TIMESTAMP"')
 _LOGGED = re.compile(rb'"(?:message|msg)": ?"[^"]*\d')
 _TIMES = ("time", "timestamp", "@timestamp", "ts", "asctime")

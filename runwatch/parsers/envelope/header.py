@@ -153,11 +153,6 @@ _LOOSE_NEXT = re.compile(  # a logger's or a module's name, and what separates t
     rb"|" + NOT_TRAINING + rb"[A-Za-z_<][\w.<>/-]{0,80}(?:(?::[\w<>]{1,60})?:\d{1,6})?"
     rb"(?:\s*(?:-|\||>{1,2})(?=\s|$)|: +\d{1,6}:(?=\s|$)|:(?=\w|\s|$)| (?=" + LEVEL + rb":))"
 )
-behind_logger = re.compile(
-    rb"(?:[\[(]?(?:" + STAMP + rb"|" + LEVEL + rb")[\])]?(?:\s{0,8}[-|:>]{1,2}\s|:|\s)\s{0,8}"
-    rb"(?:[\w.]{1,40}(?: - (?=" + LEVEL + rb")|:))?)+"
-).match
-"""Matches what a logger puts before a message that holds bars itself: times, levels and a name."""
 _RANKS = ("rank", "mpi", "said", "on", "local", "of", "node")
 """Groups that hold a rank, the one that counts first."""
 _MAX_PIECES = 24

@@ -17,7 +17,7 @@ NO_PLACE = (
 )
 """What says in brackets where training is, `[1, 200]` or `(epoch 1, step 4)`, belongs to the message."""
 RANK = (
-    rb"\[ ?(?:(?i:rank)[ :=]{0,2}|default)(?P<rank>\d{1,5})\]:?"  # torchrun, torchrun --tee, DeepSpeed
+    rb"[\[(<] ?(?:(?i:rank)[ :=]{0,2}|default)(?P<rank>\d{1,5})[\])>]:?"  # torchrun, torchrun --tee, DeepSpeed
     rb"|\[\d{1,5},(?:mpirank:)?(?P<mpi>\d{1,5})(?:,[\w-]{1,40})?\]<std(?:out|err)>: ?"  # mpirun
     rb"|[Rr]ank ?(?P<said>\d{1,5}): "
     rb"|[\[(](?i:gpu|worker|proc|process)[ :=_-]{0,2}(?P<on>\d{1,5})[\])]:?"
@@ -49,7 +49,10 @@ HOST = NOT_TRAINING + NO_COUNTER + rb"(?=[A-Za-z_.-]{0,62}\d)[\w.-]{2,63}:(?= )"
 """pdsh, mpssh: `worker-3: `, `10.0.0.4: `."""
 _NO_RATE = rb"(?<![A-Za-z])(?<!\ds/)(?<! s/)(?<!ms/)(?<!sec/)(?<!time/)(?<!per )"
 SPEAKS = (
-    rb"(?= {0,8}(?:[\[{(<|]|\d{1,9}/\d{1,9} |-{10}|\d{1,9}:\s{1,16}(?:learn|test):"
+    rb"(?= {0,8}(?:[\[{(<|]|\d{1,9}/\d{1,9} |-{10}|[*-][ *]{1,8}[A-Za-z]|\xe2\x94"
+    rb"| [ \t]{1,32}[A-Za-z|][\w ./|-]{0,40}[:=>]? {0,20}[\d.eE+-]{1,24} ?[A-Za-z/%]{0,12}\s*$"
+    rb"|(?i:(?:running |begin |start )?(?:val|eval|test|dev)[a-z]{0,12})[^\d\r\n]{0,60}$|"
+    rb"\d{1,9}:\s{1,16}(?:learn|test):"
     rb"|\d[\d.eE+-]{0,40}(?:,[\d.eE+-]{1,40})+\s*$"
     rb"|(?:(?!(?i:loss|eta\b|time|elapsed))[^=\r\n]){0,80}?\d\d:\d\d:\d\d"
     rb"|[^\r\n]{0,300}?(?:%\||"

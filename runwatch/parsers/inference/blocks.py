@@ -17,7 +17,6 @@ from runwatch.parsers.inference.roles import (
     OF_RUN_RANK,
     STEP_RANK,
     is_bare_score,
-    is_boxed,
     is_pace,
     is_time,
     place,
@@ -26,6 +25,7 @@ from runwatch.parsers.inference.roles import (
 from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED, interleaved, usual_of
 from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.inference.turns import takes_turns
+from runwatch.parsers.lexicon.kinds import METRICS
 from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.records import columns as columns_of
@@ -64,6 +64,7 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
     of the stream, of which those since the first record must not be too many. `few` says that the first
     epochs may be enough.
     """
+    families = {h: [k for k in lines if k.rank == lines[0].rank] for h, lines in families.items()}
     alone = [
         (counted, epoch, lines)
         for lines in families.values()
@@ -107,15 +108,16 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
     every = [kept for lines in values for kept in lines]
     if len(steps) < ENOUGH and 8 * (len(steps) + len(every)) <= seen - steps[0].seen:
         return None
-    boxed = is_boxed(steps[0].line)  # there, each name is alone and means what it says
     nested = epoch is not None or takes_turns(steps, counted)
     pattern = "learned" + BY_EPOCH * (is_epoch(counted[1]) and not nested)
     plans = {steps[0].head: Plan(steps[0].head, counted, epoch, alone=True, nested=nested, pattern=pattern)}
+    shown: set[bytes] = set()
     for of_val in (False, True):
         group = [lines for lines in values if is_val(lines[0].head) is of_val]
-        meant = {} if boxed else _meant(group)
-        for name, metric in tests_of(meant).items():
-            if not trains or (metric != SCORE and meant[name] == spelled(name)):
+        meant = _meant(group)
+        shown |= meant.keys()
+        for name, metric in tests_of(sorted(shown)).items():
+            if name in meant and (not trains or (metric != SCORE and meant[name] not in METRICS)):
                 meant[name] = metric
         for lines in group:
             plans.setdefault(lines[0].head, Plan(lines[0].head, None, aliases=meant, main=False))

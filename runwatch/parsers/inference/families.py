@@ -13,7 +13,7 @@ from runwatch.parsers.inference.evidence import FEW
 from runwatch.parsers.inference.losses import losses_of
 from runwatch.parsers.inference.places import ENOUGH, Kept, Place, are_records, steps_of
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import EPOCH_RANK, STEP_RANK, VAL_LED, place
+from runwatch.parsers.inference.roles import EPOCH_RANK, STEP_RANK, VAL_LED, place, shows_pace
 from runwatch.parsers.inference.scoring import (
     Judgement,
     counts_alike,
@@ -233,12 +233,19 @@ def rates(main: Plan, families: Mapping[bytes, list[Kept]]) -> dict[bytes, Plan]
     """Return the plans of lines near the records of `main` that show their learning rate, and no step.
 
     There is about one of them for each record, or each names its epoch: what is printed once, or once
-    for each of several launches, is a setting. Nothing but the rate is read of them.
+    for each of several launches, is a setting. Nothing but the rate is read of them. Others show the pace
+    at the step.
     """
     records = [k for k in families[main.head] if not main.quality or main.quality & {f.name for f in k.found}]
+    at = main.counter
+    paced = {
+        head: Plan(head, at, main=False)
+        for head, lines in families.items()
+        if at is not None and shows_pace(lines[0].line) and all(k.find(at) is not None for k in lines)
+    }
     if any(map(is_rate, main.names)):
-        return {}
-    return {
+        return paced
+    return paced | {
         head: Plan(head, None, main=False, rated=True)
         for head, lines in families.items()
         if FEW <= len(lines) <= len(records) + 1

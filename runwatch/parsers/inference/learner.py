@@ -46,7 +46,8 @@ from runwatch.parsers.inference.roles import barred, relevant, shows_pace
 from runwatch.parsers.inference.scores import scores_alone
 from runwatch.parsers.inference.scoring import judge
 from runwatch.parsers.inference.sections import SECTION, VAL_SECTION, Sections
-from runwatch.parsers.inference.tables import RULE, TableMatcher, boxed_header, header, joined
+from runwatch.parsers.inference.tables import RULE, TableMatcher, header, joined, leading, led_header
+from runwatch.parsers.inference.tables import Header as Columns
 from runwatch.parsers.inference.template import LearnedMatcher
 from runwatch.parsers.lexicon.words import is_loss, is_quality, is_val, split_of
 
@@ -81,8 +82,8 @@ class Learner:
         self._due = _LOOK
         self._table: TableMatcher | None = None
         """Reads the rows under the newest header."""
-        self._above = b"", 0
-        """The newest line without a number, which may be part of a header, and the lines up to it."""
+        self._above = b"", 0, b""
+        """The line above, which may be part of a header, the lines up to it, and its envelope."""
         self._sections = Sections()
         self._markdown = False
         """Whether a heading was seen."""
@@ -139,6 +140,11 @@ class Learner:
     def _take(self, line: bytes, offset: int, number: int, whole: bytes, before: Header | None) -> bool:
         """Take one record of a log; return whether it may count as one of training."""
         rank = before.key(whole) if before is not None else b""
+        envelope = whole[: len(whole) - len(line)]
+        (above, at, around), self._above = self._above, (line, self._lines, envelope)
+        under = led_header(above, line) if at == self._lines - 1 else None
+        if under is not None:
+            self._head(under[0], around, under[1])
         if self._table is not None and self._table.match(line):
             self._keep(Kept(line, offset, number, ROW, [], [], rank=rank, outer=whole, header=before))
             return True
@@ -147,23 +153,20 @@ class Learner:
         plain = barred(line)
         read = len(line) <= 4096 and (plain[:1] == b"|" or relevant(line))
         reading = self._sections.reading(plain) if read else None
-        if reading is None or not reading.found or (self._table is None and boxed_header(line)):
+        if reading is None or not reading.found:
             titled = self._lines == 1 and header(line, first=True) is not None
-            above, at = self._above
             if reading is None and not titled and self._sections.pass_by(line):
-                self._above = line, self._lines
                 self._keep(Kept(line, offset, number, SECTION, [], []))
                 return False
             if not line.strip(RULE) and self._lines == at + 1:  # it rules off the rows of a header
-                self._above = above, self._lines
+                self._above = above, self._lines, around
                 return False
             both = joined(above, line) if self._lines == at + 1 else None
-            self._above = line, self._lines
-            head = (header(both) if both else None) or header(line, first=self._lines == 1)
-            if head is not None and before is not None and before.stamp:
-                head = head._replace(logged=True)  # before a row, a time could be of a column
-            if head is not None and (self._table is None or self._table.head != head):
-                self._head(TableMatcher(head))
+            led = self._table.head.lead.match(line) if self._table is not None else None
+            named = line[led.end() :] if led else line
+            head = (header(both) if both else None) or header(named, first=self._lines == 1)
+            if head is not None:
+                self._head(head, envelope)
             return False
         family, found, ranked = reading
         line = plain
@@ -184,9 +187,11 @@ class Learner:
         same = before is not kept and (before.line, before.rank) == (kept.line, kept.rank)
         return same and kept.number - before.number <= _NEAR and before.envelope != kept.envelope
 
-    def _head(self, table: TableMatcher | None) -> None:
-        """Read the rows under another header, or none."""
-        self._table = table
+    def _head(self, head: Columns | None, envelope: bytes = b"", lead: bytes = b"") -> None:
+        """Read the rows under another header, behind the same envelope and lead, or none."""
+        if head is not None and self._table is not None and head.columns == self._table.head.columns:
+            return
+        self._table = TableMatcher(head._replace(lead=leading(envelope, lead))) if head else None
         self.kept = [kept for kept in self.kept if kept.head != ROW]
 
     def _quoted(self, line: bytes) -> bool:

@@ -39,7 +39,9 @@ _FOLLOWS = re.compile(
 """A score that is named behind its number: `0.95 C.E. Loss, 98.1% Accuracy`, `0.5 loss at step 9`."""
 _GRADIENT = re.compile(rb"\]?, (?:device='\w+:?\d*', )?grad_fn=")
 """Behind the number of a tensor that is trained on, which is a loss: `tensor(0.53, grad_fn=<...>)`."""
-_COUNTED = re.compile(rb"(?i) ?(?P<name>ep(?:isode|och)?s?|steps?|iter(?:ation)?s?|updates?)\b(?![/.:=])")
+_COUNTED = re.compile(
+    rb"(?i) ?(?P<name>ep(?:isode|och)?s?|steps?|iter(?:ation)?s?|updates?|(?:ex|s)amples|tokens)\b(?![/.:=])"
+)
 """What is counted, named behind its number: `[50000 eps] reward=0.5`."""
 _COUNTED_AT = re.compile(_COUNTED.pattern.partition(rb"\b(?!")[0] + rb"\b")
 _AMOUNT = re.compile(
@@ -48,7 +50,7 @@ _AMOUNT = re.compile(
 """The unit of two amounts, which makes them no place: `6661/8192 MiB`, `5210/4870 tok/s`."""
 _BATCHES = re.compile(rb"(?i) \(?(?:mini-?)?batch(?:e?s)?\b(?! ?[=:#\[(]? ?\d| ?[=:])")
 _SAID = re.compile(
-    rb"(?i)(\S*(?: \S+)?) (?:after|at|in|for|of|over)(?: \S+)?"
+    rb"(?i)(\S*(?: \S+)?) (?:after|at|in|on|for|of|over|during)(?: \S+)?"
     rb" (step|iter\w*|epoch|episode|batch|round)\Z"
 )
 _OF = re.compile(rb"(?i)((?:\S+ )?\S*(?:loss|cost|error)) (step|iter|iteration|epoch|episode|batch|round)\Z")
@@ -57,6 +59,10 @@ _AFTER = re.compile(rb"(?i)(.+) after\Z")
 """A name that says what of: `Cost after iteration 100: 0.69`, `Score at iteration 100 is 0.69`."""
 _ASIDE = re.compile(rb" \([A-Za-z][A-Za-z ]{0,30}\)(?= (?:at|after) )")
 """Appears between a name and its place: `Loss (one batch) at step 100: 0.69`."""
+_AT = re.compile(rb"(?<=[\w)]) @ \Z")
+"""Between a name and its place: `val loss @ 100: 0.69`."""
+_TAGGED = re.compile(rb"\b(?:tag|name|metric|key)[:=] ?['\"]?([^=]{1,60}?)['\"]?[,;]? value[:=] ?\Z")
+"""A name that a key says, and its value: `tag=learning rate value=0.5`."""
 _IN_PARENTHESES = re.compile(
     rb"([A-Za-z][A-Za-z_ ./-]{0,40}) ?\((?:(?:at|after) )?(?:step|iter\w*|epoch|episode|batch|round)[ :=#]*\Z"
 )
@@ -90,6 +96,8 @@ _SCORE_AHEAD = re.compile(rb"(?i)\b([a-z]\w*(?: [a-z]\w*){0,2})(?:: ?| - )(?:epo
 """Before a place that is between a name and its value: `Total loss: epoch 3: 0.5`."""
 _BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"-->", b"=>", b"==>"))
 """What is between a place and the number printed there, if it has a point: `Epoch 3 2.57`."""
+_LAST = re.compile(rb"\d+\s*")
+"""A whole number that ends a line: behind a name and its value, it is the step, `lr 0.1 200`."""
 _SCORED_ON = re.compile(rb"(?:\A|(?<=[^\w ] ))((?:[A-Za-z][\w@.-]* ){1,8}(?:on|for|over) (?:the )?)\Z")
 _RANKED = re.compile(rb"(?i)(?:.* )?(?:top|(?:precision|recall|hits?|ndcg|mrr) at)")
 """Names a score with the number behind it: how many of the first guesses count."""
@@ -113,6 +121,8 @@ _TENSOR = re.compile(rb"\bTensor (\w+) of type \w+\. Dims: \(\): \Z")
 """Before the one number of a tensor, as Caffe2 prints it."""
 _COLONS = (b":", b"]:")
 """Between a place and its value: `[epoch 3]: 2.57`."""
+_BRACKETED = (b"]:", b"] =")
+"""Between a place in brackets, which the name of the value precedes, and the value."""
 _CALLER = re.compile(rb"(?:[\w.<>]+:[\w.<>]+|\.py\[line|\d\.py):\Z")
 """Before the line of a source, as loguru has it: `__main__:main:65 - `, or `train.py[line:65]`, or in a
 notebook `3667621017.py:45`."""
@@ -170,8 +180,8 @@ def by_letter(name: bytes) -> bytes:
 def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     """Return a place and the nameless number behind it with the names that they have if they are a pair.
 
-    `epoch 0, batch 12: 4.98`, `Epoch 3 2.57`, `(5000 6%) 2.57`, and `Train loss 120 0.53`, which names the
-    value first.
+    `epoch 0, batch 12: 4.98`, `Epoch 3 2.57`, `(5000 6%) 2.57`, and `Train loss 120 0.53` or `Loss [3]: 0.53`,
+    which name the value first.
     """
     between = line[place.total[1] if place.total else place.end : value.start]
     bare = _DONE.sub(b"", between).strip()
@@ -181,9 +191,13 @@ def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     ):
         said = _SCORE_AHEAD.search(line, max(0, place.start - MAX_NAME), place.start)
         return place, value._replace(name=said[1] if said and is_quality(said[1]) else VALUE_OF_PLACE)
-    whole = line[place.start - 1 : place.end].strip().isdigit() and not place.suffix and not place.total
-    if whole and between.isspace() and place.name.lower().endswith(b"loss"):
+    whole = line[place.start - 1 : place.end].strip(b" [").isdigit() and not place.suffix and not place.total
+    behind = between.isspace() or (bare in _BRACKETED and line.count(place.name) == 1)
+    if whole and behind and place.name.lower().endswith(b"loss"):
         return place._replace(name=b"step"), value._replace(name=place.name)
+    behind = between.strip() == place.suffix and _LAST.fullmatch(line, value.start)
+    if behind and line.lstrip().startswith(place.name + b" "):
+        return place, value._replace(name=b"step")
     return place, value
 
 
@@ -268,6 +282,10 @@ def _is_progress(line: bytes, place: Field, share: Field) -> bool:
 def field_of(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     """Return the number of a token with its name, which the text before it may show; None of others."""
     gap = _ASIDE.sub(b"", gap) if b") at " in gap or b") after " in gap else gap
+    if gap.endswith(b" @ "):
+        gap = _AT.sub(b" at step ", gap)
+    elif b"value" in gap:
+        gap = _TAGGED.sub(rb"\1=", gap)
     foreign = not gap.isascii()
     if foreign:
         gap = languages.with_ascii_colon(gap)
@@ -349,5 +367,4 @@ def _value(
         name = suffix
     if suffix in TIMES and words(name)[-1:] == [b"cost"]:
         name += b" time"
-    name = name.removesuffix(b" value")  # `tag=learning rate value=0.5`
     return Field(name, start, end, suffix)

@@ -6,17 +6,19 @@ Everything here looks at one line, at its words and never at its digits.
 from __future__ import annotations
 
 import re
+import string
 from functools import lru_cache
 from itertools import pairwise
 
-from runwatch.parsers.body.matchers import VALUE
 from runwatch.parsers.envelope.header import before as header_before
+from runwatch.parsers.inference.fields import fields
 from runwatch.parsers.inference.tokens import BARE, TIMES, VALUE_OF_PLACE, Field, masked
 from runwatch.parsers.lexicon import counters as counted
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.names import meaning
 from runwatch.parsers.lexicon.units import RATES, rate_suffix
 from runwatch.parsers.lexicon.words import (
+    MEMORY,
     REPEATED,
     RUNS,
     SPLIT_KEYS,
@@ -50,11 +52,10 @@ _INDEX = frozenset(b"id idx index num number no i n in out".split())
 """Words behind the word that says what is counted: `batch_idx`, `step number`."""
 _PACES = frozenset(b"sps fps ips tps wps ups qps".split())
 """Rates by their initials."""
-_MEMORY = frozenset(b"memory mem ram vram".split())
 _CLASSES = (
     RUNS
     | _PACES
-    | _MEMORY
+    | MEMORY
     | frozenset(
         b"class cls category label layer head gpu rank worker thread device node port pid "
         b"correct predicted size speed throughput".split()
@@ -96,15 +97,9 @@ TELLING = (
 )
 """A line that can be of use holds one of these, in any case; or it is in another script, or heads a table."""
 _RELEVANT = re.compile(b"|".join(map(re.escape, TELLING)))
-PACE = (
-    *b"norm |g| /s per_s throughput speed duration rnrate time: time= time| mfu memory mem: util".split(),
-    b"time |",
-    b"per sec",
-)
-"""So does a line of a block that shows how fast training is, or what it needs, and nothing else."""
-_PACE = re.compile(b"|".join(map(re.escape, PACE)))
 is_count = re.compile(
-    rb"\W*(?:\d+% )?(?:\d+ ?/|(?i:e|ep|it?|no|progress)[.: =]{0,2}(?:\d+ ?/)?) ?\d+\W*$|" + BARE.pattern
+    rb"\W*(?:\d+% )?(?i:e|ep|it?|no|progress)?[.: =]{0,2}(?:\d[\d,]* ?(?:/|of) ?)?\d[\d,]*\W*$|"
+    + BARE.pattern
 ).match
 """Whether a line holds a counter, in short or with its total, as the heading of a block does, or values,
 and nothing else."""
@@ -176,34 +171,54 @@ def is_bare_score(line: bytes, number: Field) -> bool:
     return real and (is_split(number.name) or line.strip() == line[number.start : number.end])
 
 
-_PACE_LINE = re.compile(
-    rb"(?P<place>[^\w|]{0,8}(?:[A-Za-z]{1,3} )?"
-    rb"(?:[A-Za-z]?\d[\d,]*(?: ?/ ?\d[\d,]*)?(?=\W)\W{1,4}){1,2}(?:\| ?)?)?"
-    rb"[^\w|]*(?:[A-Za-z][\w.-]{0,30}\] [^\w|]*)?(?P<name>\|{0,2}[A-Za-z][\w./%|-]*(?: [\w.()/%-]+){0,5}?)"
-    rb"(?: *(?:[:=]|->|\xe2\x86\x92)|  | (?=\|)|(?(place) ))[ |]*(?:\d{1,3}(?:,\d{3})+|"
-    + VALUE
-    + rb")(?P<unit> ?[A-Za-z /%]{0,16})[ |]*"
-)
-"""A line of one name and its value, as in blocks and boxes, or behind a place: `[20] lr: 0.5`."""
 _LONGEST_PACE = 128
+_BEHIND_VALUE = b" |/%)\r" + string.ascii_letters.encode()
+"""Signs of units, and what closes a cell."""
+_NO_NUMBER = re.compile(rb"(?i)\b(?:nan|inf)[ |\r]*\Z")
 _SHAPES = 1024
 """Lines, whatever their digits, of which it is remembered whether they show the pace."""
 _PACE_ROLES = ("learning rate", "gradient norm", "duration", "rate", "share")
+_PACE_NUMBERS = 3
+"""The most numbers of such a line: a place, its epoch, and one value."""
+_said: dict[bytes, str] = {}
 
 
 def shows_pace(line: bytes) -> bool:
-    """Whether a line shows the pace of training, or another number that does not say how well it goes."""
-    return len(line) <= _LONGEST_PACE and _shows_pace(line.translate(ALIKE))
+    """Whether a line shows how far or how fast training is, or what it needs, and not how well it goes.
+
+    As in blocks and boxes: `[20] lr: 0.5`, `itr: 40`.
+    """
+    return _says(line) == "pace"
 
 
-@lru_cache(_SHAPES)
-def _shows_pace(shape: bytes) -> bool:
-    item = _PACE_LINE.fullmatch(shape)
-    if item is None:
-        return False
-    rate = rate_suffix(item["unit"].strip().decode()) is not None
-    role = meaning(languages.spelled(item["name"])).role
-    return rate or role in _PACE_ROLES or not _MEMORY.isdisjoint(words(item["name"]))
+def _says(line: bytes) -> str:
+    """Return what a short line of few numbers shows: pace, or score, or "" for neither."""
+    if len(line) > _LONGEST_PACE:
+        return ""
+    ends = line.rstrip(_BEHIND_VALUE)[-1:].isdigit()  # almost all other lines end otherwise
+    if not ends and _NO_NUMBER.search(line) is None:
+        return ""
+    shape = line.translate(ALIKE)
+    if shape not in _said:
+        if len(_said) >= _SHAPES:
+            _said.clear()
+        _said[shape] = _read(fields(line))
+    return _said[shape]
+
+
+def _read(found: list[Field]) -> str:
+    if not 0 < len(found) <= _PACE_NUMBERS:
+        return ""
+    if any(is_quality(f.name) for f in found):
+        return "score"
+    paced = any(
+        rate_suffix(f.suffix.decode("ascii", "replace")) is not None
+        or meaning(languages.spelled(f.name)).role in _PACE_ROLES
+        or not MEMORY.isdisjoint(words(f.name))
+        or counted.place_of((f.name.decode("utf-8", "replace"),)) is not None
+        for f in found
+    )
+    return "pace" if paced else ""
 
 
 def is_row(found: list[Field]) -> bool:
@@ -219,7 +234,7 @@ def relevant(line: bytes) -> bool:
         return False
     lower = line.lower()
     known = _RELEVANT.search(lower) or (not line.isascii() and languages.knows(line))
-    if not known and not is_count(line) and not (_PACE.search(lower) and shows_pace(line)):
+    if not known and not is_count(line) and not _says(line):
         return False
     opens = b"{'" in line and line.count(b"{") > line.count(b"}")
     if _OTHER.search(line) or (opens and not _FIRST_ITEM.fullmatch(line)):
@@ -257,11 +272,16 @@ def rank(line: bytes, number: Field) -> int | None:
         return EPOCH_RANK if name in (b"e", b"E") else STEP_RANK
     if number.total is not None and not is_meaningful(name) and last not in _CLASSES:
         return RATIO
+    leads = leads or (not name and header_before(line, len(before)) is not None)  # `[trainer] 20 | loss`
     boxed = before.endswith(b"[") and line[number.end : number.end + 1] == b"]" and not is_meaningful(name)
     if boxed:  # `exp_run2 [500]: loss 0.5`
         leads = leads or before[:-1].strip() == name or header_before(line, len(before) - 1) is not None
     of_run = boxed and last in RUNS and name[-1:].isdigit()
-    counts = leads and (of_run or last not in _CLASSES) and not is_quality(name)
+    counts = (
+        leads
+        and (of_run or _CLASSES.isdisjoint((last, *MEMORY.intersection(parts))))
+        and not is_quality(name)
+    )
     return LEADING if counts and meaning(languages.spelled(name)).role not in _PACE_ROLES else None
 
 
@@ -298,8 +318,16 @@ def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
     if all(r in (None, LEADING, EPOCH_RANK) for r in ranks):
         unknown = _unknown(line, found[: len(ranks)], ranks)
         if unknown is not None:
-            ranks[unknown] = INNER if LEADING in ranks and EPOCH_RANK not in ranks else UNKNOWN
+            inner = LEADING in ranks and EPOCH_RANK not in ranks and not found[unknown].suffix
+            ranks[unknown] = INNER if inner else UNKNOWN
+    if all(r is None for r in ranks):  # `{"tokens_seen": 4096, "loss": 0.5}`
+        ranks = [counted.TRAINED if _is_consumed(line, number) else None for number in found[:24]]
     return sorted((r, index) for index, r in enumerate(ranks) if r is not None)
+
+
+def _is_consumed(line: bytes, number: Field) -> bool:
+    known = number.name.lower().decode("utf-8", "replace") in counted.CONSUMED
+    return known and _INTEGER.match(line, number.start, number.end) is not None and not number.suffix
 
 
 def _is_length(name: bytes) -> bool:

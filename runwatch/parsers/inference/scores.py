@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from runwatch.parsers.inference.roles import STEP_RANK, is_pace
-from runwatch.parsers.inference.tokens import Field
+from runwatch.parsers.inference.tokens import Field, masked
+from runwatch.parsers.lexicon.counters import RANKS
 from runwatch.parsers.lexicon.words import (
     SAVES,
     is_best,
@@ -25,14 +26,24 @@ _SIGNS = b" \t:=,;|-*#>+.%(){}[]'\""
 """Between named values."""
 
 
-def names_alone(line: bytes, found: list[Field]) -> bool:
+def names_alone(line: bytes, found: list[Field], start: int = 0) -> bool:
     """Whether a line shows named values, and nothing else: `mean loss: 0.5; test acc: 71.2%`, but no item."""
-    end, rest = 0, b""
+    end, rest = start, b""
     for field in found:
         rest += b"".join(line[end : field.start].rpartition(field.name or b"_")[::2])
         end = field.end + len(field.suffix)
     others = (rest + line[end:]).replace(b"dB", b"").strip(_SIGNS)
     return not (others or any(is_item(field.name) for field in found))
+
+
+def lead_of(head: bytes, line: bytes) -> int:
+    """Return the length of what precedes the records, too, and counts nothing: `[exp2] `, an emoji."""
+    length = 0
+    for word, own in zip(head.split(b" "), line.split(b" "), strict=False):
+        if masked(own) != word or b"#" in word or RANKS.keys() & {*map(bytes.decode, words(word))}:
+            break
+        length += len(own) + 1
+    return length
 
 
 def scores_alone(line: bytes, found: list[Field]) -> bool:

@@ -32,7 +32,7 @@ VAL_SECTION = b"val: "
 _TRAIN = frozenset((b"train", b"training", b"trn"))
 _LONGEST = 96
 _OPENS = re.compile(
-    rb"(?i)(?:[^a-z]{0,40}(?:info|debug)\W+(?:[\w.]+ ?[-:|] )?)?\W*"
+    rb"(?i)(?:[^a-z]{0,40}(?:info|debug)\W+(?:[\w.]+ ?[-:|] )?|\[[\w.:-]{1,40}\]:? )?\W*"
     rb"(?:(?:phase|mode|split|stage|starting|start|begin|on|the|running)\W+){0,2}"
     rb"(?:(?P<train>train(?:ing)?)|val(?:id(?:ation|ating|ate)?)?|test(?:ing)?|eval(?:uation|uating|uate)?"
     rb"|dev)"

@@ -13,10 +13,9 @@ from runwatch.core.metrics import CLOCK, EPOCH, LOSS, VAL_LOSS, Unit
 from runwatch.parsers.api import Known, Layout, Match, Matcher
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.counters.nesting import PER, PLANNED, WITHIN
-from runwatch.parsers.envelope.header import behind_logger
 from runwatch.parsers.inference.losses import aliases, losses_by_split
 from runwatch.parsers.inference.places import ENOUGH
-from runwatch.parsers.inference.roles import is_boxed
+from runwatch.parsers.inference.roles import barred, is_boxed
 from runwatch.parsers.inference.scoring import LOSSLESS, UNNAMED
 from runwatch.parsers.inference.unnamed import falls, is_unbounded_error
 from runwatch.parsers.lexicon.counters import ANY, TIMES, place_of
@@ -40,10 +39,11 @@ from runwatch.parsers.lexicon.words import (
     split_of,
     words,
 )
+from runwatch.parsers.words import ALIKE
 
 _GAP = re.compile(rb"\s*(?:\||\xe2\x94[\x82\x83])\s*|\t+\s*|\s{2,}")
 _GAPPED = re.compile(rb"[\t|]|[Ll]oss")
-_COLUMN = re.compile(rb"_?[A-Za-z#\xc3-\xdf\xe3-\xed]|\d[A-Za-z_]+[a-z]{3}")
+_COLUMN = re.compile(rb"(?:_|\|{1,2}(?=g))?[A-Za-z#\xc3-\xdf\xe3-\xed]|\d[A-Za-z_]+[a-z]{3}")
 """How a column begins: `loss`, `2d_loss`, `_rmse`, in any language."""
 _NAMELESS = re.compile(rb"(?:\s\s|\t|\|)\s*(?!\d[A-Za-z_]+[a-z]{3}|_[A-Za-z])[^A-Za-z#\xc3-\xdf\xe3-\xed\s|]")
 """A column that begins otherwise."""
@@ -55,17 +55,16 @@ _TIMES = frozenset(b"time timestamp date datetime".split())
 _MAX_COLUMNS = 32
 _NO_BAR = rb"(?!\xe2\x94[\x82\x83])(?<!\xe2(?=\x94[\x82\x83]))(?<!\xe2\x94(?=[\x82\x83]))[^\s|]"
 """A byte of a cell: bars may be drawn."""
-_WORD = re.compile(rb"\d+ hr \d+ min|(?:" + _NO_BAR + rb")+(?: (?:ms|[A-Za-z]{2,8}/s(?:ec)?)(?=\s|\Z))?")
+_BEHIND = rb"(?: (?:m?s|sec|[KMG]i?B|(?:[kKM] )?[A-Za-z]{2,8}/s(?:ec)?)(?=\s|\Z))?"
+"""The unit of a cell."""
+_WORD = re.compile(rb"\d+ hr \d+ min|(?:" + _NO_BAR + rb")+" + _BEHIND)
 _GROUP = re.compile(rb"[^|]+")
 _SPACED = re.compile(rb"[^\s|]+(?: [^\s|]+)*")
 _LISTED = re.compile(rb"\s*[,;]\s*")
 _LISTED_WORD = {sign: re.compile(rb"[^\s%s](?:[^%s]*[^\s%s])?" % (sign, sign, sign)) for sign in (b",", b";")}
 """The gaps and cells of rows that are lists: `1;2.5;2.6`."""
-_RULED = re.compile(rb"\s*\xe2[\x94\x95][\x80-\xbf]\s*")
-_RULED_WORD = re.compile(rb"[^\s|\x80-\xff]+(?: (?:ms|[A-Za-z]{2,8}/s(?:ec)?)(?=\s|\Z))?")
-"""The same between the lines of a box that is drawn."""
 _CELL = re.compile(
-    rb"(" + VALUE + rb")(?P<unit> ?[A-Za-z%][A-Za-z/]{0,11})?|(?P<done>\d+)/(?P<end>\d+)"
+    rb"(" + VALUE + rb")(?P<unit> ?[A-Za-z%](?:[A-Za-z/]| (?=[a-z]+/)){0,13})?|(?P<done>\d+)/(?P<end>\d+)"
     rb"|(?P<clock>\d{4}[-/]\d\d[-/]\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?)"
     rb"|\{[^{}]*\}|\d+(?::\d\d){1,2}(?:\.\d+)?|\d+ hr \d+ min|[nN]/[aA]|None"
     rb"|[^\w\s|]{1,24}"
@@ -84,13 +83,9 @@ _TWO = re.compile(rb"[\t|]|\A\W*\w+[,;]? *\w+\s*\Z")
 """What a header of two columns holds, or all there is of it: other pairs of words are prose."""
 _UNNAMED = re.compile(rb"(?i)(?:wall[ _]?time,)?(?P<step>step|iter|iteration),(?P<value>value)")
 """The header of a series whose name is that of its file, as TensorBoard exports them."""
-_BAR = rb"(?:\||\xe2\x94[\x82\x83])"
-_LED_BOX = re.compile(
-    rb"(?!\s*" + _BAR + rb").{1,80}?(?<=[^\w\s|] )(?=" + _BAR + rb" .*\S\s*" + _BAR + rb"\s*\Z)"
-)
-"""What precedes the row of a box on its line: `* | 3 | 2.5 |`, `[4123] | epoch | loss |`."""
 _NUMBERED = re.compile(rb"(?<!\w)[+-]?\d")
 """A number that is no part of a name."""
+_DIGITS = re.compile(rb"\d+")
 RULE = b" |+-=_:\r"
 """Signs of a line between the rows of a table."""
 _FEW = 4
@@ -107,30 +102,34 @@ def may_head(line: bytes) -> bool:
     return _COLUMN.match(bare) is not None and not _NAMELESS.search(bare)
 
 
+_NO_LEAD = re.compile(b"")
+_TABLE_SIGNS = b" \t|+\xe2\x94\x95\x82\x83"
+"""Bars and corners, which are of a table and precede none."""
+
+
 class Header(NamedTuple):
     """The header of a table."""
 
     columns: tuple[bytes, ...]
     cell: re.Pattern[bytes] = _WORD
     """Finds the cells of its rows."""
-    logged: bool = False
-    """Whether it follows what a logger prints, as its rows do."""
-    led: bool = False
-    """Whether any other text precedes its box, as in its rows."""
+    lead: re.Pattern[bytes] = _NO_LEAD
+    """Matches what precedes its rows on their lines."""
     indent: int = 0
     """Bytes before the first column: room for the index of a data frame, which has no name."""
     spans: tuple[tuple[int, int], ...] = ()
     """Where the columns are if nothing but spaces separates them: cells may be empty."""
     barred: bool = False
     """Whether each column is between bars: cells may be empty."""
-    tabbed: bool = False
-    """Whether one tab is between two columns: cells may be empty."""
+    between: bytes = b""
+    """The one tab or bar between two columns: cells may be empty."""
     loss: bytes = b""
     """A column that is the loss though no word says so, as its values fall."""
 
 
 def header(line: bytes, *, first: bool = False) -> Header | None:
     """Return the header that a line, maybe the `first` of all, is if it heads a table of training."""
+    line = barred(line)
     bare = line[:512].strip(b" \t|\r")
     if comment := _COMMENT.match(bare):
         bare = bare[comment.end() :]
@@ -139,46 +138,56 @@ def header(line: bytes, *, first: bool = False) -> Header | None:
         return Header((bare,))
     if first and _UNNAMED.fullmatch(bare):
         return Header(tuple(bare.split(b",")), _LISTED_WORD[b","])
-    ruled = line[:1] == b"\xe2" and _RULED.match(line) is not None
-    gapped = ruled or b"  " in line.strip() or _GAPPED.search(line)
+    gapped = b"  " in line.strip() or _GAPPED.search(line)
     listed = _counts_in_list(bare, 2 if first else 3)
-    before = b"oss" in bare and behind_logger(bare)
-    led = None if before or len(line) > 512 else _LED_BOX.match(line)
-    likely = ruled or listed or led or b"oss" in line or may_head(line)
+    likely = listed or b"oss" in line or may_head(line)
     if len(line) > 512 or not (gapped or listed) or not likely:
         return None
-    if before or led:
-        reported = header(line[led.end() :] if led else bare[before.end() if before else 0 :])
-        return reported and reported._replace(logged=led is None, led=led is not None)
-    gap, cell = (_RULED, _RULED_WORD) if ruled else (_GAP, _WORD)
-    columns = tuple(column for column in gap.split(bare) if column)
-    if len(columns) == 1 and not ruled and len(names := _LISTED.split(bare.lstrip(b"# "))) > 1:
+    cell = _WORD
+    columns = (bare,) if listed else tuple(column for column in _GAP.split(bare) if column)
+    if len(columns) == 1 and len(names := _LISTED.split(bare.lstrip(b"# "))) > 1:
         columns, cell = tuple(names), _LISTED_WORD[b";" if b";" in bare else b","]
         if is_indexed(names):
             columns = (b"#", *names[1:])  # the index of a data frame, which has no name
     elif len(columns) == 1:
         columns = tuple(bare.split())
-    indent = 0 if ruled else len(line) - len(line.lstrip(b" "))
+    indent = len(line) - len(line.lstrip(b" "))
     if not _heads(columns, line):
         return None
-    aligned = gap is _GAP and b"|" not in line and b"\t" not in line
+    aligned = b"|" not in line and b"\t" not in line
     spans = tuple(name.span() for name in _SPACED.finditer(line)) if aligned else ()
     spans = spans if len(spans) == len(columns) else ()
-    tabbed = line.count(b"\t") == len(columns) - 1
-    return Header(columns, cell, indent=indent, spans=spans, barred=is_boxed(line), tabbed=tabbed)
+    between = next((sign for sign in (b"\t", b"|") if line.count(sign) == len(columns) - 1), b"")
+    return Header(columns, cell, indent=indent, spans=spans, barred=is_boxed(line), between=between)
 
 
-def boxed_header(line: bytes) -> bool:
-    """Whether a line is the header of a box behind other text, which may hold numbers."""
-    led = _LED_BOX.match(line) if b"|" in line or b"\xe2" in line else None
-    return led is not None and not _NUMBERED.search(line, led.end()) and header(line) is not None
+def led_header(above: bytes, line: bytes) -> tuple[Header, bytes] | None:
+    """Return the header that a line is behind what it shares with the line below it, and what that is.
+
+    `trainer: epoch  loss` above `trainer:     3   2.5`
+    """
+    if not _GAP.search(above):
+        return None
+    pairs = enumerate(zip(above.translate(ALIKE), line.translate(ALIKE), strict=False))
+    end = next((at for at, (a, b) in pairs if a != b), min(len(above), len(line)))
+    lead = above[: above.rfind(b" ", 0, end) + 1].rstrip() + b" "
+    if not lead.strip(_TABLE_SIGNS) or _NUMBERED.search(above, len(lead)):
+        return None
+    head = header(above[len(lead) :])
+    return (head, lead) if head is not None and len(head.columns) > 1 else None
+
+
+def leading(envelope: bytes, lead: bytes) -> re.Pattern[bytes]:
+    """Return what matches a text before rows, whatever its digits; an envelope may have been taken off."""
+    pattern = b"(?:%b)?%b" % (re.escape(envelope), re.escape(lead))
+    return re.compile(_DIGITS.sub(rb"\\d+", pattern))
 
 
 def _counts_in_list(bare: bytes, least: int) -> bool:
     """Whether a line is a list of so many names, the first of which counts, and another scores."""
     names = _LISTED.split(bare)
     counts = len(names) >= least and _counter(names[:1]) is not None
-    return counts and any(is_quality(name) and not is_val(name) for name in names)
+    return counts and any(_is_score(name) and not is_val(name) for name in names)
 
 
 def joined(above: bytes, line: bytes) -> bytes | None:
@@ -221,12 +230,14 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
         b"," in line and sum(is_meaningful(name) or _is_time(name) for name in columns) > 1
     )
     counted = _counter(columns) is not None or (alone and _of_losses(columns))
-    scored = any(
-        (is_quality(name) and len(name) < 40) or meaning(spelled(name)).role == "loss" for name in columns
-    )
+    scored = any(map(_is_score, columns))
     of_epochs = len(columns) > 2 and any(map(is_epoch, columns))
     nested = of_epochs and not is_epoch(columns[_counter(columns) or 0])
     return counted and (scored or nested or bool(losses_by_split(columns)) or is_population(columns))
+
+
+def _is_score(name: bytes) -> bool:
+    return (is_quality(name) and len(name) < 40) or meaning(spelled(name)).role == "loss"
 
 
 def _of_losses(columns: tuple[bytes, ...]) -> bool:
@@ -327,15 +338,16 @@ class TableMatcher(Matcher):
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a row; other cells are absent."""
-        if len(line) > 1024:
+        lead = self.head.lead.match(line, start)
+        if len(line) > 1024 or lead is None:
             return None
-        before = behind_logger(line, start) if self.head.logged else None
-        before = _LED_BOX.match(line, start) if self.head.led else before
-        start = before.end() if before else start
+        start = lead.end()
+        if self.head.barred:
+            line = line[:start] + barred(line[start:])
         # no more cells than columns: time stays linear
         words = list(islice(self.head.cell.finditer(line, start), len(self._names) + 1))
         if len(words) > len(self._names):
-            words = words[1:] if _is_index(line, words[0], self.head.indent) else words[:-1]
+            words = words[1:] if _is_index(line, words[0], start, self.head.indent) else words[:-1]
         if not words or not _REMARK.fullmatch(line, words[-1].end()):
             return None
         placed = self._below(line, words, start)
@@ -394,7 +406,7 @@ class TableMatcher(Matcher):
     def _below(self, line: bytes, words: Sequence[re.Match[bytes]], start: int) -> list[str] | None:
         """Return the columns whose names cells are below, where some are empty; None if that is not sure."""
         listed = next((sign for sign, cell in _LISTED_WORD.items() if cell is self.head.cell), None)
-        listed = b"\t" if self.head.tabbed else listed
+        listed = self.head.between or listed
         if self.head.barred or (listed and len(words) < len(self._names)):
             at = [line.count(listed or b"|", start, word.start()) - (not listed) for word in words]
             sure = len({*at}) == len(at) and at[0] >= 0 and at[-1] < len(self._names)
@@ -462,9 +474,9 @@ class TableMatcher(Matcher):
         return epoch, number(row[slice(*at[self._step])])
 
 
-def _is_index(line: bytes, word: re.Match[bytes], indent: int) -> bool:
+def _is_index(line: bytes, word: re.Match[bytes], start: int, indent: int) -> bool:
     """Whether a row's first cell is that of a column without a name: a whole number left of all others."""
-    return word.start() == 0 and word.end() <= indent and line[: word.end()].isdigit()
+    return word.start() == start and word.end() <= start + indent and word[0].isdigit()
 
 
 def _distinct(steps: list[tuple[float, float]]) -> bool:

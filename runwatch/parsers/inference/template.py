@@ -31,7 +31,7 @@ from runwatch.parsers.inference.roles import (
     place,
     relevant,
 )
-from runwatch.parsers.inference.scores import measures, names_alone
+from runwatch.parsers.inference.scores import lead_of, measures, names_alone
 from runwatch.parsers.inference.sections import SAYS_VAL, VAL_SECTION, Sections, beside, says_val
 from runwatch.parsers.inference.shapes import plain_shape, reading_of
 from runwatch.parsers.inference.tokens import Field
@@ -63,7 +63,7 @@ _PLAIN_LOSS = frozenset(b"lm loss value avg average mean total".split()) | (
 )
 _OF_BATCH = TRAIN_WORDS | {b"batch", b"minibatch"}
 _OF_BEST = re.compile(rb"(?i)\b(?:in|of|with|from) (?:the )?best (?:\w+ )?(?:model|checkpoint|weights)\b")
-"""What is evaluated is the best: its value is printed for the first time."""
+"""What is evaluated is the best: its value is new."""
 _STARRED = re.compile(rb"\s{0,4}\* {1,3}(?=[A-Z])")
 """Begins the line below an evaluation in PyTorch's ImageNet example and its kin: ` * Prec@1 46.865`."""
 _LAST = re.compile(rb"\b(?i:final|last)\b")
@@ -204,7 +204,7 @@ class LearnedMatcher(Matcher):
         if family is None:
             return None
         if plan is None:
-            if (behind := self._behind(line)) is not None:
+            if behind := self._behind(line):
                 return behind
             plan = self._stage(section + family, found, ranked)
         sums_up = plan is not None and plan.heads and any(is_quality(f.name) for f in found)
@@ -285,7 +285,8 @@ class LearnedMatcher(Matcher):
             rates = [f for index, f in enumerate(found) if index not in taken and is_rate(f.name)][:1]
             metrics = [(LEARNING_RATE, f.name, f.unit(LEARNING_RATE), (f.start, f.end)) for f in rates]
         else:
-            metrics = self._metrics(found, taken, {**self._evaluated, **plan.aliases}, validation)
+            tests = self._late_tests([f.name for f in found]) if kind == EVAL else {}
+            metrics = self._metrics(found, taken, {**tests, **self._evaluated, **plan.aliases}, validation)
             if self._tests and validation and split_of(family) == "test":
                 metrics = [(_of_test(column), *column[1:]) for column in metrics]
         steps = plan.epoch is None and (plan.by_loss or plan.head == self._main.head)
@@ -331,24 +332,28 @@ class LearnedMatcher(Matcher):
             finest = next((index for r, index in ranked if r < RATIO), None)
             at = finest if same is None else same
         code = len(scores) == 1 and _ASSIGNED.fullmatch(line) is not None
-        says = SAYS_VAL.match(line if line.isascii() else translated(line)) and not code
+        text = line[(lead := lead_of(main.head, line)) :]
+        says = SAYS_VAL.match(text if text.isascii() else translated(text)) and not code
         says = says or ranked_by or beside(family, main.head)
         dated = any(r == EPOCH_RANK for r, _ in ranked) and len(ranked) == 1
         both = {split_of(f.name) for f in found} >= {"train", "val"}  # LOSS train 0.5 valid 0.6
-        says = says or dated or below or both or main.alone
-        if main.counter is not None and at is None and not (says or (names_alone(line, found) and not code)):
+        says = says or dated or below or both or main.alone or (names_alone(line, found, lead) and not code)
+        if main.counter is not None and at is None and not says:
             return None
         taken = {i for _, i in ranked} | _amounts(line, found)
         names = [f.name for i, f in enumerate(found) if i not in taken]
-        tests = {} if self._validated else tests_of(names)  # they came too late to be learned
-        meant = {**(_errors(names) if self._has_loss else {}), **tests, **self._evaluated, **_of_val(names)}
+        errors = _errors(names) if self._has_loss else {}
+        meant = {**errors, **self._late_tests(names), **self._evaluated, **_of_val(names)}
         columns = self._nearby(self._metrics(found, taken, meant, inside))
-        columns += (
-            [*self._closing(found, ranked), *self._length(found, ranked)] if columns and at is None else []
-        )
+        if columns and at is None:
+            columns += [*self._closing(found, ranked), *self._length(found, ranked)]
         if at is not None and self._is_step(line, found, ranked):
             columns.insert(0, ("step", b"", Unit(), (found[at].start, found[at].end)))
         return self._match("evaluation", EVAL, columns) if columns else None
+
+    def _late_tests(self, names: list[bytes]) -> dict[bytes, str]:
+        """Return what names of held-out data mean that came too late to be learned."""
+        return {} if self._validated else tests_of([*sorted(self._main.losses), *names])
 
     def _is_step(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bool:
         """Whether what an evaluation counts are steps of the run: not the batches of a `Val Step 3/12`."""
@@ -361,8 +366,7 @@ class LearnedMatcher(Matcher):
 
         Where its batches show no loss, it counts within the run too: `[Step 900] cos 0.9`, `Ep 3: Loss 0.5`.
         """
-        closing = self._closing(found, ranked)
-        taken = {index for _, index in ranked}
+        closing, taken = self._closing(found, ranked), {index for _, index in ranked}
         if self._sums_up and [r for r, _ in ranked] == [EPOCH_RANK] and not closing:
             epoch = found[ranked[0][1]]
             losses = any(is_loss(f.name) for f in found)

@@ -14,10 +14,11 @@ _AROUND = re.compile(
 )
 """A counter in the singular among words that change nothing; `num_epoch` is how many are planned."""
 _USED = re.compile(
-    r"(?:(?:total|num|n|trained|consumed)_)?(?P<what>step|iteration|iter|update|sample|token|example|epoch)s"
+    r"(?:(?:total|num|n|trained|consumed)_)?(?P<what>step|iteration|iter|update|sample|token|example|image|sequence|epoch)s"
     r"_(?:done|seen|so_far|taken|processed|consumed|trained)"
 )
 """How many there were up to now."""
+_AMOUNT = re.compile(r"(?:num|n|total|consumed)_(?P<what>sample|token|example|image|sequence)s(?:_seen)?")
 _SHORT = {"ep": "epoch", "it": "iteration", "itr": "iteration", "mb": "minibatch", "gstep": "step"}
 EPISODE = "episode"
 """Next to one, `steps` are how long it was; next to `episodes`, they are those of all."""
@@ -26,28 +27,27 @@ FRAMES = (
     *("TotalEnvInteracts", "TimestepsSoFar", "TotalEnvSteps"),
 )
 """What reinforcement learning counts: Spinning Up, Baselines, rllab, and scripts."""
-STEPS = (
-    *(
-        "global_step",
-        "global_steps",
-        "step",
-        "current_steps",
-        "iteration",
-        "iter",
-        "num_updates",
-        "num_update",
-    ),
-    *("training_iteration", "trainer/global_step", "train/global_step", "steps", "iters", "iterations"),
-    *("update", "_step", "total_timesteps", "timesteps_total", "consumed_samples", "samples_seen"),
-    *("examples_seen", "consumed_tokens", "tokens_seen", "num_input_tokens_seen"),
-    *("batch", "batch_idx", "minibatch", *FRAMES, *EPOCHS),
+_UPDATES = (
+    *("global_step", "global_steps", "step", "current_steps", "iteration", "iter", "num_updates"),
+    *("num_update", "training_iteration", "trainer/global_step", "train/global_step", "steps", "iters"),
+    *("iterations", "update", "_step", "total_timesteps", "timesteps_total"),
 )
+_SEEN = (
+    *("consumed_samples", "samples_seen", "examples_seen", "consumed_tokens", "tokens_seen"),
+    "num_input_tokens_seen",
+)
+_AMOUNTS = ("n_samples", "n_tokens", "samples", "tokens", "examples", "total_tokens")
+CONSUMED = (*_SEEN, *_AMOUNTS)
+"""What training consumes."""
+_WITHIN = ("batch", "batch_idx", "minibatch")
+STEPS = (*_UPDATES, *_SEEN, *_WITHIN, *FRAMES, *EPOCHS)
 """Keys that place a record: updates before what they consume, an epoch only where there is nothing finer."""
 ANY = (
-    *(name for name in STEPS if name not in EPOCHS),
-    *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "updates", "batches", "round"),
-    *("generation", "ep", "i", *EPOCHS, EPISODE, "episodes", "num episodes", "num_episodes"),
-    *("n_samples", "n_tokens", "samples", "tokens", "examples", "sample", "token", "example", "total_tokens"),
+    *_UPDATES,
+    *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "updates", "batches"),
+    *(*_SEEN, *_WITHIN, *FRAMES, "round", "generation"),
+    *("i", "ep", *EPOCHS, EPISODE, "episodes", "num episodes", "num_episodes", *_AMOUNTS),
+    *("sample", "token", "example", "image", "sequence"),
 )
 """The same in what scripts write in any way: tables, documents."""
 OF_RUN = ("global_step", "global_steps", "total_timesteps", "num_updates", "nupdates", "current_steps")
@@ -64,7 +64,7 @@ TIMES = ("_timestamp", "timestamp", "wall_time", "unix_time")
 
 ITERATION, EPOCH, TRAINED = 2, 7, 8
 _RANKED = {
-    1: "step steps updates timesteps",
+    1: "step steps gstep updates timesteps",
     ITERATION: "iteration iterations iter iters it itr",
     3: "update batch minibatch tick round episode episodes generation gen count",
     EPOCH: "epoch epochs ep eps",
@@ -77,7 +77,7 @@ RANKS = {word: rank for rank, words in _RANKED.items() for word in words.split()
 def counter_of(name: str) -> str:
     """Return what the number of a name counts, in one spelling: `Current Epoch`, `epoch_num` -> epoch."""
     lower = _HUMP.sub("_", name.strip()).lower()
-    found = _USED.fullmatch(lower) or _AROUND.fullmatch(lower)
+    found = _USED.fullmatch(lower) or _AMOUNT.fullmatch(lower) or _AROUND.fullmatch(lower)
     what = found["what"] if found else lower
     return _SHORT.get(what, what)
 

@@ -40,6 +40,7 @@ from runwatch.parsers.lexicon.kinds import (
 from runwatch.parsers.lexicon.languages import is_foreign, spelled, translated
 from runwatch.parsers.lexicon.words import (
     LETTER,
+    MEMORY,
     SHORT_LOSS,
     apart,
     is_loss,
@@ -49,6 +50,7 @@ from runwatch.parsers.lexicon.words import (
     split_of,
     without_split,
 )
+from runwatch.parsers.lexicon.words import words as words_of
 
 SPEED = word_set("speed throughput rate ips")
 """Names that leave it to the unit what a number is."""
@@ -146,7 +148,8 @@ _UNITED = re.compile(
 @lru_cache(1024)
 def takes_unit(printed: str) -> bool:
     """Return whether a text that a name has may be a number with its unit: its meaning is known."""
-    return printed.lower() in SPEED or canonical(printed) != printed
+    of_bytes = not MEMORY.isdisjoint(words_of(printed.encode(errors="replace")))
+    return of_bytes or printed.lower() in SPEED or canonical(printed) != printed
 
 
 def united(printed: str, text: str) -> tuple[str, float] | None:

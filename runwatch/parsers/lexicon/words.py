@@ -47,7 +47,7 @@ _QUALITY = frozenset(
     b"error err accuracy auc reward rewards rew return returns bleu rouge wer cer miou iou dice elbo fid "
     b"xent crossentropy ctc infonce score fitness psnr ssim lpips map ap ndcg prec precision recall mrr mcc "
     b"kappa hitrate auroc auprc jaccard dsc sensitivity specificity meteor cider chrf pesq stoi mpjpe "
-    b"mape uas spearman pearson".split()
+    b"objective mape uas spearman pearson".split()
 )
 """Words of names that say how well training goes."""
 _F_SCORE = re.compile(rb"(?i)(?<![a-z\d])(?:micro|macro|weighted)?fb?[12](?![a-z\d.])")
@@ -88,6 +88,8 @@ RUNS = frozenset(
     b"config cv".split()
 )
 """Words of names whose numbers distinguish trainings."""
+MEMORY = frozenset(b"memory mem ram vram".split())
+"""Words of names of how much memory is used."""
 _EPISODE = frozenset(b"episode episodes episodic ep".split())
 _REWARDS = frozenset(b"return returns reward rewards rew".split())
 _RETURNS = _REWARDS - {b"rew"} | {b"score"}

@@ -17,7 +17,7 @@ from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.events.triggers import WORDS
 from runwatch.parsers.framing.lines import UNCLEAN, Lines
 from runwatch.parsers.framing.search import Search, finds
-from runwatch.parsers.inference.roles import DRAWN, PACE, TELLING, is_count
+from runwatch.parsers.inference.roles import DRAWN, TELLING, is_count, shows_pace
 from runwatch.parsers.inference.sections import opens
 from runwatch.parsers.inference.tables import may_head
 from runwatch.parsers.prefilter.gate import BAR, Gate
@@ -40,7 +40,7 @@ class Sieve:
         """`heads` are other beginnings of lines that may show something."""
         self._begins = gate.begins
         self._heads = (*_HEADS, *heads)
-        words = {*TELLING, *PACE, *(word for word, sign in gate.words if sign is None)}
+        words = {*TELLING, *(word for word, sign in gate.words if sign is None)}
         self._words = _search(frozenset(bytes(byte | _SMALL for byte in word) for word in words))
         self._signs = [sign for _, sign in gate.words if sign is not None]
 
@@ -71,6 +71,7 @@ class Sieve:
             or self._begins(line)
             or may_head(line)
             or is_count(line)
+            or shows_pace(line)
             or opens(line)
             or len(line) > MAX_LINE
         )

@@ -9,10 +9,14 @@ from runwatch.core.batch import TRAIN
 from runwatch.parsers.api import Layout, Reader, Row
 from runwatch.parsers.body.matchers import VALUE, number
 from runwatch.parsers.body.readers import RowMaker
+from runwatch.parsers.lexicon.counters import place_of
+from runwatch.parsers.lexicon.names import AS_PRINTED, meaning, united
 from runwatch.parsers.lexicon.words import is_meaningful, is_val
 
 _CELL = re.compile(  # each run of spaces is tried once: a line of spaces must not take quadratic time
-    rb"\|\s+(?=\S)(?:([\w./%-][\w./% -]{0,59}?)\s*|(?<=\s\s))\|\s*(?:(" + VALUE + rb")\s*)?\|\s*$"
+    rb"\|\s+(?=\S)(?:((?:\|{1,2}g(?:rad)?\|{1,2}|[\w./%\x80-\xff-])"
+    rb"(?:[\w./% ()\x80-\xff-]{0,79}?[^\s|])?)\s*|(?<=\s\s))"
+    rb"\|\s*(?:(" + VALUE + rb")(?P<unit> ?[A-Za-z%][A-Za-z/%]{0,15})?\s*)?\|\s*$"
 )
 _RULE = re.compile(rb"-{10,200}\s*$")
 _MAX_ITEMS = 200
@@ -45,8 +49,9 @@ def _placed(items: _Items, *, other: bool) -> _Items | None:
 def _other_step(names: list[str]) -> str | None:
     if not any(is_meaningful(name.encode()) or is_val(name.encode()) for name in names):
         return None
-    bare = {name.rpartition("/")[2].lower(): name for name in reversed(names)}
-    return next((bare[name] for name in _OTHER_STEPS if name in bare), None)
+    bare = {name.rpartition("/")[2]: name for name in reversed(names)}
+    place = place_of(bare, _OTHER_STEPS)
+    return None if place is None else bare[place]
 
 
 class BoxReader(Reader):
@@ -71,6 +76,8 @@ class BoxReader(Reader):
         """Cells of the open box, which may have begun before the log; None where that is not read."""
         self._ruled = False
         """Whether a rule was seen: else these may be rows of any table."""
+        self._converts = False
+        """Whether a number was printed in another unit than ours."""
 
     def feed(self, line: bytes, number_: int) -> list[Row] | None:
         """Take one line of a box."""
@@ -78,13 +85,18 @@ class BoxReader(Reader):
             cell = _CELL.match(line)
             if cell is None or self._items is None:
                 return None
-            name = (cell[1] or b" ").decode("ascii", "replace")
+            name = (cell[1] or b" ").decode("utf-8", "replace")
             if cell[2] is None:
                 self._section = name if name.endswith("/") else ""
             elif len(self._items) < _MAX_ITEMS:
-                value = number(cell[2])
-                step = name.replace(" ", "_") == _STEP
-                self._items.append((_STEP if step else self._section + name, value))
+                name, value = self._section + name, number(cell[2])
+                if cell["unit"]:
+                    name, value = united(name, (cell[2] + cell["unit"]).decode()) or (name, value)
+                meant = meaning(name)
+                if meant.unit != AS_PRINTED:
+                    name, value, self._converts = meant.metric, meant.unit.apply(value), True
+                step = name.removeprefix(self._section).replace(" ", "_") == _STEP
+                self._items.append((_STEP if step else name, value))
             return [] if self._ruled else None
         if line[:10] != b"----------" or not _RULE.match(line):
             return None
@@ -122,14 +134,14 @@ class BoxReader(Reader):
 
     def items(self, lines: Iterable[bytes]) -> list[bool] | None:
         """Return which lines between two rules hold a value, or None if they are not all of a box."""
-        self._items, self._section, self._ruled = [], "", True
+        self._items, self._section, self._ruled, self._converts = [], "", True, False
         held = []
         for line in lines:
             before = len(self._items)
             if line[:1] != b"|" or before >= _MAX_ITEMS or self.feed(line, 0) is None:
                 return None
             held.append(len(self._items) > before)
-        return held
+        return None if self._converts else held
 
     def columns(self) -> tuple[Layout | None, list[int]]:
         """Return the layout of the open box, None if it shows no step, and which of its values are kept."""

@@ -110,6 +110,13 @@ def lr_jump(recent: Recent, offset: float, within: int = 100) -> float:
     return float(values[-1] / values.min()) if len(values) else 1.0
 
 
+def lr_fell(recent: Recent, offset: float, within: int) -> bool:
+    """Return whether the learning rate is at most half of what it was among its last `within` samples."""
+    values = recent.until(offset, within).value
+    values = values[np.isfinite(values)]
+    return len(values) > 0 and 0 < 2 * float(values[-1]) <= float(values.max())
+
+
 def searches_rate(recent: Recent, offset: float) -> bool:
     """Return whether each row raises the learning rate alike, to find the highest one that learns.
 

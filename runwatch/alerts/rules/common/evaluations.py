@@ -25,6 +25,19 @@ _MOST = 8
 _PERPLEXITY = re.compile(r"(?i)(?:val(?:id(?:ation)?)?|eval|dev)[/_ ](?:.*[/_ ])?(?:ppl|perplexity)\Z")
 
 
+_ERROR = re.compile(
+    r"(?i)(?:val(?:id(?:ation)?)?|eval|dev)[/_ ]"
+    r"(?:n?r?mse|mae|nll|ce|bce|mean[_ ](?:squared|absolute)[_ ]error)\Z"
+)
+"""Errors of all that is tested, as losses are."""
+
+
+@lru_cache(maxsize=8192)
+def replaces_loss(metric: str) -> bool:
+    """Return whether a metric says what a validation loss does, where none is printed."""
+    return is_perplexity(metric) or _ERROR.match(metric) is not None
+
+
 @lru_cache(maxsize=8192)
 def is_perplexity(metric: str) -> bool:
     """Return whether a metric is exp of a validation loss."""

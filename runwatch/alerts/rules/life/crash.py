@@ -14,7 +14,8 @@ later. What trains behind the end of a launcher is another launch. So is
 what first trains, or what fails as well, behind an exception that began in the program's own file, and
 ended it. A restart
 after it makes it certain, and over: it fires and resolves where training continued, or
-at the next launch's own error; a warning where no training preceded it: nothing was lost. A launch begins
+at the next launch's own error; a warning where no training preceded it: nothing was lost, and a note where
+nothing up to it shows a program that trains. A launch begins
 where the first words of the log come again, or something compiles or loads after the launcher's end. An
 exception that begins inside the program was caught there: a launch proves nothing, unless it is less than
 twenty lines behind it.
@@ -223,6 +224,7 @@ class Crash(RunRule):
                 block.rank, event, signature, step, behind=behind, untrained=untrained
             )
         death.take(event, signature)
+        death.trains |= self._trains
         if death.source == block.rank:
             death.at = Moment.of(block, event.offset)
         changed = death.explanation() != before or (death.firing and self._trains > trained)
@@ -258,6 +260,7 @@ class Crash(RunRule):
         """Another launch has begun: the one before had ended, unless its error was one that it caught."""
         self._death = None
         death.mild |= death.untrained
+        death.minor = not death.trains
         certain = [] if death.firing or not death.sure else [self._finding(death, Verdict.FIRING)]
         return [*certain, self.clear(where)]
 
@@ -337,6 +340,7 @@ class Crash(RunRule):
         trains = self._trains or signature.role is Role.PROOF  # the kernel's word weighs by itself
         if severity is Severity.CRITICAL and not unsaved and (death.mild or behind or not trains):
             severity = Severity.WARNING
+        severity = Severity.INFO if death.minor else severity
         by = "" if rank is None or root is death.first else f" on rank {rank}"
         said = "failed after training was over" if behind else signature.said
         if verdict is Verdict.PENDING and said == "crashed":  # it may be one that is handled

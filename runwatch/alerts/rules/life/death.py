@@ -62,6 +62,10 @@ class Death:
     """Whether the program, no rank of it, could not start or ended by an exception that nothing caught."""
     untrained: bool = False
     """Whether no training preceded it: what trains behind the end of a program is another launch."""
+    trains: bool = False
+    """Whether anything up to it shows that it is a training."""
+    minor: bool = False
+    """Whether another launch has begun behind what shows none."""
     behind: bool = False
     """It came after the word that training is over."""
     skipped: bool = False

@@ -2,9 +2,11 @@
 
 Reason: a NaN loss never recovers by itself and burns the rest of the budget.
 Formula: the first non-finite training loss is critical, and so is a validation loss unless the training
-loss is finite. A gradient norm that is NaN, or such a validation loss alone, is a warning, an infinite norm
-without a printed loss scale a note, and all are critical from `grad_count` in `grad_window` samples on
-(but for infinite ones with others between them while the loss falls) or when the loss is non-finite too.
+loss is finite. Such a validation loss alone is a warning, and so is a gradient norm that is NaN for the
+second time in `grad_window` samples, or where no loss of training is printed; else, and if it is infinite
+without a printed loss scale, it is a note: the losses behind it are NaN if its update was made. All are
+critical from `grad_count` in `grad_window` samples on (but for norms with finite ones between them while the
+loss falls) or when the loss is non-finite too.
 Latched until `streak` finite samples in a row. There is no warm-up. Lines that say of a loss that it is NaN
 and are no records, `Loss: nan`, are a warning from the `lines`-th on, and critical from four times as many
 where no loss is read; a restart ends that. They are a note where finite losses of training are printed
@@ -18,15 +20,15 @@ followed it. A gradient norm alone that is skipped (fp16) can be watched. Of a t
 check how the program measures it.
 
 Traps: fp16 loss scaling overflows by design (an info while the scale searches its level), and once more
-whenever it tries a higher scale, even where no scale is printed; metrics that are non-finite from their
-first sample were never computed (z-scores, averages over no steps), but for a loss of held-out data, which
-counts as such lines do; a gradient norm that was never finite is not that of the updates while losses are
-finite, since no weights survive one: a note, unless the loss does not fall in `grad_window` rows (critical
-after `scale_search`); a perplexity overflows although
-its loss is finite; what follows from a NaN loss is not news; means over the episodes
-that ended are NaN in an interval in which none did, a share of a variance is where
-nothing varies, and a time is infinite where its rate was rounded to 0, which are notes (the last of these
-one for all); the first loss of a log may be infinite, and at step 0 NaN, before anything was computed.
+whenever it tries a higher scale, even where no scale is printed, so that a norm alone is noted once; metrics
+that are non-finite from their first sample were never computed (z-scores, averages over no steps), but for a
+loss of held-out data, which counts as such lines do; a gradient norm that was never finite is not that of
+the updates while losses are finite, since no weights survive one: a note, unless the loss does not fall in
+`grad_window` rows (critical after `scale_search`); a perplexity overflows although its loss is finite; what
+follows from a NaN loss is not news; means over the episodes that ended are NaN in an interval in which none
+did, a share of a variance is where nothing varies, and a time is infinite where its rate was rounded to 0,
+which are notes (the last of these one for all); the first loss of a log may be infinite, and at step 0 NaN,
+before anything was computed.
 
 Sources: Megatron-LM's and Lightning's own NaN checks.
 """
@@ -100,8 +102,14 @@ class _Watch:
     """Where the present run of finite samples began, while firing."""
     firing: Severity | None = None
     title: str = ""
+    notes: int = 0
+    """How often a gradient norm was worth a note alone."""
     harmless: bool = False
     """Whether it is a gradient norm that was never finite while the loss fell."""
+
+    def is_known(self) -> bool:
+        """Whether what fires is a note that was made once already."""
+        return self.firing is Severity.INFO and self.notes > 1
 
 
 @dataclass
@@ -221,7 +229,7 @@ class NonFinite(RankRule):
             elif watch.firing is None:
                 found += self._hit(metric, watch, samples, bad, known)
             elif calm_after[known]:
-                found.append(self._clear(metric, watch, samples, int(bad[known])))
+                found += self._clear(metric, watch, samples, int(bad[known]))
                 known += 1
             elif watch.harmless or watch.firing is Severity.CRITICAL or not _worsens(metric):
                 calm = np.flatnonzero(calm_after[known:])
@@ -239,12 +247,12 @@ class NonFinite(RankRule):
             watch.last = (float(samples.value[newest_finite]), place(samples, newest_finite))
         return found
 
-    def _clear(self, metric: str, watch: _Watch, samples: Samples, bad: int) -> tuple[float, Finding]:
+    def _clear(self, metric: str, watch: _Watch, samples: Samples, bad: int) -> list[tuple[float, Finding]]:
         """End the incident: row `bad` (negative: in an earlier block) was the last non-finite one."""
         where = place(samples, bad + 1) if bad >= -1 else watch.calm
         assert where is not None
-        watch.firing = None
-        return float(samples.offset[bad + self.streak]), self.clear(where, metric)
+        known, watch.firing = watch.is_known(), None
+        return [] if known else [(float(samples.offset[bad + self.streak]), self.clear(where, metric))]
 
     def _hit(
         self, metric: str, watch: _Watch, samples: Samples, bad: NDArray[np.int64], index: int
@@ -259,9 +267,10 @@ class NonFinite(RankRule):
         if len(before):
             watch.last = (float(samples.value[before[-1]]), place(samples, int(before[-1])))
         infinite = bool(np.isinf(samples.value[row])) and watch.firing in (None, Severity.INFO)
-        if many and infinite and row - bad[first] >= self.grad_count:  # not in a row
+        if many and (infinite or metric == GRAD_NORM) and row - bad[first] >= self.grad_count:  # not in a row
             many = not falls(self._losses(offset))
-        severity = self._severity(metric, offset, watch.rows + row, many=many, infinite=infinite)
+        again = index > 0 and row - bad[index - 1] < self.grad_window
+        severity = self._severity(metric, offset, watch.rows + row, many=many, again=again, infinite=infinite)
         if metric == GRAD_NORM and watch.last is None:
             severity = self._never_finite(watch, offset, watch.rows + row) or severity
         if _is_rounded(metric, samples.value[row]) or self._uncomputed(metric, watch, offset):
@@ -272,7 +281,10 @@ class NonFinite(RankRule):
             kind = "NaN" if np.isnan(samples.value[row]) else "infinite"
             watch.title = f"{label(metric)} is {kind} since {place(samples, row)}"
             watch.before = watch.last
+            watch.notes += metric == GRAD_NORM and severity is Severity.INFO
         watch.firing = severity
+        if watch.is_known():
+            return []
         finding = self.say(
             Verdict.FIRING,
             severity,
@@ -285,7 +297,9 @@ class NonFinite(RankRule):
         )
         return [(offset, finding)]
 
-    def _severity(self, metric: str, offset: float, row: int, *, many: bool, infinite: bool) -> Severity:
+    def _severity(
+        self, metric: str, offset: float, row: int, *, many: bool, again: bool, infinite: bool
+    ) -> Severity:
         if metric in _FATAL or _validates(metric):
             alone = newest(self._recent[LOSS], offset) is not None  # not if it is that loss itself
             return Severity.WARNING if alone and not many else Severity.CRITICAL
@@ -298,7 +312,8 @@ class NonFinite(RankRule):
                 return Severity.CRITICAL if many and not searching else Severity.INFO
             if many or loss_bad:
                 return Severity.CRITICAL
-            return Severity.INFO if infinite and scale is None else Severity.WARNING
+            single = not again and bool(newest(self._recent[LOSS], offset))
+            return Severity.INFO if single or (infinite and scale is None) else Severity.WARNING
         harmless = any(word in metric.lower() for word in _HARMLESS) or over_episodes(metric)
         return Severity.INFO if loss_bad or harmless else Severity.WARNING
 

@@ -14,8 +14,8 @@ What to do: do not trust the run before you know why: look for labels in the inp
 mask that hides all tokens, or data read twice.
 
 Traps: the first rows of a run fall fast (`warmup`); a decay of the learning
-rate lowers a loss by a few per cent; a new epoch reads all data again, so that a fall
-in its first 64 rows must be twice `fall`, in ln; a loss of few printed digits
+rate lowers a loss by a few per cent, one by a factor of 10 by 40 %, and a new epoch reads all data again, so
+that a fall in the first 64 rows behind either must be twice `fall`, in ln; a loss of few printed digits
 halves in a single step of rounding; below a fiftieth of the untrained loss all is learned, and
 ratios say nothing; a loss that is printed as the mean since its epoch began jumps at each
 border to where single rows were before.
@@ -35,16 +35,17 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from runwatch.alerts.rules.base import Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Baseline, Floats, Rounding, grow
+from runwatch.alerts.rules.common.context import Recent, lr_fell
 from runwatch.alerts.rules.common.epoch_mean import EpochMean
 from runwatch.alerts.rules.metric_rule import LossRule
 from runwatch.core.block import Block, Samples
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import LOSS, label
+from runwatch.core.metrics import LEARNING_RATE, LOSS, label
 
 _FIRST, _NOTHING = 16, 0.02
 """Rows that give the untrained loss, and the part of it below which a fall says nothing."""
 _SINCE = 64
-"""Rows after an epoch began in which those before it are what is usual."""
+"""Rows after an epoch began, or the rate fell by half, in which those before it are what is usual."""
 
 
 @dataclass
@@ -81,6 +82,7 @@ class LossDrop(LossRule, RankRule):
 
     _baseline: Baseline = field(default_factory=lambda: Baseline(floor=0.002), init=False, repr=False)
     _means: EpochMean = field(default_factory=EpochMean, init=False, repr=False)
+    _rate: Recent = field(default_factory=lambda: Recent(_SINCE), init=False, repr=False)
     _rounding: Rounding = field(default_factory=Rounding, init=False, repr=False)
     _fall: _Fall | None = field(default=None, init=False, repr=False)
     _tail: Floats = field(default_factory=lambda: np.empty(0), init=False, repr=False)
@@ -92,6 +94,7 @@ class LossDrop(LossRule, RankRule):
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge a block, with what it contains besides the loss."""
         self._means.push(block)
+        self._rate.push(block.samples.get(LEARNING_RATE))
         return super().judge(block)
 
     def restart(self, where: Place) -> Sequence[Finding]:
@@ -123,7 +126,8 @@ class LossDrop(LossRule, RankRule):
                     break
                 row = int(ahead[0])
                 offset, fall = float(rows.offset[row]), float(least[row])
-                fall = max(fall, 2 * part) if self._means.begun(offset, _SINCE) else fall
+                expected = self._means.begun(offset, _SINCE) or lr_fell(self._rate, offset, _SINCE)
+                fall = max(fall, 2 * part) if expected else fall
                 border = self._means.border(offset, self.settle)
                 level = min(float(usual[row]), log(border.level)) if border else float(usual[row])
                 self._fall = _Fall(place(rows, row), level, fall, known=float(known[row]))

@@ -9,7 +9,8 @@ the last quarter of them is not lower than that of the first by more than max(`l
 of the two medians), or both are at ln(k) of fewer than ten classes. Sooner where all rows of `few`
 epochs are within `chance` of ln(k), or an eighth of the rows are and differ by less than 0.2 %, or a
 sixteenth, or those of `few` epochs, are all one value of four digits or more. When the run is over, rows of
-a dozen epochs, fewer than a sixteenth, whose last quarter is not below the first three, nor any three by 5 %:
+a dozen epochs, fewer than a sixteenth, whose last quarter is not below the first three, nor any three by 5 %,
+or a sixteenth or more, of ten steps each, all within 1 % and without a fall by their order:
 a warning, unless a score of held-out data has risen or the loss is below 0.5. A warning where that costs
 the run: the loss is at chance, within `chance` of ln(k) for a usual number of classes or tokens k, and rows
 scatter by less than 28 %, as guesses do; no
@@ -164,18 +165,26 @@ class NeverLearns(RankRule):
         """When the run is over, the losses of few epochs must do."""
         count, offset = len(self._first), self._newest[0]
         over = not status.live or status.finished
-        if not over or self._done or self._signed or not _SHORT <= count < self.rows // 16:
+        if not over or self._done or self._signed or count < _SHORT or offset >= self._players.first:
             return ()
-        if self._passed(offset) < count - 1 or self._began_elsewhere(offset) or offset >= self._players.first:
-            return ()
+        short = count < self.rows // 16 and self._passed(offset) >= count - 1
         levels = [middle(self._first[at : at + 3].tolist()) for at in range(count - 2)]
         end = middle(self._first[-(count // 4) :].tolist())
         fell = min(levels) < levels[0] - log1p(_FALLEN) or end < levels[0]
         fell |= bool(self._first[0] > levels[0] + _NOISY)
-        if fell or levels[0] <= _OF_NOISE or self._scores.risen(offset):
+        if not ((short and not fell) or self._rests()) or self._began_elsewhere(offset):
+            return ()
+        if levels[0] <= _OF_NOISE or self._scores.risen(offset):
             return ()
         self._firing = Severity.WARNING
         return [self._fire(self._first, self._newest[1], "the run is over", levels[0], end)]
+
+    def _rests(self) -> bool:
+        """Whether means of many steps, from the first to the last, are all alike."""
+        count, step = len(self._first), self._newest[1].step
+        far = step is not None and step - self._steps[0] >= _STEPS * count
+        still = count >= self.rows // 16 and float(np.ptp(self._first)) < _FLAT
+        return far and still and not falls(self._first, 1.0)
 
     def _walk(self, rows: Samples) -> list[Finding]:
         if self._done and self._windows is None:

@@ -15,8 +15,8 @@ end of the run a main score of held-out data that was always 0, or an accuracy a
 1/k, is a warning, unless the loss has fallen. An accuracy that was exactly 1/k, the same for a whole number k
 of 3 or more, in each of `evals` evaluations is judged as well: one class is predicted for all. So is one that
 is that of guessing: both halves have means within `chance` of 1/k for 2, 10, 100 or 1000 classes, or within a
-fifth of it where the loss of held-out data is within 1 % of ln(k), for any k: then the end of the run makes
-it a warning, too.
+fifth of it where the loss of held-out data is within 1 % of ln(k), for any k, and they do not rise by their
+order: then the end of the run makes it a warning, too.
 Ends when the mean of the newest 16 values is above twice `most`, or a fifth above 1/k.
 
 Example: 'val miou has stayed at 0.0023 in 16 evaluations', in a teacher without weights.
@@ -54,6 +54,7 @@ from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.epochs import Epochs
 from runwatch.alerts.rules.common.evaluations import evaluations
 from runwatch.alerts.rules.common.roles import FORGER, JUDGE, role
+from runwatch.alerts.rules.common.trend import Course
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
 from runwatch.core.metrics import HELD_OUT, LOSS, VAL_LOSS, goal, label, of_held_out
@@ -80,6 +81,8 @@ _GUESSES = (2, 10, 100, 1000)
 """Numbers of classes that are usual enough to know an accuracy of guessing by."""
 _RISEN = 1.2
 """Multiple of the accuracy of guessing from which more than that is learned."""
+_SURE = 3.0
+"""Standard errors by which what is learned rises by its order: guesses have none."""
 _CLASSES = 1000
 _PRINTED = 1e-3
 _FEW, _NEWEST = 8, 16
@@ -100,6 +103,7 @@ class _Watch:
     first: float = 0.0
     """Sum of the first half of them."""
     newest: list[float] = field(default_factory=list)
+    course: Course = field(default_factory=Course)
     out: bool = False
     """Whether a value was outside of [0, 1]."""
     same: float | None = None
@@ -180,6 +184,7 @@ class ScoreFloor(RankRule):
         watch.same = value if watch.same in (None, value) else np.nan
         watch.count += 1
         watch.total += value
+        watch.course.take(value)
         watch.newest = [*watch.newest[1 - _NEWEST :], value]
         half = watch.due // 2
         if watch.count == half:
@@ -199,6 +204,7 @@ class ScoreFloor(RankRule):
         watch.first, watch.due = watch.total, 2 * watch.due
         low = second <= self.most and second <= self.grew * first + self.most / 100
         share = self._guessed(name, first, second, offset, percent=watch.out)
+        share = 0.0 if watch.course.rises(_SURE) else share
         if share and not alike and not (low and not watch.out) and (watch.chance or watch.firing is None):
             watch.chance = share
         elif high or not (alike or (low and _JUDGED.search(name.lower()))):
@@ -226,11 +232,13 @@ class ScoreFloor(RankRule):
             return ()
         here, alike = last_place(status), []
         for name, watch in sorted(self._watches.items()):
+            if watch.firing is not Severity.INFO:  # nor has one that was never finite any values
+                continue
             main = of_held_out(name) and _MAIN.match(name.lower()) and not _OF_AGENT.match(name.lower())
             level, same = middle(watch.newest), watch.same
             one = _is_guess(name, same) and level > self.most
             lost = (main and same == 0) or one or (watch.chance and self._classes(np.inf))
-            if lost and watch.firing is Severity.INFO:
+            if lost:
                 alike.append(self._say(name, watch, level, here, Severity.WARNING))
         return [finding for finding in alike if finding is not None]
 

@@ -2,14 +2,14 @@
 
 Reason: when validation rises while training falls the run learns its data by heart,
 and the checkpoint to keep is an old one.
-Formula: in logarithms, and of a perplexity where no validation loss is printed. The signs of it, first to
-last; `long` is `evals` evaluations and at least `part` of all so far, 24 at most:
+Formula: in logarithms, and of a perplexity or an error (MSE) where no validation loss is printed. The signs
+of it, first to last; `long` is `evals` evaluations and at least `part` of all so far, 24 at most:
 - it rises: the newest `long` are above the lowest median of three (the best of many is low by chance) by
   ln(1 + `rise`), 4 s and `waves` times the highest rise that was lost again by half; there are `least` at
   least, and the training loss, the median of up to 64 rows of three evaluations, is not above that at the
   best;
-- it jumped: two in a row are `jump` times, and 8 s, above the two before them, and single ones have not risen
-  half as high twice;
+- it jumped: two in a row are `jump` times, and 8 s, above the two before them (in the first 24, also farther
+  than nine of ten rows of training are apart), and single ones have not risen half as high twice;
 - it lost what it had: the first or second was the best, and `least` since are all `jump` times as high, and
   scatter by less than half of that, whatever the training loss did;
 - it wastes the run: half of all evaluations, three at least, or 96, lie behind the best, while the training
@@ -75,10 +75,10 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
-from runwatch.alerts.rules.baseline import Floats, grow, middle
+from runwatch.alerts.rules.baseline import Floats, grow, jitter_of, middle
 from runwatch.alerts.rules.common.chance import guessing
 from runwatch.alerts.rules.common.context import Recent, lr_returned
-from runwatch.alerts.rules.common.evaluations import Launches, Scores, is_perplexity
+from runwatch.alerts.rules.common.evaluations import Launches, Scores, is_perplexity, replaces_loss
 from runwatch.alerts.rules.common.trend import Course, falls
 from runwatch.alerts.rules.common.validation_watch import LONGEST, THREE, Watch
 from runwatch.alerts.rules.common.wording import above
@@ -107,6 +107,8 @@ _BATCHES = 1024
 _GAINED = 0.001
 """Of what was gained since the first evaluations, below which a rise costs nothing."""
 _OVERFITS = "it overfits: the training loss did not rise"
+_NINE_OF_TEN = 3.3
+"""Deviations of single rows within which nine of ten are."""
 _BACK = 8
 """Newest evaluations that show that they fall from the highest one."""
 
@@ -151,7 +153,7 @@ class Validation(RankRule):
     _scores: Scores = field(default_factory=Scores, init=False, repr=False)
     _watches: dict[str, Watch] = field(default_factory=dict, init=False, repr=False)
     _loss: float = field(default=np.inf, init=False, repr=False)
-    """Offset of the first validation loss: a perplexity says the same."""
+    """Offset of the first validation loss: a perplexity or an error says the same."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge the validation losses of a block."""
@@ -162,13 +164,13 @@ class Validation(RankRule):
         found: list[Finding] = []
         if VAL_LOSS in block.samples:
             self._loss = min(self._loss, float(block.samples[VAL_LOSS].offset[0]))
-        for metric in (VAL_LOSS, VAL_BPB, *filter(is_perplexity, sorted(block.samples))):
+        for metric in (VAL_LOSS, VAL_BPB, *filter(replaces_loss, sorted(block.samples))):
             samples = block.samples.get(metric)
             if samples is None:
                 continue
             known = np.isfinite(samples.value) & (samples.value != 0)
             known &= (samples.value > 0) | (metric == VAL_LOSS)
-            known &= (samples.offset < self._loss) | (not is_perplexity(metric))
+            known &= (samples.offset < self._loss) | (not replaces_loss(metric))
             for row in np.flatnonzero(known).tolist():
                 watch = self._watches.setdefault(metric, Watch(perplexity=is_perplexity(metric)))
                 found += self._take(metric, watch, samples, row)
@@ -404,7 +406,14 @@ class Validation(RankRule):
             return margin, False
         leap = min(last[-2:]) - max(last[-4:-2])
         far = min(last[-2:]) > log(watch.best) + max(single, log(1.2))
-        return margin, far and leap > max(log(self.jump), 8 * noise) and not self._trains_worse(watch)
+        jumped = far and leap > max(log(self.jump), 8 * noise) and not self._trains_worse(watch)
+        return margin, jumped and (watch.count > LONGEST or leap > self._apart(watch))
+
+    def _apart(self, watch: Watch) -> float:
+        """Return how far apart nine of ten rows of training are, in ln: few evaluations hardly show it."""
+        rows = np.array(self._trained(watch, watch.begin))
+        known = len(rows) > _NEAR and rows.min() > 0
+        return _NINE_OF_TEN * jitter_of(np.abs(np.diff(np.log(rows)))) if known else 0.0
 
     def _trains_worse(self, watch: Watch) -> bool:
         """Return whether the training loss jumped too: then other rules say so."""

@@ -7,7 +7,8 @@ far, low the lowest before it. Fires when best - level is above max(`part` of be
 low, `z` deviations of a single row, about its trend, now or at the best) at `persist` such points in a
 row; where the reward had not risen by that much before, it must fall by twice the
 noise and by a fifth of itself. A warning; a note of what is less than `waves` times as deep as the reward
-has fallen, and come back from, twice, or begins while a rate of exploration falls and is above `explores`.
+has fallen, and come back from, twice, begins while a rate of exploration falls and is above `explores`, or
+does not lower the rewards of three evaluations behind it: acting more at random costs the policy nothing.
 Ends when half of what was lost is back. At the end of a log half as many points are enough; and however few
 its rows: the newest half of them, eight at least, all below the first two, and in the middle by `part` of the
 lower one, by `z` deviations, and by half of the way to the lowest row: a warning; of fewer than 14 rows only
@@ -40,22 +41,25 @@ from typing import ClassVar
 import numpy as np
 
 from runwatch.alerts.rules.base import NOWHERE, Place, place, threshold
-from runwatch.alerts.rules.baseline import Floats, Windows, jitter, median, middle, spread
+from runwatch.alerts.rules.baseline import Floats, Windows, jitter, median, middle, spread, take
+from runwatch.alerts.rules.common.context import Recent
 from runwatch.alerts.rules.common.curriculum import Curriculum
 from runwatch.alerts.rules.common.exploration import Exploration
-from runwatch.alerts.rules.common.roles import REWARD, cast, of_episode
+from runwatch.alerts.rules.common.roles import REWARD, cast, of_episode, role
 from runwatch.alerts.rules.common.trend import falls
 from runwatch.alerts.rules.common.waves import Waves
 from runwatch.alerts.rules.metric_rule import SeriesRule
 from runwatch.core.block import Block, Samples, Status
 from runwatch.core.findings import Finding, Severity, Verdict
-from runwatch.core.metrics import label
+from runwatch.core.metrics import label, of_held_out
 
 _WIDTH, _HOP = 32, 16
 _FEW = 8
 """Rows that may be all there is."""
 _CHANCE, _ORDER = 14, 2.3
 """Rows below which the first two are the highest by chance too often, unless all fall by their order."""
+_AGREE = 3
+"""Evaluations since the fall, and before it, that say whether the policy is as good."""
 _LINEAR = 0.8
 """Part of the variance of a window from which its trend is what it shows."""
 _LEAST = 0.2
@@ -133,10 +137,16 @@ class RewardCollapse(SeriesRule):
     _rewards: dict[str, _Reward] = field(default_factory=dict, init=False, repr=False)
     _curriculum: Curriculum = field(default_factory=Curriculum, init=False, repr=False)
     _exploration: Exploration = field(default_factory=Exploration, init=False, repr=False)
+    _tested: str = field(default="", init=False, repr=False)
+    _evaluations: Recent = field(default_factory=Recent, init=False, repr=False)
+    """A reward of evaluations, by that name."""
 
     def judge(self, block: Block) -> Sequence[Finding]:
         """Judge each reward of a block."""
         self._exploration.push(block)
+        tested = [(float(s.offset[0]), name) for name, s in block.samples.items() if _is_of_evaluation(name)]
+        self._tested = self._tested or min(tested, default=(0.0, ""))[1]
+        self._evaluations.push(block.samples.get(self._tested))
         return self.judge_each({part.metric: part.samples for part in cast(block.samples, REWARD)}, block)
 
     def cuts(self, block: Block) -> Sequence[int]:
@@ -231,11 +241,19 @@ class RewardCollapse(SeriesRule):
 
     def _falls(self, metric: str, reward: _Reward, offset: float) -> Finding:
         """Report a fall that has lasted up to `offset`."""
-        explores = self._exploration.falls(offset, self.explores)
+        explores = self._exploration.falls(offset, self.explores) or self._holds(reward, offset)
         reward.bar = np.inf if explores else self.waves * reward.survived
         minor = of_episode(metric) or reward.best - reward.level < reward.bar
         reward.firing = Severity.INFO if minor else Severity.WARNING
         return self._finding(metric, reward)
+
+    def _holds(self, reward: _Reward, offset: float) -> bool:
+        """Whether evaluations since the fall are as good as those before: the policy has lost nothing."""
+        known = self._evaluations.until(offset, 128)
+        known = take(known, np.isfinite(known.value))
+        after = known.line > (reward.since.line or np.inf)
+        since, before = known.value[after].tolist(), known.value[~after].tolist()
+        return len(since) >= _AGREE <= len(before) and middle(since) >= middle(before)
 
     def _deepens(self, metric: str, reward: _Reward) -> Finding | None:
         """Report a fall again that is deeper than those that the reward has come back from."""
@@ -266,6 +284,10 @@ class RewardCollapse(SeriesRule):
     def _clear(self, metric: str, reward: _Reward, where: Place) -> Finding:
         reward.firing, reward.under = None, 0
         return self.clear(where, metric)
+
+
+def _is_of_evaluation(metric: str) -> bool:
+    return of_held_out(metric) and role(metric.partition("/")[2]) == REWARD
 
 
 def _straightened(windows: Floats) -> Floats:
