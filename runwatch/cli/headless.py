@@ -193,8 +193,7 @@ class Printer:
 
     def findings(self, body: Mapping[str, Any]) -> str:
         """Return how many findings of each severity the run of an object had."""
-        found = list(self._found.get(key_of(body), {}).values())
-        return ", ".join(f"{found.count(name)} {name}" for name in ("critical", "warning") if name in found)
+        return plain_words.counted(self._found.get(key_of(body), {}).values())
 
     def _incident(self, run: str, body: dict[str, Any]) -> str:
         severity = "info" if body.get("symptom") else body["incident"]["severity"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -112,6 +113,12 @@ def title(row: IncidentRow, now: float | None = None) -> str:
 def found(incident: Mapping[str, Any]) -> tuple[object, ...]:
     """Return what an incident of the stream is counted by: it may be reported several times."""
     return tuple(incident[name] for name in ("rule", "metric", "rank", "step"))
+
+
+def counted(severities: Collection[str]) -> str:
+    """Return how many findings of each severity there are: `2 critical, 1 warning`."""
+    counts = Counter(severities)
+    return ", ".join(f"{counts[name]} {name}" for name in ("critical", "warning") if counts[name])
 
 
 def changed(body: Mapping[str, Any], run: str = "") -> str:

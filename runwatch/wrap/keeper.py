@@ -203,9 +203,7 @@ class Keeper:
                 watch.catch_up(last.line, settle=send)
             if send or records:  # the recording is whole before the command's end is reported
                 watch.close()
-            severities = list(watch.found.values())
-            critical, warning = severities.count("critical"), severities.count("warning")
-            done = Done(watch.step, watch.crash(last.line), critical, warning, self._log.lost)
+            done = Done(watch.step, watch.crash(last.line), watch.findings(), self._log.lost)
         _send(control, done)
         control.close()
         self._control = None

@@ -64,8 +64,7 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
     step: str = ""
     crash: str = ""
     """What the command died of, and on which line of the log; "" if the log does not say."""
-    critical: int = 0
-    warning: int = 0
+    findings: str = ""
     lost: int = 0
 
 

@@ -13,7 +13,7 @@ from runwatch.core.errors import RunwatchError
 from runwatch.core.snapshot import RunView
 from runwatch.core.text import plain
 from runwatch.render.numbers import step as step_words
-from runwatch.render.plain import changed, found
+from runwatch.render.plain import changed, counted, found
 from runwatch.watcher import protocol
 from runwatch.watcher.service.launch import PrivateEngine
 
@@ -54,8 +54,8 @@ class Watch:
         self.ready = False
         """Whether it has begun to watch."""
         self.step = ""
-        self.found: dict[tuple[object, ...], str] = {}
-        """What each incident is counted by -> its severity."""
+        self.found: dict[tuple[object, ...], tuple[str, str]] = {}
+        """What each incident is counted by -> its severity and title."""
         self._start()
 
     def _start(self) -> None:
@@ -131,6 +131,16 @@ class Watch:
                 return f"{'crashed' + row.title.removeprefix('error') if pending else row.title}{at}"
         return ""
 
+    def findings(self) -> str:
+        """Return how many findings there were, and the first of the worst: `1 critical (loss is NaN)`.
+
+        The end itself is named elsewhere.
+        """
+        counts = counted([severity for severity, _ in self.found.values()])
+        others = [known for (rule, *_), known in self.found.items() if rule != "crash"]
+        worst = (title for name in ("critical", "warning") for severity, title in others if severity == name)
+        return f"{counts} ({plain(title)})" if (title := next(worst, "")) else counts
+
     def close(self) -> None:
         """End the engine; what is to be sent is sent first."""
         if self._engine is not None:
@@ -191,7 +201,7 @@ class Watch:
             self.found.pop(key, None)
             severity = "symptom"
         else:
-            self.found[key] = severity
+            self.found[key] = severity, body["incident"]["title"]
         if change in ("firing", "resolved"):
             self._say(severity if change == "firing" else change, changed(body))
 

@@ -285,9 +285,8 @@ class Wrapper:
         parts = [str(ending)]
         done = self._done
         if done is not None:
-            found = [f"{count} {word}" for count, word in _counts(done) if count]
             crash = done.crash if ending.exit_code != 0 else ""
-            parts += [part for part in (crash, done.step, ", ".join(found)) if part]
+            parts += [part for part in (crash, done.step, done.findings) if part]
         if missing := self._missing():
             parts.append(f"{missing:,} bytes could not be logged")
         return "; ".join([*parts, f"log: {shown(_short(self._plan.log))}"])
@@ -318,10 +317,6 @@ class Wrapper:
         begin = "" if self._column_zero else "\n"
         with contextlib.suppress(OSError):
             os.write(2, f"{begin}runwatch: {words}\n".encode("utf-8", "replace"))
-
-
-def _counts(done: Done) -> list[tuple[int, str]]:
-    return [(done.critical, "critical"), (done.warning, "warning")]
 
 
 def _size(path: str) -> int | None:

@@ -107,7 +107,9 @@ def test_a_critical_finding_is_one_line_on_the_terminal(log):
     with terminal(log, *python(code)) as screen:
         screen.until(rb"runwatch: CRITICAL nonfinite: loss is NaN since step 50 \(line 51\)\r\n")
         screen.type(b"\n")
-        screen.until(b"exit code 0 after [^;]*; step 50/10,000; 1 critical; log: ")
+        screen.until(
+            rb"exit code 0 after [^;]*; step 50/10,000; 1 critical \(loss is NaN since step 50\); log: "
+        )
 
 
 def test_ctrl_z_and_fg_are_the_shells(tmp_path):

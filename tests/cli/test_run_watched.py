@@ -35,7 +35,7 @@ def test_findings_and_the_last_step_are_told(log, start):
     process.stdin.write(b"\n")
     _, err = close(process)
     assert err.splitlines()[-1].startswith("runwatch: exit code 0 after ")
-    assert f"; step 51/10,000; 1 critical; log: {log}" in err
+    assert f"; step 51/10,000; 1 critical (loss is NaN since step 50); log: {log}" in err
 
 
 def test_what_follows_from_a_finding_is_not_counted_as_another(log, start):
@@ -51,7 +51,7 @@ def test_what_follows_from_a_finding_is_not_counted_as_another(log, start):
     process.stdin.write(b"\n")
     until(process, b"WITH IT nonfinite: grad norm is NaN since step 52", "stderr")
     process.stdin.write(b"\n")
-    assert "; step 53/10,000; 1 critical; log: " in close(process)[1]
+    assert "; step 53/10,000; 1 critical (loss is NaN since step 50); log: " in close(process)[1]
 
 
 def test_nothing_is_said_between_where_nobody_looks(log, start):
@@ -137,7 +137,7 @@ def test_a_command_that_ends_well_at_once_is_read_to_its_end(log):
     done = run("--say", "--log", log, "--", *python(rows))
     *_, found, last = done.stderr.decode().splitlines()
     assert found.startswith("runwatch: CRITICAL nonfinite: loss is NaN since step 50")
-    assert "; step 51/10,000; 1 critical; log: " in last
+    assert "; step 51/10,000; 1 critical (loss is NaN since step 50); log: " in last
 
 
 def test_the_last_line_calls_an_interrupt_one(log):

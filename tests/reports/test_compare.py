@@ -95,7 +95,9 @@ def test_a_loss_that_became_nan_is_a_failure(tmp_path):
         )
     )
     assert only(first, second)["details"][0] == "b failed: its loss is NaN or Inf from step 400 to its end"
-    newest = next(line for line in called("compare", first, second).stdout.splitlines() if "newest loss" in line)
+    newest = next(
+        line for line in called("compare", first, second).stdout.splitlines() if "newest loss" in line
+    )
     assert newest.split()[-2] == "NaN"
 
 

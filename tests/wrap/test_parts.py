@@ -182,6 +182,6 @@ def test_a_rule_that_fires_again_is_another_finding(monkeypatch):
     for step, change in ((100, "firing"), (100, "resolved"), (500, "firing")):
         incident = {**row, "step": step, "line": None, "cause": None}
         watching._line({"type": "incident", "incident": incident, "change": change, "symptom": False})
-    assert list(watching.found.values()) == ["critical", "critical"]
+    assert watching.findings() == "2 critical (x)"
     watching._line({"type": "incident", "incident": incident, "change": "firing", "symptom": True})
-    assert list(watching.found.values()) == ["critical"], "what follows from another is not counted"
+    assert watching.findings().startswith("1 critical"), "what follows from another is not counted"
