@@ -93,7 +93,7 @@ def test_a_series_by_range_and_width(peer):
         ("silence", {"matchers": ["run=one"], "ends": 1.0}, "a silence lasts"),
         ("unsilence", {"silence": "0"}, "no silence 0"),
         ("add", {"paths": ["relative"]}, "not an absolute path"),
-        ("drop", {"paths": ["/nowhere"]}, "not among what was asked for: /nowhere"),
+        ("drop", {"paths": ["/nowhere"]}, "not among what was asked for: /nowhere: asked for: /"),
     ],
 )
 def test_what_cannot_be_is_refused_and_the_connection_goes_on(peer, kind, fields, words):

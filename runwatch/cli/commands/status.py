@@ -94,7 +94,7 @@ def _silenced(silences: Sequence[SilenceRow], now: float) -> str:
     from runwatch.render import numbers
 
     held = [row for row in silences if row.starts <= now < row.ends]
-    named = [f"{' '.join(row.matchers)} for {numbers.brief(row.ends - now)} more" for row in held[:NAMED]]
+    named = [f"{' '.join(row.matchers)} for {numbers.duration(row.ends - now)} more" for row in held[:NAMED]]
     more = f"; and {len(held) - NAMED} more" if len(held) > NAMED else ""
     return plain(f"silenced: {'; '.join(named)}{more}") if held else ""
 

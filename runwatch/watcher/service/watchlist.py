@@ -14,6 +14,8 @@ from runwatch.watcher.sources.patterns import absolute, impossible
 
 MAX_PATHS = 1000
 """Paths that are watched at a time; a directory or a pattern is one."""
+_NAMED = 5
+"""Paths that an error names."""
 PACE = 1.0
 """Seconds between two reads of a log that a daemon's worker takes, at least: nobody looks that closely."""
 
@@ -66,8 +68,11 @@ class Watchlist:
         """Watch these no longer; return what was done, in words. Raises ValueError."""
         asked, dropped = set(self._asked), set(paths)
         if missing := [path for path in paths if path not in asked]:
-            configured = missing[0] in self.paths
-            why = "it is in the configuration" if configured else "see the paths of `runwatch status`"
+            there = [text.path(os.fsdecode(path)) for path in self._asked[:_NAMED]]
+            there += [f"{len(self._asked) - _NAMED} more"] * (len(self._asked) > _NAMED)
+            why = f"asked for: {', '.join(there) or 'nothing'}"
+            if missing[0] in self.paths:
+                why = "it is in the configuration"
             raise ValueError(f"not among what was asked for: {text.path(os.fsdecode(missing[0]))}: {why}")
         self._asked = tuple(path for path in self._asked if path not in dropped)
         return f"watching {len(self.paths)}"
