@@ -208,12 +208,12 @@ class Printer:
         parts = [state]
         if newest := self._newest.get(key_of(body)):
             parts.append(_values({**newest, "eta_seconds": None}))
-        if results := body.get("summary", {}).get("results"):
+        summary = body.get("summary", {})
+        if results := summary.get("results"):
             parts.append(f"results: {plain_words.results(results)}")
         parts.append(self.findings(body) or "no findings")
-        sign = (
-            self._glyphs.states["resolved"] if body["exit_code"] == 0 else self._glyphs.severities["critical"]
-        )
+        health = "critical" if body["exit_code"] else summary.get("health")
+        sign = self._glyphs.severities.get(str(health), self._glyphs.states["resolved"])
         return f"{sign} {run}: {'  '.join(part for part in parts if part)}"
 
 

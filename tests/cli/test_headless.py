@@ -276,6 +276,12 @@ def test_an_encoding_without_signs_gets_ascii(tmp_path, command):
     assert "?" not in said
 
 
+def test_the_sign_at_the_end_is_that_of_what_is_wrong():
+    for health, sign in (("ok", "✓"), ("warning", "●"), ("critical", "▲")):
+        (line,) = said(Printer(False), {**end(), "summary": {"health": health}})
+        assert line == f"{sign} r: finished  no findings"
+
+
 def test_a_result_that_is_no_number_is_said_at_the_end():
     summary = {"results": {"val/loss": None, "MMLU accuracy": 0.3165}}
     end = {"type": "end", "run": "r", "state": "finished", "exit_code": 0, "summary": summary}
