@@ -55,6 +55,7 @@ LAUNCHERS = {
     "plain rank": Envelope("rank {r}: {line}"),
     "rank in parentheses": Envelope("(rank {r}) {line}"),
     "rank in angles": Envelope("<rank={r}> {line}"),
+    "pid": Envelope("[pid 4242] {line}"),
     "RANK=": Envelope("[RANK={r}] {line}"),
 }
 LOGGERS = {

@@ -180,8 +180,8 @@ def by_letter(name: bytes) -> bytes:
 def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     """Return a place and the nameless number behind it with the names that they have if they are a pair.
 
-    `epoch 0, batch 12: 4.98`, `Epoch 3 2.57`, `(5000 6%) 2.57`, and `Train loss 120 0.53` or `Loss [3]: 0.53`,
-    which name the value first.
+    `epoch 0, batch 12: 4.98`, `Epoch 3 2.57`, `(5000 6%) 2.57`; `Train loss 120 0.53` and `Loss [3]: 0.53`
+    name the value first.
     """
     between = line[place.total[1] if place.total else place.end : value.start]
     bare = _DONE.sub(b"", between).strip()
