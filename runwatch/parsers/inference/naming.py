@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from runwatch.parsers.inference.tokens import MAX_NAME, TIMES, VALUE_OF_PLACE, Field
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.counters import RANKS
-from runwatch.parsers.lexicon.names import SPEED
+from runwatch.parsers.lexicon.names import leaves_unit
 from runwatch.parsers.lexicon.units import DURATION, RATES, SCALES
 from runwatch.parsers.lexicon.words import is_epoch, is_loss, is_quality, words
 
-_SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
 _SCALES = frozenset(SCALES)
 _BYTES = _SCALES - {b"k", b"K", b"M"}
 """Units of no place, and of no score."""
@@ -26,7 +25,7 @@ _NAME = re.compile(
     rb"(?<![\w/])(?P<name>(?:\|{1,2}g(?:rad)?\|{1,2}|[A-Za-z_#][\w.@/#'&>-]*)"
     rb"(?: [A-Za-z_#][\w.@/'&>-]*){0,3}%?"
     rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w /]{0,20}\))?)"
-    rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
+    rb"(?: ?[(\[](?P<unit>ms|us|s|sec|%)[)\]])?"
     rb"(?P<mark>(?::? ?['\"],?)?\s*"
     rb"(?:(?:[:=]>?|==>?|-+>|\xe2\x86\x92|(?<= )\*(?= )"
     rb"|(?<=\w)(?:~|\xe2\x89\x88)|\.{3,}:?|-{3,}|(?:(?<=oss)|(?<=cc)|(?<=acy)) -(?= ))"
@@ -321,7 +320,7 @@ def _value(
         end -= 1  # `epoch 12...` and `Finished epoch 12. Loss: 0.5`
     suffix = token["unit"] or (named["unit"] if named else None) or b""
     suffix = _SPELLED.get(suffix, suffix)
-    if suffix in RATES and name.lower() not in _SPEEDS and _NUMBER_NEXT.match(line, token.end()):
+    if suffix in RATES and not leaves_unit(languages.spelled(name)) and _NUMBER_NEXT.match(line, token.end()):
         suffix = b""  # it names the next number: `loss 2.5 it/s 4.0`
     named_next = line[token.end() :][:2].strip().isalpha() or _NUMBER_NEXT.match(line, token.end())
     if token["gap"] and suffix in _foreign(name) and named_next:
@@ -345,7 +344,7 @@ def _value(
         counted = _COUNTED.match(line, token.end())
         name = counted["name"] if counted else name
     name = token["nth"] or name
-    if suffix in RATES and name.lower() in _SPEEDS:
+    if suffix in RATES and leaves_unit(languages.spelled(name)):
         name = suffix
     if suffix in TIMES and words(name)[-1:] == [b"cost"]:
         name += b" time"

@@ -33,6 +33,7 @@ from runwatch.parsers.lexicon.kinds import (
     PERCENT,
     SORTS,
     STATISTICS,
+    TIMERS,
     WHOLE,
     Kind,
     word_set,
@@ -50,7 +51,7 @@ from runwatch.parsers.lexicon.words import (
     without_split,
 )
 
-SPEED = word_set("speed throughput rate ips")
+SPEED = word_set("speed throughput rate ips processing")
 """Names that leave it to the unit what a number is."""
 WEAK = 10
 """How loose a reading is that holds only if no other name of the record means the same."""
@@ -133,8 +134,13 @@ def unit_of(metric: str, suffix: str, printed: str = "") -> Unit:
 
 def rated(printed: str, suffix: str) -> str:
     """Return the metric of a rate that its unit alone says, `throughput: 450 tok/s`; of others the name."""
-    found = units.rate_suffix(suffix) if printed.lower() in SPEED else None
+    found = units.rate_suffix(suffix) if leaves_unit(printed) else None
     return found[0] if found else printed
+
+
+def leaves_unit(printed: str) -> bool:
+    """Return whether a name leaves it to the unit what a number is: `speed`, `running at`, `avg throughput`."""
+    return (SPEED | ANY).issuperset(tokens_of(printed)[0])
 
 
 _UNITED = re.compile(
@@ -146,7 +152,7 @@ _UNITED = re.compile(
 @lru_cache(1024)
 def takes_unit(printed: str) -> bool:
     """Return whether a text that a name has may be a number with its unit: its meaning is known."""
-    return printed.lower() in SPEED or canonical(printed) != printed
+    return leaves_unit(printed) or canonical(printed) != printed
 
 
 def united(printed: str, text: str) -> tuple[str, float] | None:
@@ -157,7 +163,7 @@ def united(printed: str, text: str) -> tuple[str, float] | None:
         return None
     value = float(found[1].replace(",", ""))
     if units.rate_suffix(found[2]):
-        return (found[2] if printed.lower() in SPEED else printed), value
+        return (found[2] if leaves_unit(printed) else printed), value
     return printed, unit.apply(value) if meaning(printed).unit == AS_PRINTED else value
 
 
@@ -253,10 +259,11 @@ def _read(name: str) -> Meaning:
     found = _known(tokens, numbers)
     if found is None and "/" in name:
         *heads, last = name.split("/")
-        kept = [head for head in heads if head.lower() not in HOLDERS]
+        kept = [head for head in heads if head.lower() not in HOLDERS | TIMERS]
         if len(kept) < len(heads):
-            found = _known(*tokens_of("/".join((*kept, last))))
-            found = found and replace(found, loose=found.loose + len(heads) - len(kept))
+            held = _known(*tokens_of("/".join((*kept, last))))
+            if held and (held.role in ("duration", "rate") or TIMERS.isdisjoint(lower.split("/"))):
+                found = replace(held, loose=held.loose + len(heads) - len(kept))
     if found is not None:
         if not found.metric:
             found = replace(found, metric=of_validation(name) or name)
@@ -288,9 +295,8 @@ def _part(name: str, split: str) -> Meaning | None:
 
 def tokens_of(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the words of a name, and the numbers between them; a slash in a rate is a `per`."""
-    name = _LETTER.sub("loss", _NORM.sub("grad norm", name))
-    if not name.isascii():
-        name = spelled(translated(name.encode(errors="replace"))).strip()
+    name = _LETTER.sub("loss", _NORM.sub("grad norm", name)).replace("FLOPs", "flops")
+    name = spelled(translated(name.encode(errors="replace"))).strip()
     short = _OPTIMIZER.sub(" ", name.replace("'s ", " "))
     text = _HELD.sub("heldout", _HUMP.sub("_", short if short.strip(" -_/") else name).lower())
     found = _TOKEN.findall(text)
