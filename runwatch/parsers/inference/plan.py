@@ -31,6 +31,10 @@ class Plan:
     """Whether the counter is on a line of its own, and the numbers of its record on others."""
     losses: frozenset[bytes] = frozenset()
     """Names of its losses: what holds none of them is no record."""
+    total: bytes = b""
+    """Name of the number that says how many steps are planned, where the step is printed without its end."""
+    planned: bytes = b""
+    """The same of the epoch."""
     nested: bool = False
     """Whether the step may start again with each epoch, be it one that no line shows (see counters)."""
     main: bool = True

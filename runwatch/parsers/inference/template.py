@@ -208,7 +208,8 @@ class LearnedMatcher(Matcher):
                 return behind
             plan = self._stage(section + family, found, ranked)
         sums_up = plan is not None and plan.heads and any(is_quality(f.name) for f in found)
-        if plan is None or sums_up:  # `Epoch 3/9 | loss 0.5` below the batches that `Epoch 3/9` heads
+        unplaced = plan is not None and plan.counter and _find(plan.counter, found, ranked) is None
+        if plan is None or sums_up or unplaced:  # `Epoch 3/9 | loss 0.5` below the batches that `Epoch 3/9` heads
             return self._evaluation(section + family, line, found, ranked)
         return self._read(plan, section + family, line, found, ranked)
 
@@ -260,7 +261,8 @@ class LearnedMatcher(Matcher):
         taken: set[int] = set()
         outer = CLOSES if plan.ended else EPOCH
         places = (WITHIN, PER) if plan.nested else ("step", "total"), (outer, PLANNED)
-        for (what, end), counted in zip(places, (plan.counter, plan.epoch), strict=True):
+        counters = (plan.counter, plan.total), (plan.epoch, plan.planned)
+        for (what, end), (counted, ends) in zip(places, counters, strict=True):
             if counted is None:
                 continue
             index = _find(counted, found, ranked)
@@ -272,6 +274,11 @@ class LearnedMatcher(Matcher):
             columns.append((what, number.name if what == EPOCH else b"", unit, (number.start, number.end)))
             if number.total is not None and not (plan.endless and what != EPOCH):
                 columns.append((end, b"", Unit(), number.total))
+            for at, planned in enumerate(found) if ends else ():
+                if planned.name == ends:
+                    taken.add(at)
+                    unit = planned.unit(end) if planned.suffix else Unit()
+                    columns.append((end, b"", unit, (planned.start, planned.end)))
         if plan.heads:
             return self._match(plan.pattern, HEADING, columns)
         kind = plan.kind({number.name for index, number in enumerate(found) if index not in taken})

@@ -62,6 +62,22 @@ TOTALS = (
 TIMES = ("_timestamp", "timestamp", "wall_time", "unix_time")
 """Keys whose number says when a record was written, in Unix seconds."""
 
+_COUNT = re.compile(
+    r"(?:.*[/ ])?(?:(?:num|n|consumed|processed|trained|total(?=_[a-z]+_(?:seen|consumed|processed))|global|train|cumulative)_)*"
+    r"(?P<what>[a-z]+?)s?(?:_(?:seen|consumed|processed|trained|done|so_far|idx|num))?"
+)
+_PLANNED = re.compile(
+    r"(?:.*[/ ])?(?:(?:total|max|maximum|planned|target)_(?:num_|train_|training_)?"
+    r"|(?:num|n|nb)_(?:train_|training_)?(?=epoch|step|iter|batch)|(?=epochs))(?P<what>[a-z]+?)s?"
+)
+_KINDS = {
+    "sample": "image example sequence graph clip",
+    "step": "iteration iter it itr update gstep batche batch",
+    "epoch": "ep",
+}
+_SAME = {word: kind for kind, words in _KINDS.items() for word in words.split()}
+CONSUMED = frozenset(("sample", "token"))
+"""What training consumes."""
 ITERATION, EPOCH, TRAINED = 2, 7, 8
 _RANKED = {
     1: "step steps updates timesteps",
@@ -80,6 +96,18 @@ def counter_of(name: str) -> str:
     found = _USED.fullmatch(lower) or _AROUND.fullmatch(lower)
     what = found["what"] if found else lower
     return _SHORT.get(what, what)
+
+
+def kind_of(name: str) -> str:
+    """Return what kind of thing a name counts: `consumed_tokens` -> token, `images_seen` -> sample."""
+    found = _COUNT.fullmatch(_HUMP.sub("_", name.strip()).lower())
+    return _SAME.get(found["what"], found["what"]) if found else ""
+
+
+def planned_of(name: str) -> str:
+    """Return how many of what are planned, as a name says: `total_samples` -> sample; "" of other names."""
+    found = _PLANNED.fullmatch(_HUMP.sub("_", name.strip()).lower())
+    return _SAME.get(found["what"], found["what"]) if found else ""
 
 
 @lru_cache(64)

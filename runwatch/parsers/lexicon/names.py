@@ -59,6 +59,7 @@ _MOST_LOOSE = 1e9
 """What a number in a name counts at most: one of 400 digits has no float."""
 SUM = "total loss: a sum of losses"
 """The rule that next to losses of all kinds finds their sum."""
+OF_RUN = "a rate of the whole run, if a run time is next to it"
 MEASURE = "an error that regression minimizes"
 """The rule that finds a loss where no other name is one."""
 _OPTIMIZER = re.compile(
@@ -254,7 +255,9 @@ def _read(name: str) -> Meaning:
     if lower in EXACT:
         return Meaning(EXACT[lower], f"{lower!r} itself", "loss", "val")
     if lower.removeprefix("train/") in OWN:  # as its trackers' callbacks write them
-        return Meaning(name[-len(lower.removeprefix("train/")) :])
+        rate = _known(*tokens_of(lower.replace("train", "")))
+        own = name[-len(lower.removeprefix("train/")) :]
+        return Meaning(own) if rate is None else Meaning(own, OF_RUN, unit=rate.unit, unless=rate.metric)
     tokens, numbers = tokens_of(name)
     found = _known(tokens, numbers)
     if found is None and "/" in name:

@@ -9,8 +9,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from runwatch.core.metrics import DATA_TIME, LOSS, STEP_TIME, VAL_LOSS
-from runwatch.parsers.lexicon.kinds import ANY, ERRORS, HELD_OUT, METRICS, OWN, SMOOTHED, STATISTICS
-from runwatch.parsers.lexicon.names import MEASURE, SUM, canonical, meaning, own, tokens_of
+from runwatch.parsers.lexicon.kinds import ANY, ERRORS, HELD_OUT, METRICS, SMOOTHED, STATISTICS
+from runwatch.parsers.lexicon.names import MEASURE, OF_RUN, SUM, canonical, meaning, own, tokens_of
 from runwatch.parsers.lexicon.words import is_quality, is_retrieval, of_episodes, without_split, words
 
 _OF_TEST = re.compile(
@@ -110,8 +110,8 @@ def _of_now(named: Mapping[str, str]) -> dict[str, str]:
     """Return the rates that are of now, as no run time is next to them: `train_samples_per_second`."""
     if any(name.endswith("runtime") for name in named):
         return {}
-    rates = {name: canonical(name.replace("train_", "", 1)) for name in named if "train_" in name and name in OWN}
-    return {name: metric for name, metric in rates.items() if metric in METRICS and metric not in named.values()}
+    rates = {name: meaning(name).unless for name in named if meaning(name).rule == OF_RUN}
+    return {name: metric for name, metric in rates.items() if metric not in named.values()}
 
 
 def _lasted(named: Mapping[str, str]) -> dict[str, str]:
