@@ -14,7 +14,7 @@ from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.counters import RANKS
 from runwatch.parsers.lexicon.names import leaves_unit
 from runwatch.parsers.lexicon.units import DURATION, RATES, SCALES
-from runwatch.parsers.lexicon.words import is_epoch, is_loss, is_quality, words
+from runwatch.parsers.lexicon.words import SPLIT_KEYS, is_epoch, is_loss, is_quality, words
 
 _SCALES = frozenset(SCALES)
 _BYTES = _SCALES - {b"k", b"K", b"M"}
@@ -106,7 +106,7 @@ _DONE = re.compile(rb"\A *\d+%\)?(?: \(" + DURATION + rb"\))?(?= )")
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
 _HOLDER = re.compile(rb" (?:tensor|array|(?:np|numpy|jnp|torch)\.\w+)\Z")
 """What holds the number behind it, as it is printed."""
-_VALUE_OF = re.compile(rb"(?<=\w)=\Z")
+_VALUE_OF = re.compile(rb"(?<!\w)(?:msg|message|level|lvl|" + "|".join(SPLIT_KEYS).encode() + rb")=\Z")
 """Before a word that is the value of another name: `event=train_step epoch=3`."""
 _OWNER = re.compile(rb"(?:\A|\s\s|\t)\s*((?:[A-Za-z]+[_-])?[Ll]oss), \Z")
 """What the name behind it is of."""

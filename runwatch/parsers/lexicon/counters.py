@@ -63,7 +63,8 @@ TIMES = ("_timestamp", "timestamp", "wall_time", "unix_time")
 """Keys whose number says when a record was written, in Unix seconds."""
 
 _COUNT = re.compile(
-    r"(?:.*[/ ])?(?:(?:num|n|consumed|processed|trained|total(?=_[a-z]+_(?:seen|consumed|processed))|global|train|cumulative)_)*"
+    r"(?:.*[/ ])?(?:(?:num|n|consumed|processed|trained|global|train|cumulative"
+    r"|total(?=_[a-z]+_(?:seen|consumed|processed)))_)*"
     r"(?P<what>[a-z]+?)s?(?:_(?:seen|consumed|processed|trained|done|so_far|idx|num))?"
 )
 _PLANNED = re.compile(
@@ -104,6 +105,10 @@ def kind_of(name: str) -> str:
     return _SAME.get(found["what"], found["what"]) if found else ""
 
 
+def _consumed(name: str) -> str:
+    return kind if (kind := kind_of(name)) in CONSUMED else ""
+
+
 def planned_of(name: str) -> str:
     """Return how many of what are planned, as a name says: `total_samples` -> sample; "" of other names."""
     found = _PLANNED.fullmatch(_HUMP.sub("_", name.strip()).lower())
@@ -120,7 +125,12 @@ def place_of(names: Iterable[str], known: Sequence[str] = ANY) -> str | None:
     ranks = _ranks(tuple(known))
     last = len(ranks) + len(known)
     ranked = [
-        (min(ranks.get(spelled, last), ranks.get(counter_of(name), last)), spelled not in ranks, at, name)
+        (
+            min(ranks.get(way, last) for way in (spelled, counter_of(name), _consumed(name))),
+            spelled not in ranks,
+            at,
+            name,
+        )
         for at, name in enumerate(names)
         for spelled in [name.strip().lower().replace(" ", "_")]
     ]

@@ -89,7 +89,12 @@ KINDS = (
     Kind(LR_MULTIPLIER, "amount", _cores("lrm,lr mult,lr multiplier,learning rate multiplier")),
     Kind(LOSS_SCALE, "amount", _cores("loss scale,grad scale,loss scaling,amp scale,loss scaler")),
     Kind(EPOCH, "counter", _cores("epoch"), splits=frozenset(("",))),
-    Kind(MFU, "share", _cores("mfu,model flops utilization,model flops util,flops utilization,flops util"), word_set("bf16")),
+    Kind(
+        MFU,
+        "share",
+        _cores("mfu,model flops utilization,model flops util,flops utilization,flops util"),
+        word_set("bf16"),
+    ),
     Kind(TFLOPS, "rate", _cores("tflops,tflop per s,tflops per s"), units.DEVICE | word_set("per")),
     Kind(TOKENS_PER_SEC, "rate", _cores("tps,tgs,wps")),
     Kind(SAMPLES_PER_SEC, "rate", _cores("ips")),
@@ -138,9 +143,9 @@ ERRORS = word_set(
 )
 """Names of functions that regression minimizes: a loss if they are next to a part of the data."""
 HOLDERS = word_set(
-    "metrics data logs log scalars charts stats results values losses loss_metrics perf performance throughput "
-    "device trainer optim optimizer opt speed system schedule scheduler "
-    "info learner learners learner_stats default default_policy __all_modules__"
+    "metrics data logs log scalars charts stats results values losses loss_metrics perf performance "
+    "throughput device trainer optim optimizer opt speed system schedule scheduler info "
+    "learner learners learner_stats default default_policy __all_modules__"
 )
 """What holds a metric and says no more, before a slash."""
 TIMERS = word_set("time times timing timings timer timers")

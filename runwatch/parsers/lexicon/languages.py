@@ -63,11 +63,14 @@ _PHRASES = {
     "lr": "taux%d'apprentissage tasa%de%aprendizaje taxa%de%(?:aprendizado|aprendizagem) "
     "(?:tasso|velocita)%di%apprendimento ogrenme%orani laju%pembelajaran",
     "grad norm": "norme%du%gradient norma%del%gradiente norma%do%gradiente gradienten-?norm",
-    "step time": "(?:temps|durata|tempo|duree)%par%(?:pas|etape) tiempo%por%paso tempo%(?:por|per)%passo zeit%pro%schritt",
+    "step time": "(?:temps|duree)%par%(?:pas|etape) tiempo%por%paso tempo%(?:por|per)%passo zeit%pro%schritt",
 }
 """The same for several words at once."""
 _OF_WORDS = [
-    (re.compile(rb"(?i)(?<![a-z])(?:%b)(?![a-z])" % "|".join(said.split()).replace("%", "[ _]").encode()), word.encode())
+    (
+        re.compile(rb"(?i)(?<![a-z])(?:%b)(?![a-z])" % "|".join(said.split()).replace("%", "[ _]").encode()),
+        word.encode(),
+    )
     for word, said in _PHRASES.items()
 ]
 LATIN = {word.encode(): english.encode() for english, words in _LATIN.items() for word in words.split()}

@@ -140,7 +140,7 @@ def rated(printed: str, suffix: str) -> str:
 
 
 def leaves_unit(printed: str) -> bool:
-    """Return whether a name leaves it to the unit what a number is: `speed`, `running at`, `avg throughput`."""
+    """Return whether a name leaves it to the unit what a number is: `speed`, `running at`."""
     return (SPEED | ANY).issuperset(tokens_of(printed)[0])
 
 

@@ -31,7 +31,7 @@ _AGENT = frozenset(
 """Words of what an agent's training prints: next to them, a `v_loss` is of values."""
 _LASTED = re.compile(r"(?i)(?:(?:avg|mean|ep|episode|total)[_ ])?dur(?:ation)?")
 """Says how long something took, and not what."""
-_PHYSICS = frozenset("pde ode bc ic physics phys residual res".split())
+_PHYSICS = frozenset(("pde", "ode", "bc", "ic", "physics", "phys", "residual", "res"))
 """Names next to which `data` is a loss."""
 _VALUE = re.compile(r"(?<=[a-z])[_./]val$")
 """Ends the name of the newest value of a meter next to its mean, as PyTorch's ImageNet example has it."""
@@ -100,7 +100,7 @@ def _metered(named: Mapping[str, str]) -> dict[str, str]:
 
 
 def _waited(named: Mapping[str, str]) -> dict[str, str]:
-    """Return what `data` means next to the time of a step: how long it was waited for, `Time 0.5 Data 0.1`."""
+    """Return what `data` means next to the time of a step: how long it was waited for."""
     names = {name.lower() for name in named}
     timed = (STEP_TIME in named.values() or "time" in names) and names.isdisjoint(_PHYSICS)
     return {name: DATA_TIME for name in named if timed and name.lower() == "data"}

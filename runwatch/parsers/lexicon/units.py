@@ -48,7 +48,7 @@ DURATION = (
 """A time in several units: `15h 56min 54s 632ms`, `1 hour, 2 minutes and 3.5 seconds`."""
 IN_NAMES = frozenset(word for word, seconds in SECONDS.items() if seconds <= 1.0)
 """Units that end names; a `min` there is a minimum."""
-_SHORT = {("ups",): ("updates", "per", "s")}
+_SHORT: dict[tuple[str, ...], tuple[str, ...]] = {("ups",): ("updates", "per", "s")}
 """Rates by their letters."""
 _THOUSANDS = {"k": 1e3, "m": 1e6}
 _PER = re.compile(r"/| per ")
