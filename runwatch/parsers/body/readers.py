@@ -83,8 +83,11 @@ class FoldingReader(Reader):
 class RowMaker(Shared):
     """Makes rows of printed names and values; rows of one shape share a layout."""
 
-    def __init__(self, pattern: str, aliases: Mapping[str, str] | None = None) -> None:
-        self._pattern = pattern
+    def __init__(
+        self, pattern: str, aliases: Mapping[str, str] | None = None, *, stored: bool = False
+    ) -> None:
+        """Make rows of a pattern; `stored`: values come in the units in which they are stored."""
+        self._pattern, self._stored = pattern, stored
         self._aliases = aliases or {}
         self._layouts = Known(self._make)
 
@@ -107,7 +110,7 @@ class RowMaker(Shared):
         places = {name: name for name in printed if name in META_COLUMNS}
         known = columns((*printed, *others), {**places, **self._aliases})[: len(printed)]
         # a value that is not printed in our unit keeps its name: rows hold the numbers as they are printed
-        ours = [unit in (SHARE, Unit()) for unit in map(unit_of, known, repeat(""), printed)]
+        ours = [self._stored or unit in (SHARE, Unit()) for unit in map(unit_of, known, repeat(""), printed)]
         named = [name if is_ours else text for name, is_ours, text in zip(known, ours, printed, strict=True)]
         names, texts = tuple(map(shown, named)), map(shown, printed)
         meant = {name: text for name, text in zip(names, texts, strict=True) if name != text}

@@ -12,7 +12,8 @@ from runwatch.parsers.body.matchers import number
 from runwatch.parsers.envelope.header import Header
 from runwatch.parsers.inference.roles import EPOCH_RANK, INNER, RATIO, STEP_RANK, UNKNOWN, place
 from runwatch.parsers.inference.tokens import Field, masked
-from runwatch.parsers.lexicon.counters import ITERATION, TRAINED
+from runwatch.parsers.lexicon.counters import ITERATION, TRAINED, kind_of, planned_of
+from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.units import SCALES
 from runwatch.parsers.lexicon.words import TRAIN, is_epoch, is_loss, is_meaningful, is_quality, is_val, words
 
@@ -267,6 +268,18 @@ def ends_of(lines: list[Kept], counted: Place) -> frozenset[bytes]:
     """Return the ends that a counter is printed with."""
     places = [(k, k.found[i]) for k in lines if (i := k.find(counted)) is not None]
     return frozenset(k.line[slice(*field.total)] for k, field in places if field.total)
+
+
+def end_named(lines: list[Kept], counted: Place | None) -> bytes:
+    """Return the name of the number that says how many of a counter are planned, as it never changes."""
+    if counted is None or ends_of(lines, counted):
+        return b""
+    kinds = {kind_of(spelled(name)) for name in names_of(lines, counted)}
+    for name in {f.name for f in lines[0].found if f.name and planned_of(spelled(f.name)) in kinds}:
+        ends = {k.value(i) for k in lines for i, f in enumerate(k.found) if f.name == name}
+        if len(ends) == 1 and max(steps_of(lines, counted)) <= ends.pop():
+            return name
+    return b""
 
 
 def ends_elsewhere(lines: list[Kept], counted: Place) -> bool:

@@ -19,6 +19,7 @@ from runwatch.parsers.inference.places import (
     Kept,
     Place,
     counter_of,
+    end_named,
     ends_elsewhere,
     ends_of,
     grows,
@@ -135,6 +136,8 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         counter is not None and epoch is None and not validated and not turns and may_turn(lines, counter)
     )
     by_loss = by_loss and any((meant.get(name) or canonical(spelled(name))) == LOSS for name in losses)
+    nested = counter is not None and (epoch is not None or turns or by_loss)
+    total = end_named(lines, counter)
     repeats = counter is not None and (is_epoch(counter[1]) or rounded(lines, counter))
     plan = Plan(
         head=every[0].head,
@@ -149,8 +152,10 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         losses=losses,
         aliases=meant,
         pattern="learned" + BY_EPOCH * repeats,
+        total=total if not nested or b"batch" in total.lower() else b"",  # of the run, or of an epoch
+        planned=end_named(lines, epoch if counter is not None else None),
         endless=counter is not None and ends_elsewhere(lines, counter),
-        nested=counter is not None and (epoch is not None or turns or by_loss),
+        nested=nested,
         by_loss=by_loss,
         ends=frozenset() if counter is None else ends_of(lines, counter),
     )

@@ -62,6 +62,23 @@ TOTALS = (
 TIMES = ("_timestamp", "timestamp", "wall_time", "unix_time")
 """Keys whose number says when a record was written, in Unix seconds."""
 
+_COUNT = re.compile(
+    r"(?:.*[/ ])?(?:(?:num|n|consumed|processed|trained|global|train|cumulative"
+    r"|total(?=_[a-z]+_(?:seen|consumed|processed)))_)*"
+    r"(?P<what>[a-z]+?)s?(?:_(?:seen|consumed|processed|trained|done|so_far|idx|num))?"
+)
+_PLANNED = re.compile(
+    r"(?:.*[/ ])?(?:(?:total|max|maximum|planned|target)_(?:num_|train_|training_)?"
+    r"|(?:num|n|nb)_(?:train_|training_)?(?=epoch|step|iter|batch)|(?=epochs))(?P<what>[a-z]+?)s?"
+)
+_KINDS = {
+    "sample": "image example sequence graph clip",
+    "step": "iteration iter it itr update gstep batche batch",
+    "epoch": "ep",
+}
+_SAME = {word: kind for kind, words in _KINDS.items() for word in words.split()}
+CONSUMED = frozenset(("sample", "token"))
+"""What training consumes."""
 ITERATION, EPOCH, TRAINED = 2, 7, 8
 _RANKED = {
     1: "step steps gstep updates timesteps",
@@ -82,6 +99,22 @@ def counter_of(name: str) -> str:
     return _SHORT.get(what, what)
 
 
+def kind_of(name: str) -> str:
+    """Return what kind of thing a name counts: `consumed_tokens` -> token, `images_seen` -> sample."""
+    found = _COUNT.fullmatch(_HUMP.sub("_", name.strip()).lower())
+    return _SAME.get(found["what"], found["what"]) if found else ""
+
+
+def _consumed(name: str) -> str:
+    return kind if (kind := kind_of(name)) in CONSUMED else ""
+
+
+def planned_of(name: str) -> str:
+    """Return how many of what are planned, as a name says: `total_samples` -> sample; "" of other names."""
+    found = _PLANNED.fullmatch(_HUMP.sub("_", name.strip()).lower())
+    return _SAME.get(found["what"], found["what"]) if found else ""
+
+
 @lru_cache(64)
 def _ranks(known: tuple[str, ...]) -> dict[str, int]:
     return {name.lower(): rank for rank, name in reversed([*enumerate(known)])}
@@ -92,7 +125,12 @@ def place_of(names: Iterable[str], known: Sequence[str] = ANY) -> str | None:
     ranks = _ranks(tuple(known))
     last = len(ranks) + len(known)
     ranked = [
-        (min(ranks.get(spelled, last), ranks.get(counter_of(name), last)), spelled not in ranks, at, name)
+        (
+            min(ranks.get(way, last) for way in (spelled, counter_of(name), _consumed(name))),
+            spelled not in ranks,
+            at,
+            name,
+        )
         for at, name in enumerate(names)
         for spelled in [name.strip().lower().replace(" ", "_")]
     ]

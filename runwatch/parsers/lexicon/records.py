@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from runwatch.core.metrics import LOSS, VAL_LOSS
+from runwatch.core.metrics import DATA_TIME, LOSS, STEP_TIME, VAL_LOSS
 from runwatch.parsers.lexicon.kinds import ANY, ERRORS, HELD_OUT, METRICS, SMOOTHED, STATISTICS
-from runwatch.parsers.lexicon.names import MEASURE, SUM, canonical, meaning, own, tokens_of
+from runwatch.parsers.lexicon.names import MEASURE, OF_RUN, SUM, canonical, meaning, own, tokens_of
 from runwatch.parsers.lexicon.words import is_quality, is_retrieval, of_episodes, without_split, words
 
 _OF_TEST = re.compile(
@@ -31,6 +31,8 @@ _AGENT = frozenset(
 """Words of what an agent's training prints: next to them, a `v_loss` is of values."""
 _LASTED = re.compile(r"(?i)(?:(?:avg|mean|ep|episode|total)[_ ])?dur(?:ation)?")
 """Says how long something took, and not what."""
+_PHYSICS = frozenset(("pde", "ode", "bc", "ic", "physics", "phys", "residual", "res"))
+"""Names next to which `data` is a loss."""
 _VALUE = re.compile(r"(?<=[a-z])[_./]val$")
 """Ends the name of the newest value of a meter next to its mean, as PyTorch's ImageNet example has it."""
 _QUARTILE = re.compile(r"_q\d(?=_|$)")
@@ -59,6 +61,7 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
     at again and again while the loss falls are those of the validation, if there are no others.
     """
     found = _by_letter(named) | measured(named) | _lasted(named) | _metered(named) | lost(named)
+    found |= _waited(named) | _of_now(named)
     losses = {name: reported for name in named if (reported := meaning(name)).role == "loss"}
     for target in (LOSS, VAL_LOSS):
         if target in (*named.values(), *found.values()):
@@ -94,6 +97,21 @@ def _metered(named: Mapping[str, str]) -> dict[str, str]:
     stems = {name: _VALUE.sub("", name) for name in named if _VALUE.search(name)}
     newest = {name: stem for name, stem in stems.items() if f"{stem}{name[len(stem)]}avg" in named}
     return {name: canonical(stem) for name, stem in newest.items()}
+
+
+def _waited(named: Mapping[str, str]) -> dict[str, str]:
+    """Return what `data` means next to the time of a step: how long it was waited for."""
+    names = {name.lower() for name in named}
+    timed = (STEP_TIME in named.values() or "time" in names) and names.isdisjoint(_PHYSICS)
+    return {name: DATA_TIME for name in named if timed and name.lower() == "data"}
+
+
+def _of_now(named: Mapping[str, str]) -> dict[str, str]:
+    """Return the rates that are of now, as no run time is next to them: `train_samples_per_second`."""
+    if any(name.endswith("runtime") for name in named):
+        return {}
+    rates = {name: meaning(name).unless for name in named if meaning(name).rule == OF_RUN}
+    return {name: metric for name, metric in rates.items() if metric not in named.values()}
 
 
 def _lasted(named: Mapping[str, str]) -> dict[str, str]:

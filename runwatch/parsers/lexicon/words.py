@@ -153,8 +153,7 @@ def words(name: bytes) -> Sequence[bytes]:
 
 @lru_cache(_NAMES)
 def _words(name: bytes) -> Sequence[bytes]:
-    if not name.isascii():
-        name = languages.translated(name)
+    name = languages.translated(name)
     name = _LETTERED.sub(lambda m: m[1] + (b"loss" if m[2] == b"L" else b"acc"), LETTER.sub(b"loss", name))
     name = _HELD_OUT.sub(b"heldout", _HUMP.sub(b" ", _DIMENSION.sub(b"", name)))
     parts = [part for word in _WORDS.findall(name) for part in _apart(word.lower())]

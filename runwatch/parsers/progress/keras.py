@@ -175,7 +175,7 @@ class KerasReader(FoldingReader):
 
     def __init__(self, frames: Matcher | None = None) -> None:
         self.frames = (frames or _KerasFrames(),)
-        self._row = RowMaker(self.pattern, {"epoch": "step"})
+        self._row = RowMaker(self.pattern, {"epoch": "step"}, stored=True)
         self._values = Known(self._values_of)
         self.epoch: tuple[float, float] | None = None
         """Epoch and epochs of the newest headline; None before the first."""

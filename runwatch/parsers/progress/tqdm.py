@@ -53,8 +53,9 @@ class _TqdmFrames(BarFrames):
     def read(self, line: bytes, bar: Bar) -> Match | None:
         """Return what a bar that is drawn in a line shows."""
         self.redrawn |= bar.redrawn
-        if bar.postfix is not None:
-            items = named(line, *bar.postfix)
+        items = [] if bar.postfix is None else named(line, *bar.postfix)
+        inside = _DESC_LOSS.search(line, *bar.desc) and not any(is_loss(decode(name)) for name, _ in items)
+        if items and not inside:
             epoch = next((s for name, s in items if name == b"epoch" and line[slice(*s)].isdigit()), None)
             return self.frame(line, bar, items, epoch=epoch)
         begin, end = bar.desc
@@ -67,9 +68,9 @@ class _TqdmFrames(BarFrames):
             return None
         # `Epoch 3 loss: 2.5:  12%|`: the values are in the description
         reported = named(line, begin, begin + len(text.rstrip(b": ")))
-        items = [(name, span) for name, span in reported if name.lower() not in _COUNTED]
-        end = min((span[0] - len(name) for name, span in items), default=begin)
-        return self.frame(line, bar, items, desc=line[begin : end - 1]) if items else None
+        own = [(name, span) for name, span in reported if name.lower() not in _COUNTED]
+        end = min((span[0] - len(name) for name, span in own), default=begin)
+        return self.frame(line, bar, [*own, *items], desc=line[begin : end - 1]) if own else None
 
 
 class TqdmReader(BarReader):
