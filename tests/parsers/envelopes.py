@@ -84,7 +84,9 @@ LOGGERS = {
         '{"log":"{line}\\n","stream":"stdout","time":"' + ZONED + '.678901234Z"}', timed=True, escaped=True
     ),
     "docker json, spaced": Envelope(
-        '{"log": "{line}\\n", "stream": "stdout", "time": "' + ZONED + '.678901234Z"}', timed=True, escaped=True
+        '{"log": "{line}\\n", "stream": "stdout", "time": "' + ZONED + '.678901234Z"}',
+        timed=True,
+        escaped=True,
     ),
     "journald json": Envelope(
         '{"__CURSOR":"s=1;i={s}","__REALTIME_TIMESTAMP":"{t}000000","_HOSTNAME":"node17",'

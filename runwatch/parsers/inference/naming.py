@@ -196,8 +196,8 @@ def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     behind = between.isspace() or (bare in _BRACKETED and line.count(place.name) == 1)
     if whole and behind and place.name.lower().endswith(b"loss"):
         return place._replace(name=b"step"), value._replace(name=place.name)
-    behind = between.strip() == place.suffix and _LAST.fullmatch(line, value.start)
-    if behind and line.lstrip().startswith(place.name + b" "):
+    last = between.strip() == place.suffix and _LAST.fullmatch(line, value.start)
+    if last and line.lstrip().startswith(place.name + b" "):
         return place, value._replace(name=b"step")
     return place, value
 

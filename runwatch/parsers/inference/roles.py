@@ -327,7 +327,7 @@ def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
 
 
 def _is_consumed(line: bytes, number: Field) -> bool:
-    known = number.name.lower().decode("utf-8", "replace") in counted.CONSUMED
+    known = counted.kind_of(languages.spelled(number.name)) in counted.CONSUMED
     return known and _INTEGER.match(line, number.start, number.end) is not None and not number.suffix
 
 

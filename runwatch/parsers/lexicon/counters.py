@@ -14,11 +14,10 @@ _AROUND = re.compile(
 )
 """A counter in the singular among words that change nothing; `num_epoch` is how many are planned."""
 _USED = re.compile(
-    r"(?:(?:total|num|n|trained|consumed)_)?(?P<what>step|iteration|iter|update|sample|token|example|image|sequence|epoch)s"
+    r"(?:(?:total|num|n|trained|consumed)_)?(?P<what>step|iteration|iter|update|sample|token|example|epoch)s"
     r"_(?:done|seen|so_far|taken|processed|consumed|trained)"
 )
 """How many there were up to now."""
-_AMOUNT = re.compile(r"(?:num|n|total|consumed)_(?P<what>sample|token|example|image|sequence)s(?:_seen)?")
 _SHORT = {"ep": "epoch", "it": "iteration", "itr": "iteration", "mb": "minibatch", "gstep": "step"}
 EPISODE = "episode"
 """Next to one, `steps` are how long it was; next to `episodes`, they are those of all."""
@@ -37,8 +36,6 @@ _SEEN = (
     "num_input_tokens_seen",
 )
 _AMOUNTS = ("n_samples", "n_tokens", "samples", "tokens", "examples", "total_tokens")
-CONSUMED = (*_SEEN, *_AMOUNTS)
-"""What training consumes."""
 _WITHIN = ("batch", "batch_idx", "minibatch")
 STEPS = (*_UPDATES, *_SEEN, *_WITHIN, *FRAMES, *EPOCHS)
 """Keys that place a record: updates before what they consume, an epoch only where there is nothing finer."""
@@ -47,7 +44,7 @@ ANY = (
     *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "updates", "batches"),
     *(*_SEEN, *_WITHIN, *FRAMES, "round", "generation"),
     *("i", "ep", *EPOCHS, EPISODE, "episodes", "num episodes", "num_episodes", *_AMOUNTS),
-    *("sample", "token", "example", "image", "sequence"),
+    *("sample", "token", "example"),
 )
 """The same in what scripts write in any way: tables, documents."""
 OF_RUN = ("global_step", "global_steps", "total_timesteps", "num_updates", "nupdates", "current_steps")
@@ -94,7 +91,7 @@ RANKS = {word: rank for rank, words in _RANKED.items() for word in words.split()
 def counter_of(name: str) -> str:
     """Return what the number of a name counts, in one spelling: `Current Epoch`, `epoch_num` -> epoch."""
     lower = _HUMP.sub("_", name.strip()).lower()
-    found = _USED.fullmatch(lower) or _AMOUNT.fullmatch(lower) or _AROUND.fullmatch(lower)
+    found = _USED.fullmatch(lower) or _AROUND.fullmatch(lower)
     what = found["what"] if found else lower
     return _SHORT.get(what, what)
 
