@@ -188,15 +188,11 @@ def _certainty(plan: Plan, *, apart: bool) -> float:
     rank = plan.counter[0] if plan.counter else None
     by_counter = 0.6 if rank is None else 1.0 if rank <= STEP_RANK or rank == EPOCH_RANK else 0.85
     by_counter = by_counter if plan.names != {VALUE_OF_PLACE} or rank != LEADING else UNNAMED
-    named = LOSS in _meant(plan) and any(is_loss(name) or is_split(name) for name in plan.losses)
+    meant = {plan.aliases.get(name) or canonical(spelled(name)) for name in plan.losses}
+    named = LOSS in meant and any(is_loss(name) or is_split(name) for name in plan.losses)
     named = named and not (apart and LOSS not in map(canonical, map(spelled, plan.losses)))
     by_name = 1.0 if named else LOSSLESS if plan.quality else UNNAMED
     return by_counter * by_name
-
-
-def _meant(plan: Plan) -> set[str]:
-    """Return the metrics that a plan's losses are read as."""
-    return {plan.aliases.get(name) or canonical(spelled(name)) for name in plan.losses}
 
 
 def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bool:

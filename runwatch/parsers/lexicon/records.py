@@ -183,17 +183,14 @@ def _by_letter(named: Mapping[str, str]) -> dict[str, str]:
     pairs = [(name, v) for name in named if (v := _LETTER.sub("v", name)) != name and v in named]
     bare = [(name, v) for name in named if (v := f"v_{name}") in named]
     lone = [v for v in named if _LONE.fullmatch(v)] if LOSS in named.values() else []
-    held_out = len(lone) == 1 and not any(map(_of_agent, named))
+    held_out = len(lone) == 1 and all(
+        _AGENT.isdisjoint(words(name.encode(errors="replace"))) for name in named
+    )
     pairs += bare if held_out or len(bare) >= _MANY_PAIRS else []
     whole = {t: canonical(_LETTER.sub("train", t)) for t, _ in pairs if meaning(t).role == "loss"}
     of_both = {v: f"val/{_LETTER.sub('', t).strip('_')}" for t, v in pairs} if whole or held_out else {}
     losses = [v for t, v in pairs if whole.get(t) == LOSS] + (lone if held_out else [])
     return whole | of_both | dict.fromkeys(losses, VAL_LOSS)
-
-
-def _of_agent(name: str) -> bool:
-    """Whether a name is of an agent's training: its losses, entropy and rewards."""
-    return not _AGENT.isdisjoint(words(name.encode(errors="replace")))
 
 
 def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) -> list[str]:
@@ -207,7 +204,8 @@ def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) ->
     named = {name: aliases.get(name) or canonical(name) for name in names}
     named.update({name: metric for name, metric in promoted(named).items() if name not in aliases})
     best: dict[str, str] = {}
-    for name in sorted(named, key=lambda name: _aliased(named[name]) if name in aliases else looseness(name)):
+    loose = {n: (named[n] != LOSS, 0, False) if n in aliases else looseness(n) for n in named}
+    for name in sorted(named, key=loose.__getitem__):
         best.setdefault(named[name], name)
     return [named[name] if best[named[name]] == name else name for name in names]
 
@@ -221,11 +219,6 @@ def _by_set(names: list[str]) -> list[str]:
     return (
         [name if own(name) else name.replace(max(sets), "validation-") for name in names] if sets else names
     )
-
-
-def _aliased(metric: str) -> tuple[bool, int, bool]:
-    """Return the looseness of an alias: that of a plain name, of the loss that of one of the training."""
-    return metric != LOSS, 0, False
 
 
 def looseness(name: str) -> tuple[bool, int, bool]:

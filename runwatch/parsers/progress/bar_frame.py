@@ -199,11 +199,6 @@ def _ranks(step: Any, rank: int | None) -> list[Any]:
     return [] if rank is None else [0.0 * step + rank]
 
 
-def _is_outer(text: bytes, bar: Bar) -> bool:
-    """Return whether a bar counts epochs, by its text or unit."""
-    return bar.unit in (b"epoch", b"epochs") or _OUTER.search(text) is not None
-
-
 @cache
 def _rows(pattern: str, own: tuple[tuple[str, str], ...]) -> RowMaker:
     """Return what makes the rows of bars of a pattern, some of whose names may not say what they mean."""
@@ -294,16 +289,11 @@ class BarFrames(Matcher):
             epochs = [items.pop(b"epoch")]
         rank = _RANK.search(text)
         clocked = len(bar.elapsed) if max(bar.scales) == 1.0 and len(bar.elapsed) < 4 else 0
+        outer = not epochs and (bar.unit in (b"epoch", b"epochs") or _OUTER.search(text) is not None)
         key = (
-            *(
-                len(epochs),
-                clocked,
-                (bar.rate_unit, bar.unit),
-                tuple(items),
-                rank is not None,
-                bar.total is None,
-            ),
-            *(not epochs and _is_outer(text, bar), spans_run(text), trains(text), bar.scales, bar.redrawn),
+            *(len(epochs), clocked, (bar.rate_unit, bar.unit), tuple(items)),
+            *(rank is not None, bar.total is None, outer),
+            *(spans_run(text), trains(text), bar.scales, bar.redrawn),
             *(
                 not text.strip(b": "),
                 held_out,

@@ -176,7 +176,7 @@ class KerasReader(FoldingReader):
     def __init__(self, frames: Matcher | None = None) -> None:
         self.frames = (frames or _KerasFrames(),)
         self._row = RowMaker(self.pattern, {"epoch": "step"}, stored=True)
-        self._values = Known(self._values_of)
+        self._values: Known[Layout, _Values] = Known(lambda of: _Values(self._row, of, self.evaluation))
         self.epoch: tuple[float, float] | None = None
         """Epoch and epochs of the newest headline; None before the first."""
         self._open = True
@@ -228,9 +228,6 @@ class KerasReader(FoldingReader):
     def _closes(self, layout: Layout) -> bool:
         """Whether a full bar below a full one is its last frame, which shows more, as of the validation."""
         return self._full is not None and self._values[self._full.layout].names < self._values[layout].names
-
-    def _values_of(self, layout: Layout) -> _Values:
-        return _Values(self._row, layout, self.evaluation)
 
     def _first(self, layout: Layout, shown: Sequence[float]) -> tuple[str, float]:
         """Return name and value of the first number that has a name."""

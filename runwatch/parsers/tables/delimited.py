@@ -262,7 +262,8 @@ class Columns(Matcher):
         if wide < len(lines) or b'"' in text or b"_" in text:
             return []
         cells = text.split(separator)
-        plan = self._plan_of(cells[:width])
+        empty = bytes([not cell for cell in cells[:width]]) if b"" in cells[:width] else b""
+        plan = self._plans[empty] if empty in self._plans else self._plan(cells[:width], empty)
         if plan is None:
             return []
         columns = [cells[i::width] for i in range(width)]
@@ -286,10 +287,6 @@ class Columns(Matcher):
         for column, unit in plan.units:
             values[column] = [*map(unit.apply, values[column])]
         return [(plan.layout, list(zip(*values, strict=True)))]
-
-    def _plan_of(self, cells: list[bytes]) -> _Plan | None:
-        empty = bytes([not cell for cell in cells]) if b"" in cells else b""
-        return self._plans[empty] if empty in self._plans else self._plan(cells, empty)
 
     def _plan(self, cells: list[bytes], empty: bytes) -> _Plan | None:
         """Learn how rows with cells like these become values."""
