@@ -121,10 +121,7 @@ def _grow(entries: list[Entry]) -> bool:
 
 
 def _spread(value: dict[str, Any], depth: int = MAX_DEPTH) -> dict[str, Any]:
-    """Return the arrays in an object, keys joined with "/": `{"train": {"loss": [...]}}`.
-
-    An object whose keys count is one, as a data frame is written.
-    """
+    """Return the arrays in an object, keys joined with "/"; an object whose keys count is one."""
     found: dict[str, Any] = {}
     for key, item in value.items():
         if not isinstance(item, dict):

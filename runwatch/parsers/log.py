@@ -1,9 +1,8 @@
 """A log's bytes to batches: what is whole is read, the unfinished last line waits.
 
-Feed it bytes in any pieces; the concatenated batches are always the same. A
-record ends at a newline or a carriage return (bars redraw themselves with
-one). Small pieces go record by record through the matchers, large ones through
-the bulk path first (see blocks).
+Feed it bytes in any pieces; the concatenated batches are always the same. A record ends at a newline or a
+carriage return (bars redraw themselves with one). Small pieces go record by record through the matchers,
+large ones through the bulk path first (see blocks).
 """
 
 from __future__ import annotations

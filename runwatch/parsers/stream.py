@@ -2,8 +2,7 @@
 
 Decided by how they begin.
 
-Whatever they turn out to be, the batches depend on the bytes alone, not on the
-pieces they come in.
+Whatever they turn out to be, the batches depend on the bytes alone, not on the pieces they come in.
 """
 
 from __future__ import annotations

@@ -103,10 +103,7 @@ def values(line: bytes, match: Match) -> list[float]:
 
 
 class Layouts(Known[tuple[str, tuple[bytes, ...], tuple[bytes, ...]], Layout]):
-    """Interns layouts, so that lines of one shape share one object.
-
-    A key is a kind, printed names, and the units behind their values.
-    """
+    """Interns layouts, so that lines of one shape share an object: by kind, names and printed units."""
 
     def __init__(
         self,

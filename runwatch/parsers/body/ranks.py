@@ -1,7 +1,6 @@
 """Who reads the lines of which rank: each rank has its own of what remembers lines.
 
-The lines of several ranks take turns in one log: the headline of one must not be taken for that of
-another.
+The lines of several ranks take turns in one log: the headline of one must not be taken for that of another.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Readers: records that a single line does not contain.
 
-A matcher looks at one line. A reader remembers: the header of a table, the
-epoch a bar belongs to, the value that a redrawn bar may still change. Readers
-see every record in order, so their output does not depend on how bytes come.
-Those whose lines can be decoded at once have a bulk path (see frames).
+A matcher looks at one line. A reader remembers: the header of a table, the epoch a bar belongs to, the value
+that a redrawn bar may still change. Readers see every record in order, so their output does not depend on how
+bytes come. Those whose lines can be decoded at once have a bulk path (see frames).
 """
 
 from __future__ import annotations
@@ -99,10 +98,7 @@ class RowMaker(Shared):
         return Row(self.layout(kind, tuple(values)), number, list(values.values()))
 
     def layout(self, kind: str, printed: tuple[str, ...], others: tuple[str, ...] = ()) -> Layout:
-        """Return the layout of rows of these printed names, each of which occurs once.
-
-        `others` are those of the same record that are in another row.
-        """
+        """Return the layout of rows of these printed names; `others` are in another row of the record."""
         return self._layouts[kind, printed, others]
 
     def _make(self, key: tuple[str, tuple[str, ...], tuple[str, ...]]) -> Layout:
@@ -123,10 +119,7 @@ def behind_bar(line: bytes) -> bytes:
 
 
 def message_behind(line: bytes) -> bytes:
-    """Return the message that a program printed right behind a bar, of a dict only its place; empty if none.
-
-    The rest of a bar with brackets in it is none.
-    """
+    """Return the message right behind a bar, of a dict its place alone; empty if none, or part of the bar."""
     bar = line.rfind(b"%|")
     at = line.find(b"{'", bar)
     placed = _PLACED.search(line, max(bar, at - 40, 0), at) if at >= 0 else None
@@ -136,10 +129,7 @@ def message_behind(line: bytes) -> bytes:
 
 
 def says_little(line: bytes) -> bool:
-    """Return whether a line that a reader takes may as well be of a format that nobody described.
-
-    Headlines of epochs and cells of boxes are; bars and rows are not.
-    """
+    """Return whether a reader's line may be of an unknown format, too: headlines and cells, no bars."""
     return len(line) < 64 and b"%|" not in line and b" - " not in line and not is_endless(line)
 
 

@@ -119,10 +119,7 @@ def _aligned(word: Words, width: Ints) -> Words:
 
 
 def _mantissa(windows: Words, first: Ints, width: Ints) -> tuple[Floats, Ints, Flags]:
-    """Return the digits of numbers as integers, how many follow a point, and which are right.
-
-    They have neither a sign nor an exponent.
-    """
+    """Return the digits of plain numbers as integers, how many follow a point, and which are right."""
     total, decimals, points, good = _eight(_aligned(windows[first], width))
     good &= width > points
     value = total.astype(np.float64)

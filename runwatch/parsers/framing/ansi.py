@@ -59,10 +59,7 @@ def glued(block: bytes, begin: int, end: int) -> int:
 
 
 class Uncolored(Matcher):
-    """A matcher that reads a line through its escape sequences; spans are those in the line as it is.
-
-    A span may hold a sequence that is inside a number; such a line has no skeleton.
-    """
+    """A matcher that reads a line through its escape sequences; spans are those in the line as it is."""
 
     def __init__(self, matcher: Matcher) -> None:
         self._matcher = matcher

@@ -217,10 +217,7 @@ def ahead(line: bytes, field: Field) -> tuple[Field, bytes]:
 
 
 def _by_pair(line: bytes, first: Field, second: Field) -> tuple[Field, Field]:
-    """Return two numbers with names of their own: `train/val loss: 0.5/0.6`, `Epoch and iter 28 99`.
-
-    Of `train/val/test`, the second keeps what is left for the number behind it.
-    """
+    """Return two numbers with names of their own: `train/val loss: 0.5/0.6`, `Epoch and iter 28 99`."""
     between = line[first.end : second.start].strip()
     pattern = {b"/": _PAIRED, b"": _PLACES, b",": _PLACES}.get(between)
     both = pattern.search(first.name) if pattern else None

@@ -1,8 +1,7 @@
 """What the learner has found: a matcher for the training lines of a format that nobody described.
 
-A family of lines shares its head, the text before its counter with the numbers
-left open. Of a family's lines those with its loss (or whatever says how
-training goes) are records; lines about validation are evaluations.
+A family of lines shares its head, the text before its counter with the numbers left open. Of a family's lines
+those with its loss (or whatever says how training goes) are records; lines about validation are evaluations.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Names of numbers in other languages than English: how they are found, and what they mean.
 
-Text is UTF-8, or Chinese in GB18030: no word of the latter is right UTF-8, so neither is
-taken for the other.
+Text is UTF-8, or Chinese in GB18030: no word of the latter is right UTF-8, so neither is taken for the other.
 """
 
 from __future__ import annotations

@@ -180,10 +180,7 @@ def apart(word: str) -> list[str]:
 
 
 def without_split(tokens: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """Return the part of the data that words speak of, and the other words.
-
-    It is train, val, test, "" for none, or "both" for those that speak of training and of validation.
-    """
+    """Return the part of the data that words speak of, "" for none, "both" for two, and the other words."""
     said = [token.encode() for token in tokens]
     if not _SCORED.isdisjoint(said):
         said = [_SHORT.get(token, token) for token in said]

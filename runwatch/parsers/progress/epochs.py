@@ -326,10 +326,7 @@ class Around:
 
 
 class _Open:
-    """Adds up what bars without a total came to, as those over a stream of data.
-
-    Of a run that is read from its middle on, only what was seen counts.
-    """
+    """Adds up what bars without a total came to, as far as was seen, as those over a stream of data."""
 
     def __init__(self) -> None:
         self._before = 0.0

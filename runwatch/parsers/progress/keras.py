@@ -160,11 +160,10 @@ class _Headless:
 class KerasReader(FoldingReader):
     """`Epoch 3/10`, then `1875/1875 [=====] - 30s 16ms/step - loss: 0.4137 - val_loss: 0.4354`.
 
-    The record is the full bar, in its last frame. A bar that follows a full one without a
-    headline is an evaluation, unless it shows values of validation, as only training does, and
-    the next headline begins again: then its own was lost. fit() prints no headline for a
-    single epoch: what a bar without one was is known when the next bar, headline or the end comes.
-    Where no headline was ever seen, see Headless.
+    The record is the full bar, in its last frame. A bar that follows a full one without a headline is an
+    evaluation, unless it shows values of validation, as only training does, and the next headline begins
+    again: then its own was lost. fit() prints no headline for a single epoch: what a bar without one was is
+    known when the next bar, headline or the end comes. Where no headline was ever seen, see Headless.
     """
 
     begins = rb"(?:\[\d{1,2}m)*(?:Epoch |\s*\d+/(?:\d|Unknown))|\s- |\d+s - "

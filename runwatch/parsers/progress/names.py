@@ -53,10 +53,7 @@ def part_of(desc: bytes) -> str:
 
 
 def spans_run(desc: bytes) -> bool:
-    """Return whether a description says that a bar counts the steps of the run, not of an epoch.
-
-    So do kohya, diffusers' examples and SimpleTuner: `Epoch 1/5, Steps:  10%|#         | 160/1600`.
-    """
+    """Return whether a description says that a bar counts the steps of the run: `Epoch 1/5, Steps:`."""
     return _RUN_WIDE.match(desc) is not None
 
 

@@ -1,9 +1,8 @@
 """Keyed records: what the keys of a JSON object, a CSV row or a document's entry mean.
 
-A schema is declarative: which key places the record, which keys show training
-from evaluation, what they are called here. Its reader turns {key: number} into
-a layout and values. A value that is not there is no column: rows that hold
-other keys have another layout, and evaluations never reach a training series.
+A schema is declarative: which key places the record, which keys show training from evaluation, what they are
+called here. Its reader turns {key: number} into a layout and values. A value that is not there is no column:
+rows that hold other keys have another layout, and evaluations never reach a training series.
 """
 
 from __future__ import annotations
@@ -277,10 +276,7 @@ class RecordReader:
         return RecordShape(layout, tuple(columns.values()), scaled)
 
     def _order(self, key: str) -> tuple[bool, bool, tuple[bool, int, bool], bool, str]:
-        """Sort the clear keys first: they get the canonical names, and never fall to the limit.
-
-        `loss` is clearer than the `lm loss` that it is the sum of.
-        """
+        """Sort the clear keys first, `loss` before the `lm loss` it sums up: they get the canonical names."""
         plain = key.lower() == "loss"
         return key not in self.schema.aliases, not TRAINED.search(key), looseness(key), not plain, key
 

@@ -1,9 +1,8 @@
 """CSV and TSV with a header: rows of numbers under names, empty cells absent.
 
-The header must be among the first lines and be one that a training log
-has; any other table is declined. Some loggers write the whole file again when
-a column is added: rows that were reported are not repeated. A matcher remembers
-all this, so each source needs its own (`fresh`).
+The header must be among the first lines and be one that a training log has; any other table is declined. Some
+loggers write the whole file again when a column is added: rows that were reported are not repeated. A matcher
+remembers all this, so each source needs its own (`fresh`).
 """
 
 from __future__ import annotations
@@ -178,10 +177,7 @@ class _Plan:
 
 
 class Columns(Matcher):
-    """Rows under one header: all of them records of training, since both kinds of value share the rows.
-
-    Rows of another width, as a cut last line, are no records.
-    """
+    """Rows under one header, of its width: all are records of training, as both kinds of value share them."""
 
     def __init__(self, schema: Schema, separator: bytes = b",") -> None:
         self._schema = schema
