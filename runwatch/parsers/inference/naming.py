@@ -224,10 +224,7 @@ def _by_pair(line: bytes, first: Field, second: Field) -> tuple[Field, Field]:
     if both is None:
         return first, second
     before, behind = first.name[: both.start()], first.name[both.end() :]
-    return (
-        first._replace(name=before + both[1] + behind),
-        second._replace(name=before + both[2] + behind),
-    )
+    return (first._replace(name=before + both[1] + behind), second._replace(name=before + both[2] + behind))
 
 
 def _is_indexed(line: bytes, first: Field, value: Field) -> bool:

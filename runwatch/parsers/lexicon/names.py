@@ -12,15 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from runwatch.core.batch import META_COLUMNS
-from runwatch.core.metrics import (
-    DATA_TIME,
-    LOSS,
-    MFU,
-    SHARE,
-    STEP_TIME,
-    VAL_LOSS,
-    Unit,
-)
+from runwatch.core.metrics import DATA_TIME, LOSS, MFU, SHARE, STEP_TIME, VAL_LOSS, Unit
 from runwatch.parsers.lexicon import units
 from runwatch.parsers.lexicon.kinds import (
     ANY,
