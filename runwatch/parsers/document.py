@@ -80,19 +80,14 @@ def parse(data: bytes) -> Document | str:
     if not _trains(fmt, entries):
         return "other"
     state = value if isinstance(value, dict) else {}
-    return Document(fmt, entries, fmt is TRAINER_STATE and _is_finished(state), _planned(state))
-
-
-def _is_finished(state: dict[str, Any]) -> bool:
-    """Whether a Trainer's state is that of the last step, behind which no record was logged yet."""
     reached = flatten({name: state.get(name) for name in ("global_step", "max_steps")}, NOTHING)
-    return len(reached) == 2 and reached["global_step"] >= reached["max_steps"] > 0
-
-
-def _planned(state: dict[str, Any]) -> dict[str, str]:
-    """Return the settings in an object that say how many steps or epochs are planned."""
-    numbers = flatten(state, NOTHING)
-    return {path: f"{number:.15g}" for path, number in numbers.items() if path.rpartition("/")[2] in NAMES}
+    # that of the last step: behind it no record was logged yet
+    finished = len(reached) == 2 and reached["global_step"] >= reached["max_steps"] > 0
+    settings = flatten(state, NOTHING)
+    planned = {
+        path: f"{number:.15g}" for path, number in settings.items() if path.rpartition("/")[2] in NAMES
+    }
+    return Document(fmt, entries, fmt is TRAINER_STATE and finished, planned)
 
 
 def _trains(fmt: DocumentFormat, entries: list[Entry]) -> bool:
