@@ -132,17 +132,12 @@ class UserPattern(Matcher):
             return None
 
     def _layout(self, groups: tuple[int, ...]) -> Layout:
-        names: list[str] = []
-        units: list[Unit] = []
-        printed: dict[str, str] = {}
-        for group in groups:
-            text = self._names[group]
-            name = _column(text, self._renamed)
-            names.append(name)
-            unit = of_suffix(self._units.get(text, "")) or unit_of(name, "")
-            units.append(Unit() if name in META_COLUMNS else unit)
-            if name != text:
-                printed[name] = text
+        texts = [self._names[group] for group in groups]
+        names = [_column(text, self._renamed) for text in texts]
+        named = list(zip(names, texts, strict=True))
+        behind = [of_suffix(self._units.get(text, "")) or unit_of(name, "") for name, text in named]
+        units = [Unit() if name in META_COLUMNS else unit for name, unit in zip(names, behind, strict=True)]
+        printed = {name: text for name, text in named if name != text}
         return Layout(self._kind, "user", tuple(names), tuple(units), printed)
 
 
