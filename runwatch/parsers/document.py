@@ -130,10 +130,7 @@ def _spread(value: dict[str, Any], depth: int = MAX_DEPTH) -> dict[str, Any]:
 
 
 def _lists(value: dict[str, Any], depth: int) -> Iterator[tuple[str, list[Any]]]:
-    """Yield the lists in an object with their keys, those next to its root first.
-
-    So are objects whose keys count, as items that show these; they have no key.
-    """
+    """Yield the lists in an object with their keys, outermost first; objects whose keys count have none."""
     if _counts(value) and not any(map(_is_text, value.values())):
         yield "", [{"epoch": at, **item} for at, item in value.items() if isinstance(item, dict)]
     for key, item in value.items():

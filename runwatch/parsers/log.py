@@ -149,10 +149,7 @@ class LogParser:
                 matcher.recall(resume_state)
 
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:
-        """Parse the next bytes of the stream; with `tail`, carry that many newest lines along.
-
-        The unfinished last line is kept for the next call.
-        """
+        """Parse the next bytes but for an unfinished line; with `tail`, carry that many newest lines."""
         first = self._blocks.line
         chunk, piece = self._pipeline.feed(data)
         end = chunk.end

@@ -59,10 +59,7 @@ class Skeleton:
         return len(self.base)
 
     def compare(self, rows: Bytes) -> tuple[Bytes, NDArray[np.bool_]]:
-        """Return how `rows` (n, length) differ from the skeleton, and which of them fit it (n,).
-
-        Rows are short: some of them at once are compared in half the time.
-        """
+        """Return how `rows` (n, length) differ from the skeleton, and which fit it; most at once."""
         good = np.empty(len(rows), bool)
         wide = len(rows) // _ABREAST * _ABREAST
         if wide:

@@ -176,10 +176,7 @@ class EventScanner:
         return self._drawn[2] == ordinal
 
     def repeat(self, line: bytes, last: int) -> bool:
-        """Take records like `line`, up to number `last`, that show the newest event once more.
-
-        Return whether they belong to it: those of a format's marker do.
-        """
+        """Take records like `line`, up to number `last`, as the newest event; return if they belong to it."""
         self._drawn = *self._drawn[:2], last
         return self._marker(line) is not None
 

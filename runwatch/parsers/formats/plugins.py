@@ -88,10 +88,7 @@ class _Guard:
         return isinstance(error, Exception)
 
     def ask(self, one: object, name: str, default: Any, *args: Any) -> Any:
-        """Return an attribute of one of another package, or what a method of it returns.
-
-        It may be no Matcher or Reader: `default` is for what it does not have.
-        """
+        """Return an attribute of a foreign one, or what its method returns; `default` for what it has not."""
         if not self.off:
             with self:
                 found = getattr(one, name, default)

@@ -87,10 +87,7 @@ class Kept:
 
 
 def counter_of(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | None, bool]:
-    """Return the step, the epoch within which it counts, and whether it is too early to say.
-
-    Without a step, the epoch that the lines name, if any.
-    """
+    """Return the step, the epoch within which it counts (or that is named), and whether it is too early."""
     places = sorted({place(r, kept.found[i].name) for kept in lines for r, i in kept.ranked})
     nested = any(r == INNER for r, _ in places)
     nested = nested or (two_ratios(lines) and not any(r == EPOCH_RANK for r, _ in places))
@@ -303,10 +300,7 @@ def two_ratios(lines: list[Kept]) -> bool:
 
 
 def begins_again(lines: list[Kept], counted: Place, epoch: Place) -> bool | None:
-    """Whether a counter starts again with each epoch; None if no epoch has changed.
-
-    One that is printed without its end has to grow in between.
-    """
+    """Whether a counter (growing in between, or with an end) starts again with each epoch; None: unknown."""
     pairs = [(e, s) for k in lines if (e := k.at(epoch)) is not None and (s := k.at(counted)) is not None]
     turns = [later[1] <= earlier[1] for earlier, later in pairwise(pairs) if later[0] > earlier[0]]
     if not turns:

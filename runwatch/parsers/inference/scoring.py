@@ -181,10 +181,7 @@ def _only_measures(counter: Place | None, quality: frozenset[bytes]) -> bool:
 
 
 def _certainty(plan: Plan, *, apart: bool) -> float:
-    """Return how far a reading of many lines is to be trusted: by its counter, and what it names.
-
-    `apart` says that of several losses none is the whole of the others.
-    """
+    """Return how far a reading of many lines is to be trusted; `apart`: no loss is the whole of others."""
     rank = plan.counter[0] if plan.counter else None
     by_counter = 0.6 if rank is None else 1.0 if rank <= STEP_RANK or rank == EPOCH_RANK else 0.85
     by_counter = by_counter if plan.names != {VALUE_OF_PLACE} or rank != LEADING else UNNAMED

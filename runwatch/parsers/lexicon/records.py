@@ -232,10 +232,7 @@ def looseness(name: str) -> tuple[bool, int, bool]:
 
 
 def objective(printed: Iterable[str]) -> str | None:
-    """Return the first of the names of functions measured on what is learned from that is a loss: `RMSE`.
-
-    A function may have parameters behind a colon: `Quantile:alpha=0.9`.
-    """
+    """Return the first of some names of functions, `RMSE`, `Quantile:alpha=0.9`, that is a loss."""
     functions = {name: meaning(f"train {name.partition(':')[0]}") for name in printed}
     return next(
         (name for name, reported in functions.items() if LOSS in (reported.metric, reported.unless)), None

@@ -174,10 +174,7 @@ class BarColumns:
         self.eval = row.layout(EVAL, ("step", *rank, *validation), tuple(metrics))
 
     def trained(self, place: Iterable[Any], took: Any, shown: _Values, rank: int | None) -> list[Any]:
-        """Return the values of training at a place: step, total, epoch and the steps of an epoch.
-
-        `took`: seconds that a step takes there.
-        """
+        """Return step, total, epoch, its steps, and values at a place; `took`: what a step takes there."""
         known = self._known(place)
         took = _inverse(took) if self._inverse and self._timed else took
         return [*known, *_ranks(known[0], rank), *(took,) * self._timed, *(shown[i] for i in self._metrics)]

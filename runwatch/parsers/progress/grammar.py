@@ -141,9 +141,7 @@ def is_drawn(line: bytes) -> bool:
 
 
 def is_other(line: bytes) -> bool:
-    """Return whether it may be one of rich or alive-progress, as far as a cheap look shows."""
-    if b"%|" in line:
-        return False
+    """Return whether it may be one of rich or alive-progress, but none of tqdm: a cheap look."""
     rich = b"\xe2" in line and any(end in line for end in _ENDS) and not _IS_LIGHTNING.match(line)
     return rich or _IN in line or is_arrow(line)
 

@@ -94,7 +94,10 @@ class _YoloRows(_WordRows):
         return layout, np.array([epoch, total, *(losses[i] for i in kept)]), good
 
     def _layout(self, count: int) -> tuple[Layout, list[int]]:
-        """Return the layout of rows of so many values, and which are kept: not instances and image size."""
+        """Return the layout of rows of so many values, and which of them are kept.
+
+        The last two are the batch's instances and the image size.
+        """
         names = [f"train/loss_{i + 1}" for i in range(count - 2)]
         if count > 4:  # of a classifier there is one loss; of all else the boxes' comes first
             names[0] = "train/box_loss"
