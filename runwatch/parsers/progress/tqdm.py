@@ -1,4 +1,4 @@
-"""Bars of tqdm that carry a loss, one or several below each other."""
+"""Bars of tqdm that carry a loss, one or several below each other, or say by their epoch how far it is."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ _DESC_LOSS = re.compile(rb"oss|OSS|(?<![A-Za-z])(?:Tot|mse|MSE|nll|NLL)[:=]")
 """What a description holds that contains a loss."""
 _DESC_NAME = re.compile(rb"([^\s:=]{1,80})(?:: ?|=)\d{1,9}\.\d")
 """A value in a description, which may be a loss by another name: `Epoch 3 xent: 2.5:  12%|`."""
+_BARE = re.compile(rb"Epoch:? \[?\d{1,6}(?: ?/ ?\d{1,6})?\]?:?\s*")  # an epoch and nothing else
 
 
 class _TqdmFrames(BarFrames):
@@ -308,3 +309,29 @@ class TqdmReader(BarReader):
         if self._stacked or block.find(UP[:1], begin, end) < 0:  # one byte is found at once
             return end
         return apart_until(block, begin, end, self._top[0])
+
+
+class _LosslessFrames(BarFrames):
+    lossless = True
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return what a bar shows that is Lightning's, or is of an epoch and shows nothing of training."""
+        bar = bar_in(line, start)
+        if bar is None:
+            return None
+        shown = [] if bar.postfix is None else named(line, *bar.postfix)
+        bare = _BARE.fullmatch(line, *bar.desc) and all(is_validation(name.decode()) for name, _ in shown)
+        return self.frame(line, bar, shown) if bare or b"v_num=" in line else None
+
+
+class LosslessReader(BarReader):
+    """`Epoch 0:  22%|##  | 4/18 [00:17<01:02, 4.47s/it, v_num=193315]`: how far training is.
+
+    Lightning counts epochs from 0; a script draws `Epoch 1/40:  22%|##  | 4/18 [00:17<01:02, 4.47s/it]`.
+    """
+
+    begins = rb"Epoch "
+    awake = False
+
+    def __init__(self) -> None:
+        super().__init__(_LosslessFrames("epoch-bar"))
