@@ -32,9 +32,8 @@ MAX_LINE = 1 << 16
 class Epochs:
     """How epoch, place within the epoch and epoch length become a step and a total.
 
-    Each field but `first` is the index of a printed number. Where the log does not
-    say how many epochs are planned, the total is the step at which this one ends,
-    and how many steps an epoch has follows it.
+    Each field but `first` is the index of a printed number. Where the log does not say how many epochs are
+    planned, the total is the step at which this one ends, and how many steps an epoch has follows it.
     """
 
     epoch: int

@@ -80,19 +80,14 @@ def parse(data: bytes) -> Document | str:
     if not _trains(fmt, entries):
         return "other"
     state = value if isinstance(value, dict) else {}
-    return Document(fmt, entries, fmt is TRAINER_STATE and _is_finished(state), _planned(state))
-
-
-def _is_finished(state: dict[str, Any]) -> bool:
-    """Whether a Trainer's state is that of the last step, behind which no record was logged yet."""
     reached = flatten({name: state.get(name) for name in ("global_step", "max_steps")}, NOTHING)
-    return len(reached) == 2 and reached["global_step"] >= reached["max_steps"] > 0
-
-
-def _planned(state: dict[str, Any]) -> dict[str, str]:
-    """Return the settings in an object that say how many steps or epochs are planned."""
-    numbers = flatten(state, NOTHING)
-    return {path: f"{number:.15g}" for path, number in numbers.items() if path.rpartition("/")[2] in NAMES}
+    # that of the last step: behind it no record was logged yet
+    finished = len(reached) == 2 and reached["global_step"] >= reached["max_steps"] > 0
+    settings = flatten(state, NOTHING)
+    planned = {
+        path: f"{number:.15g}" for path, number in settings.items() if path.rpartition("/")[2] in NAMES
+    }
+    return Document(fmt, entries, fmt is TRAINER_STATE and finished, planned)
 
 
 def _trains(fmt: DocumentFormat, entries: list[Entry]) -> bool:
@@ -121,10 +116,7 @@ def _grow(entries: list[Entry]) -> bool:
 
 
 def _spread(value: dict[str, Any], depth: int = MAX_DEPTH) -> dict[str, Any]:
-    """Return the arrays in an object, keys joined with "/": `{"train": {"loss": [...]}}`.
-
-    An object whose keys count is one, as a data frame is written.
-    """
+    """Return the arrays in an object, keys joined with "/"; an object whose keys count is one."""
     found: dict[str, Any] = {}
     for key, item in value.items():
         if not isinstance(item, dict):
@@ -138,10 +130,7 @@ def _spread(value: dict[str, Any], depth: int = MAX_DEPTH) -> dict[str, Any]:
 
 
 def _lists(value: dict[str, Any], depth: int) -> Iterator[tuple[str, list[Any]]]:
-    """Yield the lists in an object with their keys, those next to its root first.
-
-    So are objects whose keys count, as items that show these; they have no key.
-    """
+    """Yield the lists in an object with their keys, outermost first; objects whose keys count have none."""
     if _counts(value) and not any(map(_is_text, value.values())):
         yield "", [{"epoch": at, **item} for at, item in value.items() if isinstance(item, dict)]
     for key, item in value.items():

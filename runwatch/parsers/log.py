@@ -1,9 +1,8 @@
 """A log's bytes to batches: what is whole is read, the unfinished last line waits.
 
-Feed it bytes in any pieces; the concatenated batches are always the same. A
-record ends at a newline or a carriage return (bars redraw themselves with
-one). Small pieces go record by record through the matchers, large ones through
-the bulk path first (see blocks).
+Feed it bytes in any pieces; the concatenated batches are always the same. A record ends at a newline or a
+carriage return (bars redraw themselves with one). Small pieces go record by record through the matchers,
+large ones through the bulk path first (see blocks).
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from msgspec.structs import replace
 from runwatch.core.batch import Batch
 from runwatch.core.ending import ENDS
 from runwatch.core.text import decode
-from runwatch.parsers.api import MAX_LINE, Format
+from runwatch.parsers.api import MAX_LINE, Format, Matcher
 from runwatch.parsers.body.piece import Piece
 from runwatch.parsers.counters.nesting import Nests
 from runwatch.parsers.detect.layout_drift import Drift
@@ -89,6 +88,10 @@ class LogParser:
         return self._detector.format.name if self._detector.format else None
 
     @property
+    def _matchers(self) -> tuple[Matcher, ...]:
+        return self._detector.format.matchers if self._detector.format else ()
+
+    @property
     def certainty(self) -> float | None:
         """How likely a learned format reads step and loss right, in [0, 1]; None if none was learned."""
         return self._evidence.certainty
@@ -127,8 +130,7 @@ class LogParser:
     @property
     def resume_state(self) -> ResumeState:
         """What a successor has to know of a table that may be written again, and of nested counters."""
-        matchers = self._detector.format.matchers if self._detector.format else ()
-        tables = [matcher.resume_state for matcher in matchers if isinstance(matcher, Columns)]
+        tables = [matcher.resume_state for matcher in self._matchers if isinstance(matcher, Columns)]
         longest = max(tables, key=lambda each: each.rows, default=ResumeState())
         return (
             replace(longest, counters=deepcopy(self._pipeline.counters))
@@ -142,15 +144,12 @@ class LogParser:
 
     def recall(self, resume_state: ResumeState) -> None:
         """Take over what a predecessor reported of the table that is continued."""
-        for matcher in self._detector.format.matchers if self._detector.format else ():
+        for matcher in self._matchers:
             if isinstance(matcher, Columns):
                 matcher.recall(resume_state)
 
     def feed(self, data: bytes, *, tail: int = 0) -> Batch:
-        """Parse the next bytes of the stream; with `tail`, carry that many newest lines along.
-
-        The unfinished last line is kept for the next call.
-        """
+        """Parse the next bytes but for an unfinished line; with `tail`, carry that many newest lines."""
         first = self._blocks.line
         chunk, piece = self._pipeline.feed(data)
         end = chunk.end
@@ -170,7 +169,7 @@ class LogParser:
         """Take what comes next as the beginning of another file: line numbers start again."""
         batch = self.flush()
         self._blocks.line = 1
-        for matcher in self._detector.format.matchers if self._detector.format else ():
+        for matcher in self._matchers:
             matcher.break_off()
         return batch
 

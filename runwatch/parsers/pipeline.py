@@ -112,10 +112,7 @@ class Pipeline:
     def read(
         self, record: bytes, offset: int, number: int, ordinal: int, piece: Piece, outer: Line | None = None
     ) -> bool:
-        """Read one record that is not empty; return whether it contained anything.
-
-        `number` is that of its line, `ordinal` its own; it is at the end of `outer`, if that is given.
-        """
+        """Read one record, maybe at the end of `outer`; return whether it contained anything."""
         if len(record) > MAX_LINE:
             title = f"line {number} is longer than {MAX_LINE} bytes; the rest of it is not read"
             piece.events.append(Event("overlong", offset, number, title))
@@ -212,10 +209,7 @@ class Pipeline:
         return found is not None
 
     def _evaluate(self, name: str, value: float, line: Line, piece: Piece) -> None:
-        """Add the score of held-out data that a script prints next to the records of a known format.
-
-        One that was learned reads them itself.
-        """
+        """Add a script's score of held-out data next to a known format; a learned one reads these itself."""
         fmt = self.evidence.detector.format
         if fmt is None or fmt.own or self.evidence.share is not None:
             return

@@ -2,8 +2,7 @@
 
 Decided by how they begin.
 
-Whatever they turn out to be, the batches depend on the bytes alone, not on the
-pieces they come in.
+Whatever they turn out to be, the batches depend on the bytes alone, not on the pieces they come in.
 """
 
 from __future__ import annotations
@@ -215,10 +214,7 @@ class StreamParser:
         return batch
 
     def turn(self) -> bool:
-        """Take what comes next as the same log in another file, whose lines are counted from one.
-
-        False if this is no log: what is written whole, or in records, does not continue like this.
-        """
+        """Take what comes next as the same log in another file, lines from one; False if this is no log."""
         if self._kind not in (_Is.LOG, _Is.UNSURE):
             return False
         self._log.turn()

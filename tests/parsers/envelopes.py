@@ -55,6 +55,7 @@ LAUNCHERS = {
     "plain rank": Envelope("rank {r}: {line}"),
     "rank in parentheses": Envelope("(rank {r}) {line}"),
     "rank in angles": Envelope("<rank={r}> {line}"),
+    "pid": Envelope("[pid 4242] {line}"),
     "RANK=": Envelope("[RANK={r}] {line}"),
 }
 LOGGERS = {
@@ -83,7 +84,9 @@ LOGGERS = {
         '{"log":"{line}\\n","stream":"stdout","time":"' + ZONED + '.678901234Z"}', timed=True, escaped=True
     ),
     "docker json, spaced": Envelope(
-        '{"log": "{line}\\n", "stream": "stdout", "time": "' + ZONED + '.678901234Z"}', timed=True, escaped=True
+        '{"log": "{line}\\n", "stream": "stdout", "time": "' + ZONED + '.678901234Z"}',
+        timed=True,
+        escaped=True,
     ),
     "journald json": Envelope(
         '{"__CURSOR":"s=1;i={s}","__REALTIME_TIMESTAMP":"{t}000000","_HOSTNAME":"node17",'

@@ -108,7 +108,7 @@ _SCALES: list[tuple[re.Pattern[bytes], Callable[[float], Iterable[float]]]] = [
         (rb"M(?:i?[Bb])?", lambda x: (x * 1e6, x * 2.0**20)),
         (rb"B|G(?:i?B)?", lambda x: (x * 1e9, x * 2.0**30)),
         (rb"T(?:i?B)?", lambda x: (x * 2.0**40,)),
-        (rb"(?:[a-z]{1,12})/s(?:ec(?:ond)?)?", lambda x: (1.0 / x,) if x else (float("inf"), 0.0)),
+        (rb"(?:[a-z]{1,12})/s(?:ec(?:ond)?)?|ups", lambda x: (1.0 / x,) if x else (float("inf"), 0.0)),
     )
 ]
 """Where a unit is printed anywhere in the text, its numbers may have been scaled by it."""
@@ -164,9 +164,9 @@ _SPREAD = frozenset(
     )
 ).union(("trainer-state", "arrays", "json"))
 """Patterns whose records take numbers from several lines."""
-_COMPUTED = frozenset({("tqdm", "train/epoch"), ("tqdm", "perf/step_time")}).union(
-    {("deepxde", LOSS), ("deepxde", "val/loss"), ("cuda-convnet", "train/epoch")}
-)
+_COMPUTED = frozenset(
+    ("tqdm", f"{of}") for of in ("train/epoch", "perf/step_time", "perf/samples_per_sec")
+).union({("deepxde", LOSS), ("deepxde", "val/loss"), ("cuda-convnet", "train/epoch")})
 """Of bars: an epoch that they do not show is counted, and a time may be that between two redraws. Of
 DeepXDE: a loss is the sum of the terms that are printed. Of cuda-convnet: `3.20` is an epoch and a batch."""
 

@@ -417,3 +417,14 @@ def test_the_last_cell_between_bars_may_be_empty():
     parsed = parse(f"  Epoch | Train Loss | Status\n---------------\n{rows}".encode())
     assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("step").tolist() == [i + 1 for i in range(N)]
+
+
+@pytest.mark.parametrize("rule", ["", "-----------------"])
+def test_names_and_values_with_a_bar_between_are_a_record(rule):
+    lines = [
+        f"step       | {i * 20}\nTrain loss | {loss}\ntok/s      | 31.5k\n{rule}"
+        for i, loss in enumerate(LOSSES)
+    ]
+    parsed = parse("\n".join([*lines, ""]).encode())
+    assert parsed.column("step").tolist() == [i * 20 for i in range(N)]
+    assert parsed.column("train/loss", EVAL).tolist() == LOSSES

@@ -42,22 +42,22 @@ SPELLINGS = {
     LEARNING_RATE: """lr|LR|learning_rate|learning rate|Learning Rate|lr-AdamW|lr-SGD|optimizer/lr|lr_0|learning-rate
         |lr/group0|base_lr|LearningRate|current_lr|optim/lr|train/lr|param_group_0/lr|lrate|train_lr|cur_lr|opt/lr
         |learningRate|scheduler/lr|lr_adamw|last_lr|lr-Adam/pg1|schedule/lr|TrainLR|learn_rate|learningrate|lr/pg0
-        |opt_lr|lr_group_0|optimizer_lr|current learning rate|new lr|the learning rate|lr-RMSprop|sched/lr|avg_lr""",
+        |charts/lr|taux d'apprentissage|tasa_de_aprendizaje|taxa de aprendizado|öğrenme oranı|opt_lr|lr_group_0|optimizer_lr|current learning rate|new lr|the learning rate|lr-RMSprop|sched/lr|avg_lr""",
     GRAD_NORM: """grad_norm|grad-norm|grdn|gnorm|total_grad_norm|optim/grad_norm|gradient norm|grad_norm_l2|GradNorm
         |global_grad_norm|norm|grad norm|Grad Norm|gradient_norm|train/grad_norm|grad/norm|gradnorm|grads_norm
         |l2_grad_norm|grad_global_norm|gradNorm|avg_grad_norm|grad_norm_total|g_norm|total_norm|norm/grad|global_norm
         |grad_2.0_norm_total|l2_norm/grad/global|gradients/global_norm|train/gnorm|Gradient Norm|gradient-norm
-        |GRAD_NORM|grad.norm|global gradient norm|gradients_norm|optimizer/grad_norm|norm_grad|mean_grad_norm""",
+        |grads/l2|gradient_l2|norme du gradient|norma del gradiente|梯度范数|GRAD_NORM|grad.norm|global gradient norm|gradients_norm|optimizer/grad_norm|norm_grad|mean_grad_norm""",
     STEP_TIME: """step_time|iter_time|step_ms|ms_per_step|iter_ms|ms/iter|updt_s|sec/step|step_time_s|steps_per_sec
         |it/s|iters/s|time_per_step|dt_ms|dt|batch_time|s/it|sec_per_step|iter_time_ms|steps/s|step_time_ms|time/step
         |batch_ms|secs_per_step|step_sec|it_per_s|iterations_per_second|ms/step|step_s|seconds_per_step|s/step
         |batches_per_sec|step_duration|time per step|iteration_time|s_per_it|step time (ms)|train_step_timing in s
-        |elapsed time per iteration (ms)|perf/step_time_ms|update_s""",
+        |ups|timing/iter|time/iters_per_sec|time/sec_per_batch|每步耗时|timers/step_ms|elapsed time per iteration (ms)|perf/step_time_ms|update_s""",
     DATA_TIME: """data_time|data_ms|data_s|dataload_ms|data_load_time|dataloader_time|data_wait_ms|data_sec|dataload_s
         |data_loading_time|data time|time/data|Data Time|data time (ms)|data_time_s|data_wait_time|data_wait
         |data_fetch_time|data_fetch_ms|dataloader_ms|dataloader_s|dataloading_time|dataloading_ms|data_loader_time
         |data_load_ms|data_loading_s|time_data|timing/data_ms|perf/data_time|train/data_time|avg_data_time
-        |data_prep_time|data_prep_ms|DataTime|dataTime|data-time|data.time|data load time|data loading time|mean data time""",
+        |Data loading|loader wait|batch_fetch_ms|timing/data|dataloader_wait|data_prep_time|data_prep_ms|DataTime|dataTime|data-time|data.time|data load time|data loading time|mean data time""",
     TOKENS_PER_SEC: """tokens_per_sec|tok_per_s|tokens_per_s|toks/s|wps|tok/s|tokens/s|tokens_per_second|tps|tok/sec
         |toks_per_sec|tokens/sec|throughput/tokens_per_sec|tokens/s/gpu|tokens_s|words_per_sec|perf/tok_per_sec
         |Tokens/sec|tok_s|tgs|tokens per second|tok_per_sec|train/tokens_per_sec|tokens_per_second_per_gpu|tok/s/gpu
@@ -68,14 +68,15 @@ SPELLINGS = {
         |samples/sec|images/s|samples per second|img/sec|sample/s|example/sec|seqs/s|seq_per_sec|sequences_per_second
         |sentences/s|images_per_second|samples/s/gpu|samples/second|samplesPerSec|avg_samples_per_sec|clips/s
         |train/samples_per_sec|perf/samples_per_sec|instances/s|instances_per_sec|speed (samples/s)|imgs_s|imgs/sec
-        |Samples/Sec|img_per_s""",
-    MFU: "mfu|MFU|mfu_pct|MFU (%)|mfu(%)|bf16_mfu|mfu_percent|throughput/device/mfu|perf/mfu|avg_mfu|train/mfu|mean mfu",
+        |Samples/Sec|img_per_s|样本/秒""",
+    MFU: "mfu|MFU|mfu_pct|MFU (%)|mfu(%)|bf16_mfu|mfu_percent|throughput/device/mfu|perf/mfu|avg_mfu|train/mfu|mean mfu"
+    "|Model FLOPs utilization|model flops util|mfu [%]",
 }  # fmt: skip
 NAMES = {metric: [name.strip() for name in text.split("|")] for metric, text in SPELLINGS.items()}
 OTHERS = """lr_mult|loss_scale|grad_norm_clip|max_grad_norm|val_step|time_left|test_time|best_val_loss|value_loss|min_lr
     |time/iterations|time_step|train_samples_per_second|lr_decay|weight_norm|loss_0|train_val_loss|clip_grad_norm
     |grad_norm_max|batch_size|val_acc|data|time|step_avg|loss_weight|lr_scale|norm_loss|tokens|samples|policy_loss
-    |test_loss|lr_warmup_steps|box_loss|fps|step|eta|forward_ms|max_lr|epoch_time|grad_norm/layer1|param_norm"""
+    |test_loss|lr_warmup_steps|box_loss|fps|step|eta|forward_ms|max_lr|epoch_time|grad_norm/layer1|param_norm|time/loss|timing/lr"""
 
 
 @pytest.mark.parametrize(("metric", "name"), [(m, n) for m, names in NAMES.items() for n in names])

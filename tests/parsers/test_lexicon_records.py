@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runwatch.core.metrics import LOSS, MFU, SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, VAL_LOSS
+from runwatch.core.metrics import DATA_TIME, LOSS, MFU, SAMPLES_PER_SEC, STEP_TIME, TOKENS_PER_SEC, VAL_LOSS
 from runwatch.parsers.lexicon import names, words
 from runwatch.parsers.lexicon.counters import RANKS
 from runwatch.parsers.lexicon.names import canonical, meaning, unit_of
@@ -215,3 +215,19 @@ def test_how_far_a_loss_scattered_is_none():
     columns_ = ["loss_train_mean", "loss_train_std", "loss_test_mean", "loss_test_std"]
     assert columns(columns_) == [LOSS, "loss_train_std", VAL_LOSS, "val/loss_std"]
     assert columns(["loss_mean", "loss_stddev"]) == [LOSS, "loss_stddev"]
+
+
+def test_data_next_to_the_time_of_a_step_is_how_long_it_was_waited_for():
+    assert columns(["Time", "Data", "Loss"]) == ["Time", DATA_TIME, LOSS]
+    assert columns(["loss", "step_time", "data"])[2] == DATA_TIME
+    assert columns(["loss", "data"]) == [LOSS, "data"]
+    assert columns(["loss", "time", "pde", "data"])[3] == "data"  # a loss, of a network for physics
+
+
+def test_rates_are_of_the_whole_run_next_to_its_run_time():
+    assert columns(["loss", "train_steps_per_second"]) == [LOSS, STEP_TIME]
+    assert columns(["loss", "train_samples_per_second", "samples_per_sec"])[1:] == [
+        "train_samples_per_second",
+        SAMPLES_PER_SEC,
+    ]
+    assert columns(["train_runtime", "train_steps_per_second"])[1] == "train_steps_per_second"

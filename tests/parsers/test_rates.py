@@ -18,6 +18,8 @@ from .logs import parse
         ("tok/s 4000 dt 0.25", "perf/tokens_per_sec", 4000.0),
         ("throughput: 4000 tokens/s", "perf/tokens_per_sec", 4000.0),
         ("throughput: 40.5 img/s", "perf/samples_per_sec", 40.5),
+        ("running at 40.5 samples per second", "perf/samples_per_sec", 40.5),
+        ("an average speed of 4.0 steps/s", "perf/step_time", 0.25),
         ("samples_per_sec=40.5", "perf/samples_per_sec", 40.5),
     ],
 )

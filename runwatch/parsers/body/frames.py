@@ -120,10 +120,7 @@ class Frames:
     def rows(
         self, part: Part, chosen: NDArray[np.bool_], columns: Sequence[Floats], offset: Floats | None = None
     ) -> Floats:
-        """Return the table of those of a part's frames that are `chosen` (n,), with `columns` as values.
-
-        Their offsets are those at which they were completed; None: with their own line.
-        """
+        """Return the table of a part's frames that are `chosen` (n,), completed at `offset` if given."""
         keep = chosen[part.at]
         at = part.at[keep]
         own = self.offset if offset is None else offset

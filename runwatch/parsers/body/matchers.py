@@ -103,10 +103,7 @@ def values(line: bytes, match: Match) -> list[float]:
 
 
 class Layouts(Known[tuple[str, tuple[bytes, ...], tuple[bytes, ...]], Layout]):
-    """Interns layouts, so that lines of one shape share one object.
-
-    A key is a kind, printed names, and the units behind their values.
-    """
+    """Interns layouts, so that lines of one shape share an object: by kind, names and printed units."""
 
     def __init__(
         self,
@@ -287,11 +284,6 @@ _SAID = re.compile(rb"([A-Za-z]\w{2,20}): ?\Z")
 """Precedes a dict that is of a part of the data."""
 
 
-def _begins_with_epoch(names: list[bytes]) -> bool:
-    """Whether a dict is of a loop over epochs: the Trainer ends with its share of one, and shows its rate."""
-    return names[0] == b"epoch" and b"learning_rate" not in names
-
-
 class DictPattern(Matcher):
     """A Python dict of metrics printed anywhere in a line, as the Hugging Face Trainer does."""
 
@@ -321,7 +313,9 @@ class DictPattern(Matcher):
         if b"step" not in names:
             batch = next((name for name in _BATCHES if name in names), b"") if b"epoch" in names else b""
             counter = b"" if batch else next((name for name in _COUNTERS if name in names), b"")
-            if not (batch or counter) and (split or (kind == TRAIN and _begins_with_epoch(names))):
+            # of a loop over epochs: the Trainer ends with its share of one, and shows its rate
+            leads = kind == TRAIN and names[0] == b"epoch" and b"learning_rate" not in names
+            if not (batch or counter) and (split or leads):
                 counter = b"epoch"  # train: {'epoch': 0, 'loss': 0.5}
             names = [b"step" if name == counter else _WITHIN if name == batch else name for name in names]
         total = next((name for name in _TOTALS if name in names), b"") if b"step" in names else b""

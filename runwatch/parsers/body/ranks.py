@@ -1,7 +1,6 @@
 """Who reads the lines of which rank: each rank has its own of what remembers lines.
 
-The lines of several ranks take turns in one log: the headline of one must not be taken for that of
-another.
+The lines of several ranks take turns in one log: the headline of one must not be taken for that of another.
 """
 
 from __future__ import annotations
@@ -31,10 +30,7 @@ class Ranks:
         return self.copy(rank, id(matcher), matcher, matcher.of_rank) if rank else matcher
 
     def copy(self, rank: bytes, key: Hashable, original: _Of, make: Callable[[], _Of | None]) -> _Of:
-        """Return what replaces an original, known by its key, where lines are of a rank.
-
-        That is the original itself where `make` makes none.
-        """
+        """Return what `make` makes, once for a key, for the lines of a rank; if nothing, the original."""
         known = self._copies.get((rank, key))
         if known is None:
             copy = make() if len(self._copies) < _MOST else None

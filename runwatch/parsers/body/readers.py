@@ -1,9 +1,8 @@
 """Readers: records that a single line does not contain.
 
-A matcher looks at one line. A reader remembers: the header of a table, the
-epoch a bar belongs to, the value that a redrawn bar may still change. Readers
-see every record in order, so their output does not depend on how bytes come.
-Those whose lines can be decoded at once have a bulk path (see frames).
+A matcher looks at one line. A reader remembers: the header of a table, the epoch a bar belongs to, the value
+that a redrawn bar may still change. Readers see every record in order, so their output does not depend on how
+bytes come. Those whose lines can be decoded at once have a bulk path (see frames).
 """
 
 from __future__ import annotations
@@ -83,8 +82,11 @@ class FoldingReader(Reader):
 class RowMaker(Shared):
     """Makes rows of printed names and values; rows of one shape share a layout."""
 
-    def __init__(self, pattern: str, aliases: Mapping[str, str] | None = None) -> None:
-        self._pattern = pattern
+    def __init__(
+        self, pattern: str, aliases: Mapping[str, str] | None = None, *, stored: bool = False
+    ) -> None:
+        """Make rows of a pattern; `stored`: values come in the units in which they are stored."""
+        self._pattern, self._stored = pattern, stored
         self._aliases = aliases or {}
         self._layouts = Known(self._make)
 
@@ -96,10 +98,7 @@ class RowMaker(Shared):
         return Row(self.layout(kind, tuple(values)), number, list(values.values()))
 
     def layout(self, kind: str, printed: tuple[str, ...], others: tuple[str, ...] = ()) -> Layout:
-        """Return the layout of rows of these printed names, each of which occurs once.
-
-        `others` are those of the same record that are in another row.
-        """
+        """Return the layout of rows of these printed names; `others` are in another row of the record."""
         return self._layouts[kind, printed, others]
 
     def _make(self, key: tuple[str, tuple[str, ...], tuple[str, ...]]) -> Layout:
@@ -107,7 +106,7 @@ class RowMaker(Shared):
         places = {name: name for name in printed if name in META_COLUMNS}
         known = columns((*printed, *others), {**places, **self._aliases})[: len(printed)]
         # a value that is not printed in our unit keeps its name: rows hold the numbers as they are printed
-        ours = [unit in (SHARE, Unit()) for unit in map(unit_of, known, repeat(""), printed)]
+        ours = [self._stored or unit in (SHARE, Unit()) for unit in map(unit_of, known, repeat(""), printed)]
         named = [name if is_ours else text for name, is_ours, text in zip(known, ours, printed, strict=True)]
         names, texts = tuple(map(shown, named)), map(shown, printed)
         meant = {name: text for name, text in zip(names, texts, strict=True) if name != text}
@@ -120,10 +119,7 @@ def behind_bar(line: bytes) -> bytes:
 
 
 def message_behind(line: bytes) -> bytes:
-    """Return the message that a program printed right behind a bar, of a dict only its place; empty if none.
-
-    The rest of a bar with brackets in it is none.
-    """
+    """Return the message right behind a bar, of a dict its place alone; empty if none, or part of the bar."""
     bar = line.rfind(b"%|")
     at = line.find(b"{'", bar)
     placed = _PLACED.search(line, max(bar, at - 40, 0), at) if at >= 0 else None
@@ -133,10 +129,7 @@ def message_behind(line: bytes) -> bytes:
 
 
 def says_little(line: bytes) -> bool:
-    """Return whether a line that a reader takes may as well be of a format that nobody described.
-
-    Headlines of epochs and cells of boxes are; bars and rows are not.
-    """
+    """Return whether a reader's line may be of an unknown format, too: headlines and cells, no bars."""
     return len(line) < 64 and b"%|" not in line and b" - " not in line and not is_endless(line)
 
 

@@ -51,10 +51,7 @@ class Decoder(Protocol):
 
 
 def decoders(matchers: Iterable[Matcher], known: Iterable[Decoder] = ()) -> list[Decoder]:
-    """Return the bulk path of each matcher that has one.
-
-    Those that are `known` already continue with what they have learned.
-    """
+    """Return the bulk path of each matcher that has one; those `known` continue with what they learned."""
     learned = {id(decoder.matcher): decoder for decoder in known}
     found = (learned.get(id(matcher)) or _decoder(matcher) for matcher in matchers)
     return [decoder for decoder in found if decoder is not None]

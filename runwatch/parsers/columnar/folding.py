@@ -82,7 +82,8 @@ class Folded(BlockFold):
         """Decode the frames of a block; return which records they are."""
         self._piece = piece
         self._text = lines.text[lines.begin : lines.begin + lines.size]
-        thin = self._thin(lines)
+        bare = self._reader.thin(self._text)
+        thin = lines if bare is self._text else Lines(bare, 0, len(bare))
         open_ = text & (thin.lengths > 1)
         by_layout: dict[Layout, list[Decoded]] = {}
         for decoder in self._decoders:
@@ -92,10 +93,6 @@ class Folded(BlockFold):
                 by_layout.setdefault(decoded.layout, []).append(decoded)
         self._tables = [(layout, _ordered(parts)) for layout, parts in by_layout.items()]
         return text & ~open_
-
-    def _thin(self, lines: Lines) -> Lines:
-        bare = self._reader.thin(self._text)
-        return lines if bare is self._text else Lines(bare, 0, len(bare))
 
     def feed(self, line: bytes, number: int) -> list[Row] | None:
         """Read one line as the reader would."""

@@ -19,24 +19,13 @@ WIDEST = 16
 """Bytes of the longest number that is read, without its sign and its exponent."""
 _MANTISSA = 2.0**53
 _POWERS = 10.0 ** np.arange(23)
-_EIGHT = np.uint64(8)
-_SEVEN = np.uint64(7)
-_TEN = np.uint64(10)
+_ONE, _SEVEN, _EIGHT, _TEN, _SIXTEEN, _HALF, _TOP = map(np.uint64, (1, 7, 8, 10, 16, 32, 56))
 _ONES = np.uint64(0x0101010101010101)
-_ONE = np.uint64(1)
-_LOW = np.uint64(0x7F7F7F7F7F7F7F7F)
-_HIGH = np.uint64(0x8080808080808080)
-_ZEROS = np.uint64(0x3030303030303030)
-_SPACES = np.uint64(0x2020202020202020)
-_POINTS = np.uint64(0x1E1E1E1E1E1E1E1E)  # a point, where "0" is nought
-_OVER_NINE = np.uint64(0x7676767676767676)
+_LOW, _HIGH, _ZEROS, _SPACES = (_ONES * np.uint64(byte) for byte in (0x7F, 0x80, 0x30, 0x20))
+_POINTS = _ONES * np.uint64(0x1E)  # a point, where "0" is nought
+_OVER_NINE = _ONES * np.uint64(0x76)
 _PLACES = np.uint64(0x0706050403020100)
-_PAIRS = np.uint64(0x000000FF000000FF)
-_TOP = np.uint64(56)
-_SIXTEEN = np.uint64(16)
-_HALF = np.uint64(32)
-_FOURS = np.uint64(0x000F424000000064)
-_TWOS = np.uint64(0x0000271000000001)
+_PAIRS, _FOURS, _TWOS = map(np.uint64, (0x000000FF000000FF, 0x000F424000000064, 0x0000271000000001))
 
 
 def eights(text: Bytes) -> Words:
@@ -119,10 +108,7 @@ def _aligned(word: Words, width: Ints) -> Words:
 
 
 def _mantissa(windows: Words, first: Ints, width: Ints) -> tuple[Floats, Ints, Flags]:
-    """Return the digits of numbers as integers, how many follow a point, and which are right.
-
-    They have neither a sign nor an exponent.
-    """
+    """Return the digits of plain numbers as integers, how many follow a point, and which are right."""
     total, decimals, points, good = _eight(_aligned(windows[first], width))
     good &= width > points
     value = total.astype(np.float64)

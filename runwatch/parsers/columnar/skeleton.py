@@ -1,12 +1,10 @@
 """What lines of one shape have in common, and how their digits become numbers: bit-identical to the matcher.
 
-The step lines of a run share a few skeletons: equal length, equal literal
-bytes, only digits differ. A skeleton is learned from one line: the matcher
-reads it, then each digit is changed in turn; where names and spans stay, the
-byte is free. All lines of that length are then gathered as rows, compared with
-the skeleton in one numpy pass, and their digits folded.
-An integer below 2**53 over 10**k with k <= 22 is correctly rounded (Clinger
-1990), so each value equals float(text) exactly.
+The step lines of a run share a few skeletons: equal length, equal literal bytes, only digits differ. A
+skeleton is learned from one line: the matcher reads it, then each digit is changed in turn; where names and
+spans stay, the byte is free. All lines of that length are then gathered as rows, compared with the skeleton
+in one numpy pass, and their digits folded. An integer below 2**53 over 10**k with k <= 22 is correctly
+rounded (Clinger 1990), so each value equals float(text) exactly.
 """
 
 from __future__ import annotations
@@ -61,10 +59,7 @@ class Skeleton:
         return len(self.base)
 
     def compare(self, rows: Bytes) -> tuple[Bytes, NDArray[np.bool_]]:
-        """Return how `rows` (n, length) differ from the skeleton, and which of them fit it (n,).
-
-        Rows are short: some of them at once are compared in half the time.
-        """
+        """Return how `rows` (n, length) differ from the skeleton, and which fit it; most at once."""
         good = np.empty(len(rows), bool)
         wide = len(rows) // _ABREAST * _ABREAST
         if wide:
@@ -110,10 +105,7 @@ def fold(rows: Bytes, number: Number) -> Floats:
 
 
 def learn(matcher: Matcher, line: bytes, match: Match, fixed: Set[int] = frozenset()) -> Skeleton | None:
-    """Return the skeleton of `line` (with its line end), or None if it has none that is safe.
-
-    `fixed` are digits that distinguish lines which are else alike.
-    """
+    """Return the safe skeleton of `line` and its end, or None; `fixed` digits distinguish similar lines."""
     text = line[:-1]
     if match.layout.event:
         return None

@@ -95,10 +95,7 @@ class Body:
     def flush_readers(
         self, offset: int, piece: Piece, line: Line | None = None, *, ended: bool = False
     ) -> None:
-        """Take the records that were not complete yet; `line` is the one that ends them.
-
-        With `ended` only those that are the last of their run.
-        """
+        """Take the records not complete yet, with `ended` only the last of their run; `line` ends them."""
         for one in self._detector.candidates.readers:
             for reader in (one.reader, *self._copies(one)):
                 if reader.ended or not ended:

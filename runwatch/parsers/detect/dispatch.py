@@ -113,10 +113,7 @@ class Dispatch:
         return self._placing.read(self._ranks.matcher(header.key(line), matcher), line, header)
 
     def _asked_about(self, kind: _Kind) -> tuple[_Asked, ...]:
-        """Return those that may read lines of a kind.
-
-        Of messages behind an envelope those last whose records are whole lines elsewhere.
-        """
+        """Return those that may read lines of a kind; behind an envelope, formats of whole lines last."""
         head, held, asleep, behind = kind
         inside = {needle for needle in self.needles if any(word.startswith(needle) for word in held)} | {b""}
         asked = tuple(

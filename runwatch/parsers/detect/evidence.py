@@ -133,10 +133,7 @@ class Evidence:
         return True
 
     def _replay(self, learned: Format, learner: Learner, piece: Piece) -> bool:
-        """Settle on a learned format and take the records it was learned from; return if the newest is one.
-
-        They precede this piece, and lines that were counted as not understood no longer are.
-        """
+        """Settle on a learned format and take its records kept so far; return whether the newest is one."""
         self.detector.settle_learned(learned)
         self.early.release(None)
         self.share, self.certainty = learner.sure, learner.certainty

@@ -49,10 +49,7 @@ class Drift:
     def strange(
         self, block: bytes, end: int, start: int, line: int, tables: Iterable[Table]
     ) -> tuple[int, int]:
-        """Return how many such lines block[:end] has below the newest record, and the number of the first.
-
-        The block begins at byte `start` of the stream, with line number `line`.
-        """
+        """Return how many such lines block[:end] has below the newest record, and the number of the first."""
         at = _below(block, end, start, tables)
         count = int(self._ended and at == 0 and block[:1] == b"\n")
         first = line if count else 0

@@ -185,10 +185,7 @@ class Header(NamedTuple):
 
 
 def opened(line: bytes, *, lenient: bool = False) -> Header | None:
-    """Return what surely precedes the message of a line, or None if nothing does.
-
-    `lenient`: a number and a colon are a task's, whatever the message says.
-    """
+    """Return what surely precedes the message of a line, if anything; `lenient`: `3: ` is always a task's."""
     if _MAY(line) is None:
         return None
     at = launched = 0

@@ -17,15 +17,18 @@ NO_PLACE = (
 )
 """What says in brackets where training is, `[1, 200]` or `(epoch 1, step 4)`, belongs to the message."""
 RANK = (
-    rb"[\[(<] ?(?:(?i:rank)[ :=]{0,2}|default)(?P<rank>\d{1,5})[\])>]:?"  # torchrun, torchrun --tee, DeepSpeed
+    rb"[\[(<] ?(?:(?i:rank)[ :=]{0,2}|default)(?P<rank>\d{1,5})[\])>]:?"  # torchrun, also --tee, DeepSpeed
     rb"|\[\d{1,5},(?:mpirank:)?(?P<mpi>\d{1,5})(?:,[\w-]{1,40})?\]<std(?:out|err)>: ?"  # mpirun
     rb"|[Rr]ank ?(?P<said>\d{1,5}): "
     rb"|[\[(](?i:gpu|worker|proc|process)[ :=_-]{0,2}(?P<on>\d{1,5})[\])]:?"
     rb"(?= (?![^\r\n]{0,80}\d%\|))"  # no bar's
 )
 """Tags that show the rank and are nothing else."""
-PROCESS = rb"\[pod/[\w.-]{1,120}/[\w.-]{1,80}\](?= )|\(\w[\w.:-]{0,80} pid=\d{1,9}(?:, ip=[\d.:a-f]{2,40})?\)"
-"""That of kubectl, and Ray's: the process, not the rank."""
+PROCESS = (
+    rb"\[(?:pod/[\w.-]{1,120}/[\w.-]{1,80}|(?i:pid)[ :=]{1,2}\d{1,9})\](?= )"
+    rb"|\(\w[\w.:-]{0,80} pid=\d{1,9}(?:, ip=[\d.:a-f]{2,40})?\)"
+)
+"""That of kubectl, or a number of one, and Ray's: the process, not the rank."""
 TASK = rb"\[(?P<local>\d{1,5})\]:|(?P<node>\d{1,5}):"
 """Tags that show the rank, or the node before another tag, and may be a counter: `[3]: `, srun -l."""
 _NO_COLUMN = (

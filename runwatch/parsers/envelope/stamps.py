@@ -1,9 +1,8 @@
 """Times that loggers print before a message.
 
-`2030-01-02 03:04:05,678`, `[2030/01/02T03:04:05Z]`, `I0102 03:04:05.678901`: a
-stamp becomes Unix seconds. Without a zone the local time of this machine is
-assumed. Without a date (or without its year) it is the seconds since midnight:
-below DAY, good for differences only, beginning again at midnight.
+`2030-01-02 03:04:05,678`, `[2030/01/02T03:04:05Z]`, `I0102 03:04:05.678901`: a stamp becomes Unix seconds.
+Without a zone the local time of this machine is assumed. Without a date (or without its year) it is the
+seconds since midnight: below DAY, good for differences only, beginning again at midnight.
 
 The parts of a stamp are columns like others, so both parsing paths compute the
 same, and whether there is a stamp does not depend on which digits it has.

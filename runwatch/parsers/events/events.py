@@ -1,9 +1,8 @@
 """Events: what a log says that is not a number. Tracebacks, OOM, NCCL, saves, ends.
 
-The scanner sees the lines that gave no record, in order. What spans lines is
-joined into one event: a traceback carries its last line, torchrun's table of
-failures the rank that failed first and its exit code. What may repeat without
-end (retries) is counted, see Tally.
+The scanner sees the lines that gave no record, in order. What spans lines is joined into one event: a
+traceback carries its last line, torchrun's table of failures the rank that failed first and its exit code.
+What may repeat without end (retries) is counted, see Tally.
 """
 
 from __future__ import annotations
@@ -177,10 +176,7 @@ class EventScanner:
         return self._drawn[2] == ordinal
 
     def repeat(self, line: bytes, last: int) -> bool:
-        """Take records like `line`, up to number `last`, that show the newest event once more.
-
-        Return whether they belong to it: those of a format's marker do.
-        """
+        """Take records like `line`, up to number `last`, as the newest event; return if they belong to it."""
         self._drawn = *self._drawn[:2], last
         return self._marker(line) is not None
 
@@ -325,10 +321,7 @@ def _redrawn(line: bytes) -> bytes:
 
 
 def _of_traceback(ended: Ended) -> list[Event]:
-    """Return the event of a traceback; nothing of one that Python continues after, unless it says more.
-
-    Nor of one by which a program only ends itself.
-    """
+    """Return the event of a traceback, unless Python continued after it, or a program only ended itself."""
     kind = (TROUBLE.first(ended.raised) or ("traceback",))[0]
     if "gone" in ended.data and kind == "traceback":
         return [Event("tracker_gone", ended.offset, ended.line, _title(ended.raised), ended.rank)]

@@ -39,10 +39,7 @@ KINDS = frozenset({*(kind for *_, kind in _SENTENCES), *_SHELL.values()})
 
 
 def glued(text: bytes, end: int, start: int, line: int, known: Collection[int]) -> Iterator[Event]:
-    """Yield what is written in text[:end], whole lines from offset `start` and `line` on, behind others.
-
-    Lines whose numbers are `known` have been reported.
-    """
+    """Yield what is written behind others in the whole lines text[:end]; lines `known` have been reported."""
     reported = set(known)
     for at, kind in _behind(text, end):
         begin = text.rfind(b"\n", 0, at) + 1

@@ -24,10 +24,7 @@ class Signature(NamedTuple):
 
 
 def signature(kind: str, *patterns: bytes, needles: bytes) -> Signature:
-    """Return one way of saying what has happened: any of some patterns.
-
-    Between needles is a `|`.
-    """
+    """Return one way of saying what has happened: any of some patterns; between needles is a `|`."""
     return Signature(kind, b"|".join(patterns), tuple(needles.split(b"|")))
 
 

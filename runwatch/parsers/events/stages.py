@@ -78,10 +78,7 @@ def result(line: bytes) -> dict[str, str]:
 
 
 def held_out(event: Event) -> tuple[str, float] | None:
-    """Return the score that an event shows if it says that it is of held-out data: name and value.
-
-    What formats report themselves is not read again where a script repeats it.
-    """
+    """Return name and value of an event's score of held-out data; what formats report is not read again."""
     name = event.data.get("name", "") if event.kind == "result" else ""
     if name in METRICS or of_validation(name) is None:
         return None

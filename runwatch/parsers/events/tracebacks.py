@@ -298,30 +298,26 @@ class Tracebacks:
         of_tracker = _OF_TRACKER.match("\n".join(open_.frames)) is not None
         raised = raised or open_.raised
         gone = of_tracker and _GONE.search(decode(raised, 300) or frames) is not None
-        ignored = open_.ignored or of_tracker
-        if not raised:
-            ignored |= open_.headless
-            known = {"ignored": ignored, "gone": gone}
-            data = {"frames": frames} | {name: "1" for name, holds in known.items() if holds}
-            return Ended(open_.rank, open_.offset, open_.line, b"", data)
+        ignored = open_.ignored or of_tracker or (open_.headless and not raised)
         facts = {
             # it begins inside the program, as one does that was caught there and printed
-            "caught": first is not None and not _OUTERMOST.match(open_.frames[0], first.end()),
+            "caught": raised and first is not None and not _OUTERMOST.match(open_.frames[0], first.end()),
             # it may have been caught: it does not begin where a process or a thread does
-            "inner": first is not None and not _BOTTOM.match(open_.frames[0], first.end()),
-            # it was raised because of the one before it
-            "chained": open_.chained,
-            # Python continued after it
+            "inner": raised and first is not None and not _BOTTOM.match(open_.frames[0], first.end()),
+            "chained": raised and open_.chained,
             "ignored": ignored,
             # the process that a tracker's thread talks to has gone
             "gone": gone,
-            # it was raised while the one before it was handled: it takes the place of that
-            "handling": open_.handling,
+            # it takes the place of the one that was handled
+            "handling": raised and open_.handling,
         }
-        data = {"frames": frames} | {name: "1" for name, known in facts.items() if known}
-        if own is not None and not (open_.handling or open_.chained or ignored):
-            data["main"] = str(open_.begun)  # line of its head: unless the program caught it, it has ended
-        data |= {} if own is None else {"program": own[1]}
+        data = {"frames": frames} | {name: "1" for name, holds in facts.items() if holds}
+        if raised and own is not None:
+            if not (open_.handling or open_.chained or ignored):
+                data["main"] = str(
+                    open_.begun
+                )  # line of its head: unless the program caught it, it has ended
+            data["program"] = own[1]
         return Ended(open_.rank, offset or open_.offset, line or open_.line, raised, data)
 
 

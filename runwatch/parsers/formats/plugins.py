@@ -1,8 +1,7 @@
 """Formats of other packages, found by entry points of the group `runwatch.formats`.
 
-An entry point names a Format or a sequence of them. Whatever is wrong with one
-is reported in a line and leaves the others alone: when it is loaded, and when it
-raises later, at some line of a log.
+An entry point names a Format or a sequence of them. Whatever is wrong with one is reported in a line and
+leaves the others alone: when it is loaded, and when it raises later, at some line of a log.
 """
 
 from __future__ import annotations
@@ -22,10 +21,7 @@ GROUP = "runwatch.formats"
 
 
 def load(taken: Iterable[str], report: Report) -> tuple[Format, ...]:
-    """Return the formats of installed packages; `taken` are names that they may not have.
-
-    What is wrong is reported, one line each, also later while they are used.
-    """
+    """Return the formats of packages but those of `taken` names; what is wrong is reported, also later."""
     names = set(taken)
     formats: list[Format] = []
     for point in entry_points(GROUP):
@@ -92,10 +88,7 @@ class _Guard:
         return isinstance(error, Exception)
 
     def ask(self, one: object, name: str, default: Any, *args: Any) -> Any:
-        """Return an attribute of one of another package, or what a method of it returns.
-
-        It may be no Matcher or Reader: `default` is for what it does not have.
-        """
+        """Return an attribute of a foreign one, or what its method returns; `default` for what it has not."""
         if not self.off:
             with self:
                 found = getattr(one, name, default)

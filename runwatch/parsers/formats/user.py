@@ -9,17 +9,15 @@ number of no interest, and a space means any run of them:
     units = {dt = "ms"}
     names = {l = "train/loss"}
 
-Both may match anywhere in a line; `step`, `total` and `rank` place the record,
-every other name is a metric.
+Both may match anywhere in a line; `step`, `total` and `rank` place the record, every other name is a metric.
 
-A regular expression can take exponential time. google-re2 could not run away, but it is a compiled
-package with other syntax that not every machine can have: the same file would mean different things
-on two machines. So expressions are guarded instead, the same everywhere. Templates are safe as they
-are built: no two of their parts can share a stretch of a line in two ways. An expression is refused
-where a repeated group holds what can itself vary in length (the only way to exponential time here,
-back-references being refused too). What is left may still be a high polynomial, so what an expression
-takes is limited where it is used: lines are cut at MAX_LENGTH, and one that takes longer than it
-may is stopped, switched off for that log, and said to be.
+A regular expression can take exponential time. google-re2 could not run away, but it is a compiled package
+with other syntax that not every machine can have: the same file would mean different things on two machines.
+So expressions are guarded instead, the same everywhere. Templates are safe as they are built: no two of their
+parts can share a stretch of a line in two ways. An expression is refused where a repeated group holds what
+can itself vary in length (the only way to exponential time here, back-references being refused too). What is
+left may still be a high polynomial, so what an expression takes is limited where it is used: lines are cut at
+MAX_LENGTH, and one that takes longer than it may is stopped, switched off for that log, and said to be.
 """
 
 from __future__ import annotations
@@ -83,10 +81,7 @@ class UserPattern(Matcher):
         digit_blind: bool,
         owner: str = "",
     ) -> None:
-        """`names` says what each group is; `units` and `renamed` go by those names.
-
-        `owner` is the name of the format, for people.
-        """
+        """`names` says what each group is; `units` and `renamed` go by those; `owner` names the format."""
         self._digit_blind = digit_blind
         """Whether it does not care which digits it sees."""
         self.skeletons = digit_blind
@@ -137,17 +132,12 @@ class UserPattern(Matcher):
             return None
 
     def _layout(self, groups: tuple[int, ...]) -> Layout:
-        names: list[str] = []
-        units: list[Unit] = []
-        printed: dict[str, str] = {}
-        for group in groups:
-            text = self._names[group]
-            name = _column(text, self._renamed)
-            names.append(name)
-            unit = of_suffix(self._units.get(text, "")) or unit_of(name, "")
-            units.append(Unit() if name in META_COLUMNS else unit)
-            if name != text:
-                printed[name] = text
+        texts = [self._names[group] for group in groups]
+        names = [_column(text, self._renamed) for text in texts]
+        named = list(zip(names, texts, strict=True))
+        behind = [of_suffix(self._units.get(text, "")) or unit_of(name, "") for name, text in named]
+        units = [Unit() if name in META_COLUMNS else unit for name, unit in zip(names, behind, strict=True)]
+        printed = {name: text for name, text in named if name != text}
         return Layout(self._kind, "user", tuple(names), tuple(units), printed)
 
 

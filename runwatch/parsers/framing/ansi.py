@@ -45,10 +45,7 @@ def rows(line: bytes) -> list[tuple[int, bytes]]:
 
 
 def glued(block: bytes, begin: int, end: int) -> int:
-    """Return where the first record of block[begin:end] begins that holds several rows; else `end`.
-
-    tqdm moves up behind a bar, which it draws behind a carriage return.
-    """
+    """Return where the first record in block[begin:end] with several rows begins, else `end`."""
     escape = block.find(b"\x1b", begin, end)  # a byte is found far faster than three
     moves = escape >= 0 and block.find(b"\r", begin, end) >= 0
     moves = moves and block.rfind(UP, escape, end) >= 0  # from behind: four times as fast among colors
@@ -59,10 +56,7 @@ def glued(block: bytes, begin: int, end: int) -> int:
 
 
 class Uncolored(Matcher):
-    """A matcher that reads a line through its escape sequences; spans are those in the line as it is.
-
-    A span may hold a sequence that is inside a number; such a line has no skeleton.
-    """
+    """A matcher that reads a line through its escape sequences; spans are those in the line as it is."""
 
     def __init__(self, matcher: Matcher) -> None:
         self._matcher = matcher

@@ -100,8 +100,9 @@ class Framing:
     def feed(self, data: bytes) -> Chunk:
         """Take the next bytes; return what is whole by now."""
         self.offset += len(data)
-        if self.skipping:
-            data = self._skip(data)
+        if self.skipping:  # the rest of an overlong line, with its line end
+            rest = record_end(data, 0, len(data))
+            self.skipping, data = rest == len(data), data[rest:]
         end = len(self.unfinished) + len(data)
         text = b"".join((self.unfinished, data, BEHIND))
         cut = record_begin(text, 0, end)
@@ -124,9 +125,3 @@ class Framing:
         """Stop keeping an overlong line: return its beginning; the rest is dropped when it comes."""
         text, self.unfinished, self.skipping = self.unfinished, b"", True
         return text
-
-    def _skip(self, data: bytes) -> bytes:
-        """Drop the rest of an overlong line; return what follows, from its line end on."""
-        end = record_end(data, 0, len(data))
-        self.skipping = end == len(data)
-        return data[end:]

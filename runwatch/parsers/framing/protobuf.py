@@ -52,10 +52,7 @@ def delimited(key: int, value: bytes) -> bytes:
 
 
 def fields(data: bytes, at: int = 0, end: int | None = None) -> Iterator[tuple[int, int, Value]]:
-    """Yield (field number, wire type, value) of a message: an int, or the raw bytes of any other type.
-
-    Raises MalformedError where the bytes are none.
-    """
+    """Yield (field number, wire type, int or raw bytes) of a message. Raises MalformedError."""
     end = len(data) if end is None else end
     while at < end:
         tag, at = varint(data, at)

@@ -78,10 +78,9 @@ class Found(NamedTuple):
 class LevelDbLog:
     """LevelDB's log format, as W&B writes it: fragments in blocks of 32 KiB.
 
-    A fragment is crc32(type and data) u32, length u16, type u8, data, little endian; a
-    record is a FULL one, or FIRST, MIDDLE..., LAST. A block's last bytes, too few for a
-    fragment's head, are zero. The file begins with 7 bytes of its own. Source: LevelDB,
-    doc/log_format.md (W&B takes zlib's CRC-32 instead of CRC-32C).
+    A fragment is crc32(type and data) u32, length u16, type u8, data, little endian; a record is a FULL one,
+    or FIRST, MIDDLE..., LAST. A block's last bytes, too few for a fragment's head, are zero. The file begins
+    with 7 bytes of its own. Source: LevelDB, doc/log_format.md (W&B takes zlib's CRC-32 instead of CRC-32C).
     """
 
     format = "wandb"
@@ -93,10 +92,7 @@ class LevelDbLog:
     """The checksum of a fragment's type, with which that of its data continues."""
 
     def __init__(self, at: int = 0, origin: int = 0, *, inside: bool = False) -> None:
-        """`at` is the place of the first byte, `origin` that of the file's.
-
-        `inside`: no record need begin there.
-        """
+        """`at` is the place of the first byte, `origin` the file's; `inside`: no record need begin there."""
         self._at = at
         """Place of the first held byte."""
         self._buffer = b""

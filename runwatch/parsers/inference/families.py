@@ -82,10 +82,7 @@ def _names_training(plan: Plan) -> bool:
 
 
 def better_may_come(judgement: Judgement, families: Mapping[bytes, list[Kept]]) -> bool:
-    """Whether a judgement about lines without a loss of training is to wait for a family that shows one.
-
-    That is rarer, or shows no place, so that more of its lines are needed.
-    """
+    """Whether a judgement without a loss of training waits for a rarer or unplaced family that has one."""
     if not all(map(is_val, judgement.plan.losses)):
         return False
     many = len(families[judgement.plan.head])

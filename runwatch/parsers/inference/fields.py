@@ -39,6 +39,8 @@ _LISTED = re.compile(
 )
 """Names and values with one sign between all of them: `epoch;3;loss;0.5`."""
 _BEHIND_NAME = re.compile(rb"(?<=[A-Za-z_\d]) ?[,;|](?= ?-?\d)")
+_BARRED = re.compile(rb"\s*[A-Za-z][\w. /()%-]{0,60}?(?P<bar> \|(?= )) {1,30}-?\d[^|]*")
+"""A name and its value with a bar between them: `loss      | 0.5`."""
 _NAMES_AHEAD = re.compile(
     rb"[\[(](?P<names>[A-Za-z][\w ./-]{0,30}(?:, ?[A-Za-z][\w ./-]{0,30}){1,8})[\])](?:: | ?= ?)"
     rb"[\[(](?P<of>[^\[\]()]+)[\])]"
@@ -73,6 +75,8 @@ def fields(line: bytes) -> list[Field]:
         line = _TEXT.sub(lambda text: b" " * len(text[0]) if b" " in text["said"] else text[0], line)
     if (b";" in line or b"|" in line or b"," in line) and b":" not in line and _LISTED.fullmatch(line):
         line = _BEHIND_NAME.sub(lambda gap: gap[0][:-1] + b":", line)
+    if b" | " in line and (pair := _BARRED.fullmatch(line)):
+        line = line[: pair.end("bar") - 1] + b":" + line[pair.end("bar") :]
     bare = BARE.match(line)
     found = _fields(line if bare is None else line.replace(b",", b" "))
     for keyed in _BY_NUMBER.finditer(line) if b"{" in line else ():

@@ -1,12 +1,11 @@
 """Learns the training lines of a log whose format nobody described.
 
-Lines that name numbers are kept, bounded, and grouped into families by their
-head. A family is believed when it is seen often, its counter grows and it
-names something only training prints; else the learner declines. It looks when
-twice as many lines are kept as at its last look, and when the stream ends, so
-what it finds depends on the lines alone and never on how they arrived. (Counts
-of evidence, not of lines: a run that prints a line a minute must not wait hours.)
-Before its first look it believes a few lines in a row that leave no doubt.
+Lines that name numbers are kept, bounded, and grouped into families by their head. A family is believed when
+it is seen often, its counter grows and it names something only training prints; else the learner declines. It
+looks when twice as many lines are kept as at its last look, and when the stream ends, so what it finds
+depends on the lines alone and never on how they arrived. (Counts of evidence, not of lines: a run that prints
+a line a minute must not wait hours.) Before its first look it believes a few lines in a row that leave no
+doubt.
 
 A counter that may begin again with each epoch is waited for: an epoch must have
 changed, or many lines have been seen.

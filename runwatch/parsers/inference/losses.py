@@ -52,6 +52,8 @@ _SUM = frozenset((b"total", b"sum"))
 """Names of the loss next to its parts; of how many there are, if they are whole numbers."""
 _BEST = frozenset((b"best", b"min", b"lowest"))
 """Words of the names of losses of an earlier record."""
+_REACHED = _BEST | {b"final", b"last"}
+"""The same, or of what was reached: `Final validation loss`."""
 SCORE = "val/score"
 """A score that only says of which part of the data it is."""
 _TIMES = frozenset(b"time elapsed per iteration iter step batch total avg".split())
@@ -145,11 +147,6 @@ def _is_of_training(name: bytes) -> bool:
     return reported.split == "train" and reported.unless == LOSS
 
 
-def _is_last(name: bytes) -> bool:
-    """Whether a name is of what was reached: `Final validation loss`."""
-    return not (_BEST | {b"final", b"last"}).isdisjoint(words(name))
-
-
 def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
     """Return what scores of held-out data mean that no line of training shows.
 
@@ -158,7 +155,8 @@ def tests_of(names: Collection[bytes]) -> dict[bytes, str]:
     """
     losses = [name for name in names if is_loss(name) and is_val(name)]
     plain = [n for n in losses if not TEST.isdisjoint(words(n)) and _TESTED.issuperset(words(n))]
-    meant = dict.fromkeys(plain or [n for n in losses if split_of(n) == "val" and not _is_last(n)], VAL_LOSS)
+    newest = [n for n in losses if split_of(n) == "val" and _REACHED.isdisjoint(words(n))]
+    meant = dict.fromkeys(plain or newest, VAL_LOSS)
     meant = meant if len(losses) == 1 else {}
     error = losses_of([], names) if not losses else []
     if len(error) == 1 and not is_loss(error[0]):  # `mse`, and `val_mse` on lines of its own

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from runwatch.parsers.inference.tokens import MAX_NAME, TIMES, VALUE_OF_PLACE, Field
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.counters import RANKS
-from runwatch.parsers.lexicon.names import SPEED
+from runwatch.parsers.lexicon.names import leaves_unit
 from runwatch.parsers.lexicon.units import DURATION, RATES, SCALES
-from runwatch.parsers.lexicon.words import is_epoch, is_loss, is_quality, words
+from runwatch.parsers.lexicon.words import SPLIT_KEYS, is_epoch, is_loss, is_quality, words
 
-_SPEEDS = frozenset(name.encode() for name in ("", *SPEED))
 _SCALES = frozenset(SCALES)
 _BYTES = _SCALES - {b"k", b"K", b"M"}
 """Units of no place, and of no score."""
@@ -26,7 +25,7 @@ _NAME = re.compile(
     rb"(?<![\w/])(?P<name>(?:\|{1,2}g(?:rad)?\|{1,2}|[A-Za-z_#][\w.@/#'&>-]*)"
     rb"(?: [A-Za-z_#][\w.@/'&>-]*){0,3}%?"
     rb"(?: ?\((?!(?:ms|us|s|sec|%)\))[A-Za-z][\w /]{0,20}\))?)"
-    rb"(?: ?\((?P<unit>ms|us|s|sec|%)\))?"
+    rb"(?: ?[(\[](?P<unit>ms|us|s|sec|%)[)\]])?"
     rb"(?P<mark>(?::? ?['\"],?)?\s*"
     rb"(?:(?:[:=]>?|==>?|-+>|\xe2\x86\x92|(?<= )\*(?= )"
     rb"|(?<=\w)(?:~|\xe2\x89\x88)|\.{3,}:?|-{3,}|(?:(?<=oss)|(?<=cc)|(?<=acy)) -(?= ))"
@@ -115,6 +114,8 @@ _DONE = re.compile(rb"\A *\d+%\)?(?: \(" + DURATION + rb"\))?(?= )")
 _SOURCE = re.compile(rb"\.(?:py|cc|cpp|cu|h|hpp|c|go|rs|java|js)$")
 _HOLDER = re.compile(rb" (?:tensor|array|(?:np|numpy|jnp|torch)\.\w+)\Z")
 """What holds the number behind it, as it is printed."""
+_VALUE_OF = re.compile(rb"(?<!\w)(?:msg|message|level|lvl|" + "|".join(SPLIT_KEYS).encode() + rb")=\Z")
+"""Before a word that is the value of another name: `event=train_step epoch=3`."""
 _OWNER = re.compile(rb"(?:\A|\s\s|\t)\s*((?:[A-Za-z]+[_-])?[Ll]oss), \Z")
 """What the name behind it is of."""
 _TENSOR = re.compile(rb"\bTensor (\w+) of type \w+\. Dims: \(\): \Z")
@@ -180,8 +181,8 @@ def by_letter(name: bytes) -> bytes:
 def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     """Return a place and the nameless number behind it with the names that they have if they are a pair.
 
-    `epoch 0, batch 12: 4.98`, `Epoch 3 2.57`, `(5000 6%) 2.57`, and `Train loss 120 0.53` or `Loss [3]: 0.53`,
-    which name the value first.
+    `epoch 0, batch 12: 4.98`, `Epoch 3 2.57`, `(5000 6%) 2.57`; `Train loss 120 0.53` and `Loss [3]: 0.53`
+    name the value first.
     """
     between = line[place.total[1] if place.total else place.end : value.start]
     bare = _DONE.sub(b"", between).strip()
@@ -195,8 +196,8 @@ def _by_place(line: bytes, place: Field, value: Field) -> tuple[Field, Field]:
     behind = between.isspace() or (bare in _BRACKETED and line.count(place.name) == 1)
     if whole and behind and place.name.lower().endswith(b"loss"):
         return place._replace(name=b"step"), value._replace(name=place.name)
-    behind = between.strip() == place.suffix and _LAST.fullmatch(line, value.start)
-    if behind and line.lstrip().startswith(place.name + b" "):
+    last = between.strip() == place.suffix and _LAST.fullmatch(line, value.start)
+    if last and line.lstrip().startswith(place.name + b" "):
         return place, value._replace(name=b"step")
     return place, value
 
@@ -216,20 +217,14 @@ def ahead(line: bytes, field: Field) -> tuple[Field, bytes]:
 
 
 def _by_pair(line: bytes, first: Field, second: Field) -> tuple[Field, Field]:
-    """Return two numbers with names of their own: `train/val loss: 0.5/0.6`, `Epoch and iter 28 99`.
-
-    Of `train/val/test`, the second keeps what is left for the number behind it.
-    """
+    """Return two numbers with names of their own: `train/val loss: 0.5/0.6`, `Epoch and iter 28 99`."""
     between = line[first.end : second.start].strip()
     pattern = {b"/": _PAIRED, b"": _PLACES, b",": _PLACES}.get(between)
     both = pattern.search(first.name) if pattern else None
     if both is None:
         return first, second
     before, behind = first.name[: both.start()], first.name[both.end() :]
-    return (
-        first._replace(name=before + both[1] + behind),
-        second._replace(name=before + both[2] + behind),
-    )
+    return (first._replace(name=before + both[1] + behind), second._replace(name=before + both[2] + behind))
 
 
 def _is_indexed(line: bytes, first: Field, value: Field) -> bool:
@@ -279,19 +274,26 @@ def _is_progress(line: bytes, place: Field, share: Field) -> bool:
     return whole and (line[place.start - 1 : place.start] == b"(" or not line[: place.start].strip())
 
 
+def _plain(gap: bytes) -> bytes:
+    """Return the text before a number as other programs write it."""
+    if gap.endswith(b" @ "):
+        return _AT.sub(b" at step ", gap)
+    if b"value" in gap:
+        return _TAGGED.sub(rb"\1=", gap)
+    return _ASIDE.sub(b"", gap) if b") at " in gap or b") after " in gap else gap
+
+
 def field_of(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
     """Return the number of a token with its name, which the text before it may show; None of others."""
-    gap = _ASIDE.sub(b"", gap) if b") at " in gap or b") after " in gap else gap
-    if gap.endswith(b" @ "):
-        gap = _AT.sub(b" at step ", gap)
-    elif b"value" in gap:
-        gap = _TAGGED.sub(rb"\1=", gap)
+    gap = _plain(gap)
     foreign = not gap.isascii()
     if foreign:
         gap = languages.with_ascii_colon(gap)
     named = (languages.accented(gap) if foreign else None) or _NAME.search(gap)
     named = named or (languages.named(gap) if foreign else None)
     name = _COPULA.sub(b"", _SENTENCE.split(named["name"])[-1].rstrip(b"'>-.")) if named else b""
+    if named and _VALUE_OF.search(gap, 0, named.start("name")):
+        name = name.partition(b" ")[2] or name
     name = _owned(gap, _ARTICLES.sub(b"", name))
     boxed = None if named else _IN_BRACKETS.search(gap)
     if boxed and (_PLACE.fullmatch(boxed[1]) or is_quality(boxed[1])):
@@ -339,7 +341,7 @@ def _value(
         end -= 1  # `epoch 12...` and `Finished epoch 12. Loss: 0.5`
     suffix = token["unit"] or (named["unit"] if named else None) or b""
     suffix = _SPELLED.get(suffix, suffix)
-    if suffix in RATES and name.lower() not in _SPEEDS and _NUMBER_NEXT.match(line, token.end()):
+    if suffix in RATES and not leaves_unit(languages.spelled(name)) and _NUMBER_NEXT.match(line, token.end()):
         suffix = b""  # it names the next number: `loss 2.5 it/s 4.0`
     named_next = line[token.end() :][:2].strip().isalpha() or _NUMBER_NEXT.match(line, token.end())
     if token["gap"] and suffix in _foreign(name) and named_next:
@@ -363,7 +365,7 @@ def _value(
         counted = _COUNTED.match(line, token.end())
         name = counted["name"] if counted else name
     name = token["nth"] or name
-    if suffix in RATES and name.lower() in _SPEEDS:
+    if suffix in RATES and leaves_unit(languages.spelled(name)):
         name = suffix
     if suffix in TIMES and words(name)[-1:] == [b"cost"]:
         name += b" time"

@@ -12,7 +12,8 @@ from runwatch.parsers.body.matchers import number
 from runwatch.parsers.envelope.header import Header
 from runwatch.parsers.inference.roles import EPOCH_RANK, INNER, RATIO, STEP_RANK, UNKNOWN, place
 from runwatch.parsers.inference.tokens import Field, masked
-from runwatch.parsers.lexicon.counters import ITERATION, TRAINED
+from runwatch.parsers.lexicon.counters import ITERATION, TRAINED, kind_of, planned_of
+from runwatch.parsers.lexicon.languages import spelled
 from runwatch.parsers.lexicon.units import SCALES
 from runwatch.parsers.lexicon.words import TRAIN, is_epoch, is_loss, is_meaningful, is_quality, is_val, words
 
@@ -86,10 +87,7 @@ class Kept:
 
 
 def counter_of(lines: list[Kept], *, last: bool) -> tuple[Place | None, Place | None, bool]:
-    """Return the step, the epoch within which it counts, and whether it is too early to say.
-
-    Without a step, the epoch that the lines name, if any.
-    """
+    """Return the step, the epoch within which it counts (or that is named), and whether it is too early."""
     places = sorted({place(r, kept.found[i].name) for kept in lines for r, i in kept.ranked})
     nested = any(r == INNER for r, _ in places)
     nested = nested or (two_ratios(lines) and not any(r == EPOCH_RANK for r, _ in places))
@@ -269,6 +267,18 @@ def ends_of(lines: list[Kept], counted: Place) -> frozenset[bytes]:
     return frozenset(k.line[slice(*field.total)] for k, field in places if field.total)
 
 
+def end_named(lines: list[Kept], counted: Place | None) -> bytes:
+    """Return the name of the number that says how many of a counter are planned, as it never changes."""
+    if counted is None or ends_of(lines, counted):
+        return b""
+    kinds = {kind_of(spelled(name)) for name in names_of(lines, counted)}
+    for name in {f.name for f in lines[0].found if f.name and planned_of(spelled(f.name)) in kinds}:
+        ends = {k.value(i) for k in lines for i, f in enumerate(k.found) if f.name == name}
+        if len(ends) == 1 and max(steps_of(lines, counted)) <= ends.pop():
+            return name
+    return b""
+
+
 def ends_elsewhere(lines: list[Kept], counted: Place) -> bool:
     """Whether the share behind a counter contradicts its end: `1124/4500 (100%)`, batches and samples."""
     apart = []
@@ -290,10 +300,7 @@ def two_ratios(lines: list[Kept]) -> bool:
 
 
 def begins_again(lines: list[Kept], counted: Place, epoch: Place) -> bool | None:
-    """Whether a counter starts again with each epoch; None if no epoch has changed.
-
-    One that is printed without its end has to grow in between.
-    """
+    """Whether a counter (growing in between, or with an end) starts again with each epoch; None: unknown."""
     pairs = [(e, s) for k in lines if (e := k.at(epoch)) is not None and (s := k.at(counted)) is not None]
     turns = [later[1] <= earlier[1] for earlier, later in pairwise(pairs) if later[0] > earlier[0]]
     if not turns:

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runwatch.core.batch import EVAL, TRAIN
+from runwatch.core.metrics import EPOCH, Unit
+from runwatch.parsers.counters.nesting import CLOSES, PER, PLANNED, WITHIN
+from runwatch.parsers.inference.roles import place
+from runwatch.parsers.inference.tokens import Field
 from runwatch.parsers.lexicon.words import REPEATED, is_loss, is_quality, is_val, split_of, words
+
+Column = tuple[str, bytes, Unit, tuple[int, int]]
+"""Metric, printed name, unit and span of one number of a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,10 @@ class Plan:
     """Whether the counter is on a line of its own, and the numbers of its record on others."""
     losses: frozenset[bytes] = frozenset()
     """Names of its losses: what holds none of them is no record."""
+    total: bytes = b""
+    """Name of the number that says how many steps are planned, where the step is printed without its end."""
+    planned: bytes = b""
+    """The same of the epoch."""
     nested: bool = False
     """Whether the step may start again with each epoch, be it one that no line shows (see counters)."""
     main: bool = True
@@ -68,3 +79,37 @@ class Plan:
 def _is_of_stage(name: bytes) -> bool:
     """Whether a name is that of a loss of training, and no mean of another."""
     return is_loss(name) and split_of(name) == "train" and REPEATED.isdisjoint(words(name))
+
+
+def placed(
+    plan: Plan, found: list[Field], ranked: list[tuple[int, int]]
+) -> tuple[list[Column], set[int]] | None:
+    """Return the columns that place a line of a plan, and which numbers they are; None if one is missing."""
+    columns: list[Column] = []
+    taken: set[int] = set()
+    outer = CLOSES if plan.ended else EPOCH
+    places = (WITHIN, PER) if plan.nested else ("step", "total"), (outer, PLANNED)
+    counters = (plan.counter, plan.total), (plan.epoch, plan.planned)
+    for (what, end), (counted, ends) in zip(places, counters, strict=True):
+        if counted is None:
+            continue
+        index = find(counted, found, ranked)
+        if index is None:
+            return None
+        number = found[index]
+        taken.add(index)
+        unit = number.unit(what) if number.suffix else Unit()
+        columns.append((what, number.name if what == EPOCH else b"", unit, (number.start, number.end)))
+        if number.total is not None and not (plan.endless and what != EPOCH):
+            columns.append((end, b"", Unit(), number.total))
+        for at, planned in enumerate(found) if ends else ():
+            if planned.name == ends:
+                taken.add(at)
+                unit = planned.unit(end) if planned.suffix else Unit()
+                columns.append((end, b"", unit, (planned.start, planned.end)))
+    return columns, taken
+
+
+def find(wanted: tuple[int, bytes], found: list[Field], ranked: list[tuple[int, int]]) -> int | None:
+    """Return which number of a line is a counter, or None."""
+    return next((index for r, index in ranked if place(r, found[index].name) == wanted), None)

@@ -10,6 +10,7 @@ import string
 from functools import lru_cache
 from itertools import pairwise
 
+from runwatch.core.metrics import LOSS, VAL_LOSS
 from runwatch.parsers.envelope.header import before as header_before
 from runwatch.parsers.inference.fields import fields
 from runwatch.parsers.inference.tokens import BARE, TIMES, VALUE_OF_PLACE, Field, masked
@@ -326,7 +327,7 @@ def counters(line: bytes, found: list[Field]) -> list[tuple[int, int]]:
 
 
 def _is_consumed(line: bytes, number: Field) -> bool:
-    known = number.name.lower().decode("utf-8", "replace") in counted.CONSUMED
+    known = counted.kind_of(languages.spelled(number.name)) in counted.CONSUMED
     return known and _INTEGER.match(line, number.start, number.end) is not None and not number.suffix
 
 
@@ -338,9 +339,16 @@ def _is_length(name: bytes) -> bool:
 def _unknown(line: bytes, found: list[Field], ranks: list[int | None]) -> int | None:
     """Return which number before a loss may count, though no known word says so: `[1] [data:50] loss`."""
     reported = next((i for i, number in enumerate(found) if is_meaningful(number.name)), None)
-    if reported is None or not any(is_loss(number.name) for number in found[reported:]):
+    if reported is None or not any(_may_be_loss(number.name) for number in found[reported:]):
         return None
-    return next((i for i in range(reported) if ranks[i] is None and _may_count(line, found[i])), None)
+    able = [i for i in range(len(ranks)) if ranks[i] is None and _may_count(line, found[i])]
+    consumed = (i for i in able if counted.kind_of(languages.spelled(found[i].name)) in counted.CONSUMED)
+    return next((i for i in able if i < reported), next(consumed, None))
+
+
+def _may_be_loss(name: bytes) -> bool:
+    found = meaning(languages.spelled(name))
+    return is_loss(name) or not {LOSS, VAL_LOSS}.isdisjoint((found.metric, found.unless))
 
 
 def _may_count(line: bytes, number: Field) -> bool:

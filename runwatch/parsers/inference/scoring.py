@@ -19,6 +19,7 @@ from runwatch.parsers.inference.places import (
     Kept,
     Place,
     counter_of,
+    end_named,
     ends_elsewhere,
     ends_of,
     grows,
@@ -135,6 +136,8 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         counter is not None and epoch is None and not validated and not turns and may_turn(lines, counter)
     )
     by_loss = by_loss and any((meant.get(name) or canonical(spelled(name))) == LOSS for name in losses)
+    nested = counter is not None and (epoch is not None or turns or by_loss)
+    total = end_named(lines, counter)
     repeats = counter is not None and (is_epoch(counter[1]) or rounded(lines, counter))
     plan = Plan(
         head=every[0].head,
@@ -149,8 +152,10 @@ def judge(every: list[Kept], *, last: bool) -> Judgement | None:
         losses=losses,
         aliases=meant,
         pattern="learned" + BY_EPOCH * repeats,
+        total=total if not nested or b"batch" in total.lower() else b"",  # of the run, or of an epoch
+        planned=end_named(lines, epoch if counter is not None else None),
         endless=counter is not None and ends_elsewhere(lines, counter),
-        nested=counter is not None and (epoch is not None or turns or by_loss),
+        nested=nested,
         by_loss=by_loss,
         ends=frozenset() if counter is None else ends_of(lines, counter),
     )
@@ -176,22 +181,15 @@ def _only_measures(counter: Place | None, quality: frozenset[bytes]) -> bool:
 
 
 def _certainty(plan: Plan, *, apart: bool) -> float:
-    """Return how far a reading of many lines is to be trusted: by its counter, and what it names.
-
-    `apart` says that of several losses none is the whole of the others.
-    """
+    """Return how far a reading of many lines is to be trusted; `apart`: no loss is the whole of others."""
     rank = plan.counter[0] if plan.counter else None
     by_counter = 0.6 if rank is None else 1.0 if rank <= STEP_RANK or rank == EPOCH_RANK else 0.85
     by_counter = by_counter if plan.names != {VALUE_OF_PLACE} or rank != LEADING else UNNAMED
-    named = LOSS in _meant(plan) and any(is_loss(name) or is_split(name) for name in plan.losses)
+    meant = {plan.aliases.get(name) or canonical(spelled(name)) for name in plan.losses}
+    named = LOSS in meant and any(is_loss(name) or is_split(name) for name in plan.losses)
     named = named and not (apart and LOSS not in map(canonical, map(spelled, plan.losses)))
     by_name = 1.0 if named else LOSSLESS if plan.quality else UNNAMED
     return by_counter * by_name
-
-
-def _meant(plan: Plan) -> set[str]:
-    """Return the metrics that a plan's losses are read as."""
-    return {plan.aliases.get(name) or canonical(spelled(name)) for name in plan.losses}
 
 
 def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bool:

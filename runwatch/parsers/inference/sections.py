@@ -73,10 +73,7 @@ def opens(line: bytes) -> bool:
 
 
 def says_val(family: bytes, line: bytes, found: list[Field]) -> bool:
-    """Whether a record says of itself that it is of a validation: `Epoch 3: Validation: loss 0.5`.
-
-    The name of a logger or of a file says nothing.
-    """
+    """Whether a record, not its logger or file, says it is of validation: `Epoch 3: Validation: loss 0.5`."""
     if not (family.endswith(b" val") or _LED_BY_VAL.match(family)):
         return False
     first = next((f.start for f in found if is_quality(f.name)), 0)

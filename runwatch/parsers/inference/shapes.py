@@ -1,8 +1,7 @@
 """What the learner makes of one line, remembered by the line's shape.
 
-Programs repeat themselves: their lines differ in digits and in nothing else, and to the learner
-digits are all the same. So what it found in one line holds for all of that shape, but for the
-digits in names.
+Programs repeat themselves: their lines differ in digits and in nothing else, and to the learner digits are
+all the same. So what it found in one line holds for all of that shape, but for the digits in names.
 """
 
 from __future__ import annotations

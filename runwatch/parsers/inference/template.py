@@ -1,8 +1,7 @@
 """What the learner has found: a matcher for the training lines of a format that nobody described.
 
-A family of lines shares its head, the text before its counter with the numbers
-left open. Of a family's lines those with its loss (or whatever says how
-training goes) are records; lines about validation are evaluations.
+A family of lines shares its head, the text before its counter with the numbers left open. Of a family's lines
+those with its loss (or whatever says how training goes) are records; lines about validation are evaluations.
 """
 
 from __future__ import annotations
@@ -19,7 +18,8 @@ from runwatch.core.text import decode
 from runwatch.parsers.api import Known, Layout, Match, Matcher, Shared
 from runwatch.parsers.counters.nesting import CLOSES, HEADING, PER, PLANNED, WITHIN
 from runwatch.parsers.inference.losses import SCORE, aliases, tests_of
-from runwatch.parsers.inference.plan import Plan
+from runwatch.parsers.inference.plan import Column, Plan, find
+from runwatch.parsers.inference.plan import placed as placed_by
 from runwatch.parsers.inference.roles import (
     EPOCH_RANK,
     INDENT,
@@ -28,7 +28,6 @@ from runwatch.parsers.inference.roles import (
     barred,
     is_boxed,
     named_by,
-    place,
     relevant,
 )
 from runwatch.parsers.inference.scores import lead_of, measures, names_alone
@@ -78,8 +77,6 @@ _LENGTHS = frozenset((b"steps", b"iters", b"iterations", b"batches"))
 """How many of which an epoch has."""
 _PLACES = META_COLUMNS | {WITHIN, PER, PLANNED, CLOSES}
 
-Column = tuple[str, bytes, Unit, tuple[int, int]]
-"""Metric, printed name, unit and span of one number of a line."""
 _Shown = tuple[str, str, tuple[tuple[str, bytes, Unit], ...]]
 """Kind and pattern of a line, and its columns without their spans."""
 
@@ -208,7 +205,10 @@ class LearnedMatcher(Matcher):
                 return behind
             plan = self._stage(section + family, found, ranked)
         sums_up = plan is not None and plan.heads and any(is_quality(f.name) for f in found)
-        if plan is None or sums_up:  # `Epoch 3/9 | loss 0.5` below the batches that `Epoch 3/9` heads
+        unplaced = plan is not None and plan.counter and find(plan.counter, found, ranked) is None
+        if (
+            plan is None or sums_up or unplaced
+        ):  # `Epoch 3/9 | loss 0.5` below the batches that `Epoch 3/9` heads
             return self._evaluation(section + family, line, found, ranked)
         return self._read(plan, section + family, line, found, ranked)
 
@@ -233,7 +233,7 @@ class LearnedMatcher(Matcher):
     def _stage(self, family: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> Plan | None:
         """Return the plan of a record with another head: that of a later stage, or of another tag."""
         main, names = self._main, {number.name for number in found}
-        if main.counter is None or not main.quality & names or _find(main.counter, found, ranked) is None:
+        if main.counter is None or not main.quality & names or find(main.counter, found, ranked) is None:
             return None
         if main.head[:1].isspace() != family[:1].isspace():  # another column
             return None
@@ -256,22 +256,10 @@ class LearnedMatcher(Matcher):
     def _read(
         self, plan: Plan, family: bytes, line: bytes, found: list[Field], ranked: list[tuple[int, int]]
     ) -> Match | None:
-        columns: list[Column] = []
-        taken: set[int] = set()
-        outer = CLOSES if plan.ended else EPOCH
-        places = (WITHIN, PER) if plan.nested else ("step", "total"), (outer, PLANNED)
-        for (what, end), counted in zip(places, (plan.counter, plan.epoch), strict=True):
-            if counted is None:
-                continue
-            index = _find(counted, found, ranked)
-            if index is None:
-                return None
-            number = found[index]
-            taken.add(index)
-            unit = number.unit(what) if number.suffix else Unit()
-            columns.append((what, number.name if what == EPOCH else b"", unit, (number.start, number.end)))
-            if number.total is not None and not (plan.endless and what != EPOCH):
-                columns.append((end, b"", Unit(), number.total))
+        placed = placed_by(plan, found, ranked)
+        if placed is None:
+            return None
+        columns, taken = placed
         if plan.heads:
             return self._match(plan.pattern, HEADING, columns)
         kind = plan.kind({number.name for index, number in enumerate(found) if index not in taken})
@@ -328,7 +316,7 @@ class LearnedMatcher(Matcher):
             return self._summary(line, found, ranked)
         main, at = self._main, None
         if main.epoch is None and not (ranked and family.startswith(VAL_SECTION)):
-            same = None if main.counter is None else _find(main.counter, found, ranked)
+            same = None if main.counter is None else find(main.counter, found, ranked)
             finest = next((index for r, index in ranked if r < RATIO), None)
             at = finest if same is None else same
         code = len(scores) == 1 and _ASSIGNED.fullmatch(line) is not None
@@ -357,7 +345,7 @@ class LearnedMatcher(Matcher):
 
     def _is_step(self, line: bytes, found: list[Field], ranked: list[tuple[int, int]]) -> bool:
         """Whether what an evaluation counts are steps of the run: not the batches of a `Val Step 3/12`."""
-        at = None if self._main.counter is None else _find(self._main.counter, found, ranked)
+        at = None if self._main.counter is None else find(self._main.counter, found, ranked)
         total = None if at is None else found[at].total
         return total is None or not self._main.ends or line[slice(*total)] in self._main.ends
 
@@ -373,12 +361,12 @@ class LearnedMatcher(Matcher):
             closing = [(EPOCH, epoch.name, Unit(), (epoch.start, epoch.end))] * losses
         near = closing or self._headed or (not ranked and all(map(_is_of_batch, found)))
         if not near:
-            sums_up = self._main.epoch is not None and _find(self._main.epoch, found, ranked) is not None
+            sums_up = self._main.epoch is not None and find(self._main.epoch, found, ranked) is not None
             reads = self.reads_alone or ranked
             if not reads or not measures(line, found, ranked, self._main.names, losses=sums_up):
                 return None
             taken.update(i for i, f in enumerate(found) if f.name in self._main.names or is_best(f.name))
-            at = None if self._main.counter is None else _find(self._main.counter, found, ranked)
+            at = None if self._main.counter is None else find(self._main.counter, found, ranked)
             if at is not None and self._is_step(line, found, ranked):
                 closing = [("step", b"", Unit(), (found[at].start, found[at].end))]
         metrics = self._nearby(self._metrics(found, taken, {}, False))
@@ -399,7 +387,7 @@ class LearnedMatcher(Matcher):
     def _length(self, found: list[Field], ranked: list[tuple[int, int]]) -> list[Column]:
         """Return the steps of an epoch by the line below them: `Epoch: 3, Steps: 266 | Train Loss: 0.5`."""
         main = self._main
-        if not main.nested or main.epoch is None or _find(main.epoch, found, ranked) is None:
+        if not main.nested or main.epoch is None or find(main.epoch, found, ranked) is None:
             return []
         many = [
             found[i] for r, i in ranked if r < STEP_RANK and not _LENGTHS.isdisjoint(words(found[i].name))
@@ -494,7 +482,3 @@ def _meant(names: tuple[bytes, ...], aliases: tuple[tuple[bytes, str], ...]) -> 
     """Return what the names of one line mean."""
     known = {spelled(name): metric for name, metric in aliases}
     return dict(zip(names, columns_of(map(spelled, names), known), strict=True))
-
-
-def _find(wanted: tuple[int, bytes], found: list[Field], ranked: list[tuple[int, int]]) -> int | None:
-    return next((index for r, index in ranked if place(r, found[index].name) == wanted), None)

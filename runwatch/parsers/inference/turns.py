@@ -29,10 +29,7 @@ def may_turn(lines: list[Kept], counted: Place) -> bool:
 
 
 def takes_turns(lines: list[Kept], counted: Place) -> bool:
-    """Whether a counter counts the batches of one epoch after the other.
-
-    Its name says so, or it is printed with its end and was seen to begin again there each time.
-    """
+    """Whether a counter counts the batches of each epoch: by its name, or as it begins again at its end."""
     if is_epoch(counted[1]):
         return False
     if not ratio(lines, counted):
@@ -51,10 +48,7 @@ def turning(lines: list[Kept]) -> Place | None:
 
 
 def _falls(lines: list[Kept], counted: Place) -> tuple[int, bool]:
-    """Return how often a counter began again, and whether at its end each time.
-
-    Where it counts to another end then, it is another launch, with other data.
-    """
+    """Return how often a counter began again to the same end, and whether it was at its end each time."""
     places = [at for kept in lines if (at := _place(kept, counted)) is not None]
     nest, bases = Nest(), []
     for step, total in places:

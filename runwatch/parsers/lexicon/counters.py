@@ -14,11 +14,10 @@ _AROUND = re.compile(
 )
 """A counter in the singular among words that change nothing; `num_epoch` is how many are planned."""
 _USED = re.compile(
-    r"(?:(?:total|num|n|trained|consumed)_)?(?P<what>step|iteration|iter|update|sample|token|example|image|sequence|epoch)s"
+    r"(?:(?:total|num|n|trained|consumed)_)?(?P<what>step|iteration|iter|update|sample|token|example|epoch)s"
     r"_(?:done|seen|so_far|taken|processed|consumed|trained)"
 )
 """How many there were up to now."""
-_AMOUNT = re.compile(r"(?:num|n|total|consumed)_(?P<what>sample|token|example|image|sequence)s(?:_seen)?")
 _SHORT = {"ep": "epoch", "it": "iteration", "itr": "iteration", "mb": "minibatch", "gstep": "step"}
 EPISODE = "episode"
 """Next to one, `steps` are how long it was; next to `episodes`, they are those of all."""
@@ -37,8 +36,6 @@ _SEEN = (
     "num_input_tokens_seen",
 )
 _AMOUNTS = ("n_samples", "n_tokens", "samples", "tokens", "examples", "total_tokens")
-CONSUMED = (*_SEEN, *_AMOUNTS)
-"""What training consumes."""
 _WITHIN = ("batch", "batch_idx", "minibatch")
 STEPS = (*_UPDATES, *_SEEN, *_WITHIN, *FRAMES, *EPOCHS)
 """Keys that place a record: updates before what they consume, an epoch only where there is nothing finer."""
@@ -47,7 +44,7 @@ ANY = (
     *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "updates", "batches"),
     *(*_SEEN, *_WITHIN, *FRAMES, "round", "generation"),
     *("i", "ep", *EPOCHS, EPISODE, "episodes", "num episodes", "num_episodes", *_AMOUNTS),
-    *("sample", "token", "example", "image", "sequence"),
+    *("sample", "token", "example"),
 )
 """The same in what scripts write in any way: tables, documents."""
 OF_RUN = ("global_step", "global_steps", "total_timesteps", "num_updates", "nupdates", "current_steps")
@@ -62,6 +59,23 @@ TOTALS = (
 TIMES = ("_timestamp", "timestamp", "wall_time", "unix_time")
 """Keys whose number says when a record was written, in Unix seconds."""
 
+_COUNT = re.compile(
+    r"(?:.*[/ ])?(?:(?:num|n|consumed|processed|trained|global|train|cumulative"
+    r"|total(?=_[a-z]+_(?:seen|consumed|processed)))_)*"
+    r"(?P<what>[a-z]+?)s?(?:_(?:seen|consumed|processed|trained|done|so_far|idx|num))?"
+)
+_PLANNED = re.compile(
+    r"(?:.*[/ ])?(?:(?:total|max|maximum|planned|target)_(?:num_|train_|training_)?"
+    r"|(?:num|n|nb)_(?:train_|training_)?(?=epoch|step|iter|batch)|(?=epochs))(?P<what>[a-z]+?)s?"
+)
+_KINDS = {
+    "sample": "image example sequence graph clip",
+    "step": "iteration iter it itr update gstep batche batch",
+    "epoch": "ep",
+}
+_SAME = {word: kind for kind, words in _KINDS.items() for word in words.split()}
+CONSUMED = frozenset(("sample", "token"))
+"""What training consumes."""
 ITERATION, EPOCH, TRAINED = 2, 7, 8
 _RANKED = {
     1: "step steps gstep updates timesteps",
@@ -77,9 +91,25 @@ RANKS = {word: rank for rank, words in _RANKED.items() for word in words.split()
 def counter_of(name: str) -> str:
     """Return what the number of a name counts, in one spelling: `Current Epoch`, `epoch_num` -> epoch."""
     lower = _HUMP.sub("_", name.strip()).lower()
-    found = _USED.fullmatch(lower) or _AMOUNT.fullmatch(lower) or _AROUND.fullmatch(lower)
+    found = _USED.fullmatch(lower) or _AROUND.fullmatch(lower)
     what = found["what"] if found else lower
     return _SHORT.get(what, what)
+
+
+def kind_of(name: str) -> str:
+    """Return what kind of thing a name counts: `consumed_tokens` -> token, `images_seen` -> sample."""
+    found = _COUNT.fullmatch(_HUMP.sub("_", name.strip()).lower())
+    return _SAME.get(found["what"], found["what"]) if found else ""
+
+
+def _consumed(name: str) -> str:
+    return kind if (kind := kind_of(name)) in CONSUMED else ""
+
+
+def planned_of(name: str) -> str:
+    """Return how many of what are planned, as a name says: `total_samples` -> sample; "" of other names."""
+    found = _PLANNED.fullmatch(_HUMP.sub("_", name.strip()).lower())
+    return _SAME.get(found["what"], found["what"]) if found else ""
 
 
 @lru_cache(64)
@@ -92,7 +122,12 @@ def place_of(names: Iterable[str], known: Sequence[str] = ANY) -> str | None:
     ranks = _ranks(tuple(known))
     last = len(ranks) + len(known)
     ranked = [
-        (min(ranks.get(spelled, last), ranks.get(counter_of(name), last)), spelled not in ranks, at, name)
+        (
+            min(ranks.get(way, last) for way in (spelled, counter_of(name), _consumed(name))),
+            spelled not in ranks,
+            at,
+            name,
+        )
         for at, name in enumerate(names)
         for spelled in [name.strip().lower().replace(" ", "_")]
     ]

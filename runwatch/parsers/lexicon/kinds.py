@@ -51,7 +51,7 @@ def _cores(text: str) -> tuple[str, ...]:
 
 
 SMOOTHED = word_set("avg average averaged mean avr running smooth smoothed ema")
-ANY = SMOOTHED | word_set("cur current curr now new the and at of")
+ANY = SMOOTHED | word_set("cur current curr now new the an and at of using")
 """Words that change nothing, whatever the name."""
 WHOLE = word_set("total tot whole full sum overall main global reduced combined joint all")
 HELD_OUT = frozenset(("val",))
@@ -71,7 +71,7 @@ KINDS = (
         "gradient norm",
         _cores(
             "grad norm,gradient norm,gradients norm,grads norm,gnorm,gradnorm,grdn,g norm,norm,gradientnorm"
-            ",grad l2,grad,gn,pre clip grad norm"
+            ",grad l2,grads l2,gradient l2,gradients l2,grad,gn,pre clip grad norm"
         ),
         WHOLE | word_set("l2 optim optimizer default model unclipped preclip"),
         numbered=True,
@@ -89,7 +89,12 @@ KINDS = (
     Kind(LR_MULTIPLIER, "amount", _cores("lrm,lr mult,lr multiplier,learning rate multiplier")),
     Kind(LOSS_SCALE, "amount", _cores("loss scale,grad scale,loss scaling,amp scale,loss scaler")),
     Kind(EPOCH, "counter", _cores("epoch"), splits=frozenset(("",))),
-    Kind(MFU, "share", _cores("mfu,model flops utilization"), word_set("bf16")),
+    Kind(
+        MFU,
+        "share",
+        _cores("mfu,model flops utilization,model flops util,flops utilization,flops util"),
+        word_set("bf16"),
+    ),
     Kind(TFLOPS, "rate", _cores("tflops,tflop per s,tflops per s"), units.DEVICE | word_set("per")),
     Kind(TOKENS_PER_SEC, "rate", _cores("tps,tgs,wps")),
     Kind(SAMPLES_PER_SEC, "rate", _cores("ips")),
@@ -99,7 +104,7 @@ KINDS = (
         _cores("dt,dur,step time,iter time,iteration time,it time,itr time,batch time,update time,updt time")
         + _cores("time per step,time per iter,time per iteration,time per it,time per batch,time per update")
         + _cores("step duration,iter duration,iteration duration,batch duration,step timing,iter timing")
-        + _cores("step latency,batch cost,t step,step t"),
+        + _cores("batch timing,step latency,batch cost,t step,step t,step dt"),
         word_set("elapsed"),
     ),
     Kind(REMAINING, "duration", _cores("remaining time,time remaining,time left")),
@@ -108,6 +113,8 @@ KINDS = (
         "duration",
         _cores("data time,data load time,data loading time,data loader time,dataload time,dataloader time")
         + _cores("dataloading time,data wait time,data wait,data fetch time,data prep time,data cost")
+        + _cores("data loading,data load,data loader wait,dataloader wait,loader wait,data fetch,data timing")
+        + _cores("batch fetch time,batch wait time,loader wait time,dataloader wait time")
         + _cores("reader cost,dt data,load time,loading time,loader time,fetch time,t data"),
     ),
 )
@@ -136,10 +143,12 @@ ERRORS = word_set(
 )
 """Names of functions that regression minimizes: a loss if they are next to a part of the data."""
 HOLDERS = word_set(
-    "metrics data logs log scalars stats results values losses loss_metrics perf performance throughput "
-    "device trainer optim optimizer opt timing timings timer timers speed system schedule scheduler "
-    "info learner learners learner_stats default default_policy __all_modules__"
+    "metrics data logs log scalars charts stats results values losses loss_metrics perf performance "
+    "throughput device trainer optim optimizer opt speed system schedule scheduler info "
+    "learner learners learner_stats default default_policy __all_modules__"
 )
 """What holds a metric and says no more, before a slash."""
+TIMERS = word_set("time times timing timings timer timers")
+"""What holds how long something took, or how often it is done, before a slash."""
 STATISTICS = word_set("best min lowest max highest std stdev stddev variance")
 """Words of names that say again what others said, or how far it scattered."""

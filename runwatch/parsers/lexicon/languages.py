@@ -1,7 +1,6 @@
 """Names of numbers in other languages than English: how they are found, and what they mean.
 
-Text is UTF-8, or Chinese in GB18030: no word of the latter is right UTF-8, so neither is
-taken for the other.
+Text is UTF-8, or Chinese in GB18030: no word of the latter is right UTF-8, so neither is taken for the other.
 """
 
 from __future__ import annotations
@@ -19,7 +18,11 @@ _MEANT = {
     "độ%chính%xác точніст přesnost pontosság ακρίβεια الدقة دقة",
     "best": "最佳 最优 最高 最低 最良 최고 최적 лучш",
     "reward": "奖励 報酬 보상 наград",
-    "lr": "学习率 学習率 학습률 скорость%обучени",
+    "lr": "学习率 學習率 学習率 학습률 скорость%обучени öğrenme%oranı współczynnik%uczenia",
+    "grad norm": "梯度范数 梯度範數 勾配ノルム 기울기%노름 그래디언트%노름 норма%градиент",
+    "step time": "每步耗时 每步时间 单步耗时 单步时间 每步耗時 ステップ時間 스텝%시간 время%шага",
+    "sample": "样本 樣本 サンプル 샘플",
+    "s": "秒 초",
     "train": "训练 訓練 学習 학습 훈련 обучени тренировочн entraînement eğitim huấn%luyện "
     "навчан trénovací tränings tanítási tanító εκπαίδευση التدريب",
     "val": "验证 検証 검증 валидац проверочн validação validación doğrulama avaliação évaluation evaluación "
@@ -55,6 +58,20 @@ _LATIN = {
     "step": "schritt paso passo krok etape langkah",
 }
 """The same for words of letters that ASCII has, and for those that are often misspelled; these are whole."""
+_PHRASES = {
+    "lr": "taux%d'apprentissage tasa%de%aprendizaje taxa%de%(?:aprendizado|aprendizagem) "
+    "(?:tasso|velocita)%di%apprendimento ogrenme%orani laju%pembelajaran",
+    "grad norm": "norme%du%gradient norma%del%gradiente norma%do%gradiente gradienten-?norm",
+    "step time": "(?:temps|duree)%par%(?:pas|etape) tiempo%por%paso tempo%(?:por|per)%passo zeit%pro%schritt",
+}
+"""The same for several words at once."""
+_OF_WORDS = [
+    (
+        re.compile(rb"(?i)(?<![a-z])(?:%b)(?![a-z])" % "|".join(said.split()).replace("%", "[ _]").encode()),
+        word.encode(),
+    )
+    for word, said in _PHRASES.items()
+]
 LATIN = {word.encode(): english.encode() for english, words in _LATIN.items() for word in words.split()}
 COMPOUND = re.compile(rb"(trainings|validierungs|validatie|test)(verlust|verlies|fehler|genauigkeit)")
 """Two such words written as one."""
@@ -125,7 +142,9 @@ def ordinal(gap: bytes, line: bytes, end: int) -> bytes:
 
 def translated(name: bytes) -> bytes:
     """Return a name with the words that are known in English."""
-    return _KNOWN.sub(lambda found: _WORDS[found[0]], name)
+    for said, word in _OF_WORDS:
+        name = said.sub(word, name)
+    return name if name.isascii() else _KNOWN.sub(lambda found: _WORDS[found[0]], name)
 
 
 def is_foreign(name: str) -> bool:

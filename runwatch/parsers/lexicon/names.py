@@ -12,15 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from runwatch.core.batch import META_COLUMNS
-from runwatch.core.metrics import (
-    DATA_TIME,
-    LOSS,
-    MFU,
-    SHARE,
-    STEP_TIME,
-    VAL_LOSS,
-    Unit,
-)
+from runwatch.core.metrics import DATA_TIME, LOSS, MFU, SHARE, STEP_TIME, VAL_LOSS, Unit
 from runwatch.parsers.lexicon import units
 from runwatch.parsers.lexicon.kinds import (
     ANY,
@@ -33,6 +25,7 @@ from runwatch.parsers.lexicon.kinds import (
     PERCENT,
     SORTS,
     STATISTICS,
+    TIMERS,
     WHOLE,
     Kind,
     word_set,
@@ -52,7 +45,7 @@ from runwatch.parsers.lexicon.words import (
 )
 from runwatch.parsers.lexicon.words import words as words_of
 
-SPEED = word_set("speed throughput rate ips")
+SPEED = word_set("speed throughput rate ips processing")
 """Names that leave it to the unit what a number is."""
 WEAK = 10
 """How loose a reading is that holds only if no other name of the record means the same."""
@@ -60,6 +53,7 @@ _MOST_LOOSE = 1e9
 """What a number in a name counts at most: one of 400 digits has no float."""
 SUM = "total loss: a sum of losses"
 """The rule that next to losses of all kinds finds their sum."""
+OF_RUN = "a rate of the whole run, if a run time is next to it"
 MEASURE = "an error that regression minimizes"
 """The rule that finds a loss where no other name is one."""
 _OPTIMIZER = re.compile(
@@ -135,8 +129,13 @@ def unit_of(metric: str, suffix: str, printed: str = "") -> Unit:
 
 def rated(printed: str, suffix: str) -> str:
     """Return the metric of a rate that its unit alone says, `throughput: 450 tok/s`; of others the name."""
-    found = units.rate_suffix(suffix) if printed.lower() in SPEED else None
+    found = units.rate_suffix(suffix) if leaves_unit(printed) else None
     return found[0] if found else printed
+
+
+def leaves_unit(printed: str) -> bool:
+    """Return whether a name leaves it to the unit what a number is: `speed`, `running at`."""
+    return (SPEED | ANY).issuperset(tokens_of(printed)[0])
 
 
 _UNITED = re.compile(
@@ -149,7 +148,7 @@ _UNITED = re.compile(
 def takes_unit(printed: str) -> bool:
     """Return whether a text that a name has may be a number with its unit: its meaning is known."""
     of_bytes = not MEMORY.isdisjoint(words_of(printed.encode(errors="replace")))
-    return of_bytes or printed.lower() in SPEED or canonical(printed) != printed
+    return of_bytes or leaves_unit(printed) or canonical(printed) != printed
 
 
 def united(printed: str, text: str) -> tuple[str, float] | None:
@@ -160,7 +159,7 @@ def united(printed: str, text: str) -> tuple[str, float] | None:
         return None
     value = float(found[1].replace(",", ""))
     if units.rate_suffix(found[2]):
-        return (found[2] if printed.lower() in SPEED else printed), value
+        return (found[2] if leaves_unit(printed) else printed), value
     return printed, unit.apply(value) if meaning(printed).unit == AS_PRINTED else value
 
 
@@ -251,15 +250,18 @@ def _read(name: str) -> Meaning:
     if lower in EXACT:
         return Meaning(EXACT[lower], f"{lower!r} itself", "loss", "val")
     if lower.removeprefix("train/") in OWN:  # as its trackers' callbacks write them
-        return Meaning(name[-len(lower.removeprefix("train/")) :])
+        rate = _known(*tokens_of(lower.replace("train", "")))
+        own = name[-len(lower.removeprefix("train/")) :]
+        return Meaning(own) if rate is None else Meaning(own, OF_RUN, unit=rate.unit, unless=rate.metric)
     tokens, numbers = tokens_of(name)
     found = _known(tokens, numbers)
     if found is None and "/" in name:
         *heads, last = name.split("/")
-        kept = [head for head in heads if head.lower() not in HOLDERS]
+        kept = [head for head in heads if head.lower() not in HOLDERS | TIMERS]
         if len(kept) < len(heads):
-            found = _known(*tokens_of("/".join((*kept, last))))
-            found = found and replace(found, loose=found.loose + len(heads) - len(kept))
+            held = _known(*tokens_of("/".join((*kept, last))))
+            if held and (held.role in ("duration", "rate") or TIMERS.isdisjoint(lower.split("/"))):
+                found = replace(held, loose=held.loose + len(heads) - len(kept))
     if found is not None:
         if not found.metric:
             found = replace(found, metric=of_validation(name) or name)
@@ -291,9 +293,8 @@ def _part(name: str, split: str) -> Meaning | None:
 
 def tokens_of(name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the words of a name, and the numbers between them; a slash in a rate is a `per`."""
-    name = _LETTER.sub("loss", _NORM.sub("grad norm", name))
-    if not name.isascii():
-        name = spelled(translated(name.encode(errors="replace"))).strip()
+    name = _LETTER.sub("loss", _NORM.sub("grad norm", name)).replace("FLOPs", "flops")
+    name = spelled(translated(name.encode(errors="replace"))).strip()
     short = _OPTIMIZER.sub(" ", name.replace("'s ", " "))
     text = _HELD.sub("heldout", _HUMP.sub("_", short if short.strip(" -_/") else name).lower())
     found = _TOKEN.findall(text)

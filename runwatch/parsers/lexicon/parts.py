@@ -55,11 +55,7 @@ def foremost(losses: Sequence[bytes]) -> bytes:
     nor a policy for its entropy.
     """
     own = (name for name in losses if not _is_judges(name.decode(errors="replace")))
-    return next((name for name in own if not _is_entropy(words(name))), losses[0])
-
-
-def _is_entropy(said: Sequence[bytes]) -> bool:
-    return b"entropy" in said and b"cross" not in said
+    return next((n for n in own if b"entropy" not in words(n) or b"cross" in words(n)), losses[0])
 
 
 def _is_judges(name: str) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from runwatch.core.metrics import LOSS, VAL_LOSS
+from runwatch.core.metrics import DATA_TIME, LOSS, STEP_TIME, VAL_LOSS
 from runwatch.parsers.lexicon.kinds import ANY, ERRORS, HELD_OUT, METRICS, SMOOTHED, STATISTICS
-from runwatch.parsers.lexicon.names import MEASURE, SUM, canonical, meaning, own, tokens_of
+from runwatch.parsers.lexicon.names import MEASURE, OF_RUN, SUM, canonical, meaning, own, tokens_of
 from runwatch.parsers.lexicon.words import is_quality, is_retrieval, of_episodes, without_split, words
 
 _OF_TEST = re.compile(
@@ -31,6 +31,8 @@ _AGENT = frozenset(
 """Words of what an agent's training prints: next to them, a `v_loss` is of values."""
 _LASTED = re.compile(r"(?i)(?:(?:avg|mean|ep|episode|total)[_ ])?dur(?:ation)?")
 """Says how long something took, and not what."""
+_PHYSICS = frozenset(("pde", "ode", "bc", "ic", "physics", "phys", "residual", "res"))
+"""Names next to which `data` is a loss."""
 _VALUE = re.compile(r"(?<=[a-z])[_./]val$")
 """Ends the name of the newest value of a meter next to its mean, as PyTorch's ImageNet example has it."""
 _QUARTILE = re.compile(r"_q\d(?=_|$)")
@@ -59,6 +61,7 @@ def promoted(named: Mapping[str, str]) -> dict[str, str]:
     at again and again while the loss falls are those of the validation, if there are no others.
     """
     found = _by_letter(named) | measured(named) | _lasted(named) | _metered(named) | lost(named)
+    found |= _waited(named) | _of_now(named)
     losses = {name: reported for name in named if (reported := meaning(name)).role == "loss"}
     for target in (LOSS, VAL_LOSS):
         if target in (*named.values(), *found.values()):
@@ -94,6 +97,21 @@ def _metered(named: Mapping[str, str]) -> dict[str, str]:
     stems = {name: _VALUE.sub("", name) for name in named if _VALUE.search(name)}
     newest = {name: stem for name, stem in stems.items() if f"{stem}{name[len(stem)]}avg" in named}
     return {name: canonical(stem) for name, stem in newest.items()}
+
+
+def _waited(named: Mapping[str, str]) -> dict[str, str]:
+    """Return what `data` means next to the time of a step: how long it was waited for."""
+    names = {name.lower() for name in named}
+    timed = (STEP_TIME in named.values() or "time" in names) and names.isdisjoint(_PHYSICS)
+    return {name: DATA_TIME for name in named if timed and name.lower() == "data"}
+
+
+def _of_now(named: Mapping[str, str]) -> dict[str, str]:
+    """Return the rates that are of now, as no run time is next to them: `train_samples_per_second`."""
+    if any(name.endswith("runtime") for name in named):
+        return {}
+    rates = {name: meaning(name).unless for name in named if meaning(name).rule == OF_RUN}
+    return {name: metric for name, metric in rates.items() if metric not in named.values()}
 
 
 def _lasted(named: Mapping[str, str]) -> dict[str, str]:
@@ -165,17 +183,14 @@ def _by_letter(named: Mapping[str, str]) -> dict[str, str]:
     pairs = [(name, v) for name in named if (v := _LETTER.sub("v", name)) != name and v in named]
     bare = [(name, v) for name in named if (v := f"v_{name}") in named]
     lone = [v for v in named if _LONE.fullmatch(v)] if LOSS in named.values() else []
-    held_out = len(lone) == 1 and not any(map(_of_agent, named))
+    held_out = len(lone) == 1 and all(
+        _AGENT.isdisjoint(words(name.encode(errors="replace"))) for name in named
+    )
     pairs += bare if held_out or len(bare) >= _MANY_PAIRS else []
     whole = {t: canonical(_LETTER.sub("train", t)) for t, _ in pairs if meaning(t).role == "loss"}
     of_both = {v: f"val/{_LETTER.sub('', t).strip('_')}" for t, v in pairs} if whole or held_out else {}
     losses = [v for t, v in pairs if whole.get(t) == LOSS] + (lone if held_out else [])
     return whole | of_both | dict.fromkeys(losses, VAL_LOSS)
-
-
-def _of_agent(name: str) -> bool:
-    """Whether a name is of an agent's training: its losses, entropy and rewards."""
-    return not _AGENT.isdisjoint(words(name.encode(errors="replace")))
 
 
 def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) -> list[str]:
@@ -189,7 +204,8 @@ def columns(printed: Iterable[str], aliases: Mapping[str, str] | None = None) ->
     named = {name: aliases.get(name) or canonical(name) for name in names}
     named.update({name: metric for name, metric in promoted(named).items() if name not in aliases})
     best: dict[str, str] = {}
-    for name in sorted(named, key=lambda name: _aliased(named[name]) if name in aliases else looseness(name)):
+    loose = {n: (named[n] != LOSS, 0, False) if n in aliases else looseness(n) for n in named}
+    for name in sorted(named, key=loose.__getitem__):
         best.setdefault(named[name], name)
     return [named[name] if best[named[name]] == name else name for name in names]
 
@@ -205,11 +221,6 @@ def _by_set(names: list[str]) -> list[str]:
     )
 
 
-def _aliased(metric: str) -> tuple[bool, int, bool]:
-    """Return the looseness of an alias: that of a plain name, of the loss that of one of the training."""
-    return metric != LOSS, 0, False
-
-
 def looseness(name: str) -> tuple[bool, int, bool]:
     """Return how far a name is from that of its metric.
 
@@ -221,10 +232,7 @@ def looseness(name: str) -> tuple[bool, int, bool]:
 
 
 def objective(printed: Iterable[str]) -> str | None:
-    """Return the first of the names of functions measured on what is learned from that is a loss: `RMSE`.
-
-    A function may have parameters behind a colon: `Quantile:alpha=0.9`.
-    """
+    """Return the first of some names of functions, `RMSE`, `Quantile:alpha=0.9`, that is a loss."""
     functions = {name: meaning(f"train {name.partition(':')[0]}") for name in printed}
     return next(
         (name for name, reported in functions.items() if LOSS in (reported.metric, reported.unless)), None

@@ -5,6 +5,7 @@ Stored are seconds, bytes, fractions in [0, 1] and rates a second.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TypeVar
 
@@ -47,7 +48,10 @@ DURATION = (
 """A time in several units: `15h 56min 54s 632ms`, `1 hour, 2 minutes and 3.5 seconds`."""
 IN_NAMES = frozenset(word for word, seconds in SECONDS.items() if seconds <= 1.0)
 """Units that end names; a `min` there is a minimum."""
+_SHORT: dict[tuple[str, ...], tuple[str, ...]] = {("ups",): ("updates", "per", "s")}
+"""Rates by their letters."""
 _THOUSANDS = {"k": 1e3, "m": 1e6}
+_PER = re.compile(r"/| per ")
 DEVICE = frozenset(["gpu", "gpus", "device", "chip", "rank", "card", "tpu", "npu"])
 """Words for one of the processors, of which each has its own rate."""
 
@@ -60,11 +64,14 @@ _BEHIND = {
     ),
 }
 """What rates count that follow values; other words there belong to the text."""
+_SPELLED = ("steps", "iterations", "batches", "samples", "images", "examples", "sequences", "tokens")
+"""The same where a sentence spells a rate out: `120 samples per second`."""
 RATES = tuple(
     unit.encode()
     for unit in (
         *(f"{time}/{one}" for time in ("s", "ms", "sec") for one in ("it", "iter", "step", "batch")),
         *(f"{many}/{time}" for kind in _BEHIND.values() for many in kind for time in ("s", "sec")),
+        *(f"{many} per {time}" for many in _SPELLED for time in ("second", "sec")),
         *(f"{scale}{of}" for of in ("wps", "words/s") for scale in ("", "K ", "k ")),
         *(f"{scale} {of}/{time}" for of in _BEHIND["tokens"] for scale in "kKM" for time in ("s", "sec")),
     )
@@ -98,6 +105,7 @@ def of_seconds(word: str) -> Unit:
 
 def rate(words: tuple[str, ...]) -> tuple[str, Unit] | None:
     """Return the metric and unit of a rate: `ms per step`, `k tok per s per gpu`; None if it is no rate."""
+    words = _SHORT.get(words, words)
     if len(words) > 3 and words[-2] == "per" and words[-1] in DEVICE:
         words = words[:-2]
     scale = 1.0
@@ -119,7 +127,7 @@ def rate(words: tuple[str, ...]) -> tuple[str, Unit] | None:
 @lru_cache(1024)
 def rate_suffix(suffix: str) -> tuple[str, Unit] | None:
     """Return what a unit behind a value says by itself, as `tok/s` does; None if it is no rate."""
-    return rate(tuple(suffix.lower().replace("/", " per ").split())) if "/" in suffix else None
+    return rate(tuple(suffix.lower().replace("/", " per ").split())) if _PER.search(suffix) else None
 
 
 def of_suffix(suffix: str) -> Unit | None:

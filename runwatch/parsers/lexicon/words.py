@@ -153,8 +153,7 @@ def words(name: bytes) -> Sequence[bytes]:
 
 @lru_cache(_NAMES)
 def _words(name: bytes) -> Sequence[bytes]:
-    if not name.isascii():
-        name = languages.translated(name)
+    name = languages.translated(name)
     name = _LETTERED.sub(lambda m: m[1] + (b"loss" if m[2] == b"L" else b"acc"), LETTER.sub(b"loss", name))
     name = _HELD_OUT.sub(b"heldout", _HUMP.sub(b" ", _DIMENSION.sub(b"", name)))
     parts = [part for word in _WORDS.findall(name) for part in _apart(word.lower())]
@@ -181,10 +180,7 @@ def apart(word: str) -> list[str]:
 
 
 def without_split(tokens: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
-    """Return the part of the data that words speak of, and the other words.
-
-    It is train, val, test, "" for none, or "both" for those that speak of training and of validation.
-    """
+    """Return the part of the data that words speak of, "" for none, "both" for two, and the other words."""
     said = [token.encode() for token in tokens]
     if not _SCORED.isdisjoint(said):
         said = [_SHORT.get(token, token) for token in said]

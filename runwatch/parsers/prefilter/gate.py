@@ -16,6 +16,7 @@ BAR = b"%|"
 BARS = frozenset((BAR, b"it/s", b"s/it"))
 """One of these, where the terminal has no place for the bar itself: `25% 5/20 [00:01<00:03,  5.00it/s]`."""
 _AWAKE = attrgetter("awake")
+_compiled = cache(re.compile)
 
 
 class Gate:
@@ -55,11 +56,6 @@ class Gate:
         if any(word in line and search(line) for word, search in self._signed):
             return False
         return not self._asked or all(matcher.match(line) is None for matcher in self._asked)
-
-
-@cache
-def _compiled(pattern: bytes) -> re.Pattern[bytes]:
-    return re.compile(pattern)
 
 
 @cache

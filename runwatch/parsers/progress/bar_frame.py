@@ -22,6 +22,7 @@ from runwatch.parsers.inference.losses import loss_of_parts
 from runwatch.parsers.lexicon.names import rated
 from runwatch.parsers.lexicon.parts import adversaries
 from runwatch.parsers.lexicon.records import objective
+from runwatch.parsers.lexicon.units import rate_suffix
 from runwatch.parsers.progress.epochs import Counts, Place
 from runwatch.parsers.progress.grammar import Bar, Named, behind
 from runwatch.parsers.progress.names import (
@@ -74,6 +75,8 @@ class BarLayout(Layout):
     """How many show the time elapsed: seconds, minutes and hours."""
     rate: bytes = b""
     """Unit of the rate: `it/s`, `s/it`, or none."""
+    paced: str = STEP_TIME
+    """The metric that the rate is: the time of a step, or how many samples or tokens are taken a second."""
     ranked: bool = False
     """Whether the last of them is a rank."""
     outer: bool = False
@@ -126,14 +129,7 @@ class BarLayout(Layout):
         if not self.rate:
             return math.inf
         rate = shown[self.first - 1]
-        if self.rate == b"s/it":
-            return rate
-        if isinstance(rate, float):
-            return 1.0 / rate if rate else math.inf
-        import numpy as np
-
-        with np.errstate(divide="ignore"):
-            return 1.0 / rate
+        return rate if self.rate == b"s/it" else _inverse(rate)
 
     def loss_of(self, shown: _Values) -> Any:
         """Return the first loss that a frame shows, or columns of it; infinite without."""
@@ -143,6 +139,16 @@ class BarLayout(Layout):
         """Return the seconds that a bar is drawn, by a frame or columns of them; -1 if unknown."""
         first = 2 + self.numbered
         return reduce(lambda past, part: 60 * past + part, shown[first : first + self.clocked] or (-1.0,))
+
+
+def _inverse(number: Any) -> Any:
+    """Return one through a number, or a column of them; infinite for zero."""
+    if isinstance(number, float):
+        return 1.0 / number if number else math.inf
+    import numpy as np
+
+    with np.errstate(divide="ignore"):
+        return 1.0 / number
 
 
 class BarColumns:
@@ -156,10 +162,10 @@ class BarColumns:
         `timed`: whether the rate shows a time; `ranked`: whether there is a rank.
         """
         first, names = layout.first, layout.values
-        self._timed = timed
+        self._timed, self._inverse = timed, layout.paced != STEP_TIME
         self._kept = [True, not layout.open, placed, rolls]
         rank = ("rank",) * ranked
-        place = (*self._known(("step", "total", EPOCH, EPOCH_STEPS)), *rank, *(STEP_TIME,) * timed)
+        place = (*self._known(("step", "total", EPOCH, EPOCH_STEPS)), *rank, *(layout.paced,) * timed)
         validation = {name: i for i, name in enumerate(names, first) if is_validation(name)}
         metrics = {n: i for i, n in enumerate(names, first) if n not in validation and n not in place}
         self.validation = tuple(validation)
@@ -168,11 +174,9 @@ class BarColumns:
         self.eval = row.layout(EVAL, ("step", *rank, *validation), tuple(metrics))
 
     def trained(self, place: Iterable[Any], took: Any, shown: _Values, rank: int | None) -> list[Any]:
-        """Return the values of training at a place: step, total, epoch and the steps of an epoch.
-
-        `took`: seconds that a step takes there.
-        """
+        """Return step, total, epoch, its steps, and values at a place; `took`: what a step takes there."""
         known = self._known(place)
+        took = _inverse(took) if self._inverse and self._timed else took
         return [*known, *_ranks(known[0], rank), *(took,) * self._timed, *(shown[i] for i in self._metrics)]
 
     def _known(self, place: Iterable[Any]) -> list[Any]:
@@ -192,15 +196,10 @@ def _ranks(step: Any, rank: int | None) -> list[Any]:
     return [] if rank is None else [0.0 * step + rank]
 
 
-def _is_outer(text: bytes, bar: Bar) -> bool:
-    """Return whether a bar counts epochs, by its text or unit."""
-    return bar.unit in (b"epoch", b"epochs") or _OUTER.search(text) is not None
-
-
 @cache
 def _rows(pattern: str, own: tuple[tuple[str, str], ...]) -> RowMaker:
     """Return what makes the rows of bars of a pattern, some of whose names may not say what they mean."""
-    return RowMaker(pattern, {**ALIASES, **dict(own)})
+    return RowMaker(pattern, {**ALIASES, **dict(own)}, stored=True)
 
 
 class BarFrames(Matcher):
@@ -287,9 +286,11 @@ class BarFrames(Matcher):
             epochs = [items.pop(b"epoch")]
         rank = _RANK.search(text)
         clocked = len(bar.elapsed) if max(bar.scales) == 1.0 and len(bar.elapsed) < 4 else 0
+        outer = not epochs and (bar.unit in (b"epoch", b"epochs") or _OUTER.search(text) is not None)
         key = (
-            *(len(epochs), clocked, bar.rate_unit, tuple(items), rank is not None, bar.total is None),
-            *(not epochs and _is_outer(text, bar), spans_run(text), trains(text), bar.scales, bar.redrawn),
+            *(len(epochs), clocked, (bar.rate_unit, bar.unit), tuple(items)),
+            *(rank is not None, bar.total is None, outer),
+            *(spans_run(text), trains(text), bar.scales, bar.redrawn),
             *(
                 not text.strip(b": "),
                 held_out,
@@ -310,7 +311,7 @@ class BarFrames(Matcher):
         self,
         epochs: int,
         clocked: int,
-        rate: bytes,
+        pace: tuple[bytes, bytes],
         printed: tuple[bytes, ...],
         ranked: bool,
         open_: bool,
@@ -324,6 +325,8 @@ class BarFrames(Matcher):
         position: int,
         suffixes: tuple[str, ...],
     ) -> BarLayout | None:
+        rate, unit = pace
+        counted = rate_suffix(f"{decode(unit)}/s") if rate and unit else None
         values = tuple(decode(name) for name in printed)
         shown = is_loss if not held_out else is_score
         losses = [i for i, name in enumerate(values) if shown(name)] or adversaries(values)
@@ -347,6 +350,7 @@ class BarFrames(Matcher):
             numbered=epochs,
             clocked=clocked,
             rate=rate,
+            paced=counted[0] if counted else STEP_TIME,
             ranked=ranked,
             outer=outer,
             open=open_,

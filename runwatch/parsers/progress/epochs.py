@@ -88,10 +88,7 @@ class Place(NamedTuple):
 
 
 class Epochs:
-    """Places the frames of bars that come one after the other. Memory: a few numbers.
-
-    Only at the first frame of a stretch, in which nothing but `n` moves on, anything is decided.
-    """
+    """Places bars that come one after the other; it only decides where more than `n` moves on. Bounded."""
 
     def __init__(self, first: int | None = None, last: float = -1.0) -> None:
         """`first` is the number of the first epoch, if it is known."""
@@ -292,10 +289,7 @@ class Around:
         return self._epochs >= 0 or self._epoch > self.first
 
     def _is_full_again(self, n: float, loss: float) -> bool:
-        """Return whether a bar that is only drawn when full is that of the next epoch.
-
-        A line has announced that, or no bar was ever drawn under way.
-        """
+        """Return whether a bar only drawn when full is the next epoch's: announced, or none moved before."""
         other = not math.isnan(loss) and self._level.newest[-1:] != [loss]
         announced = self._reported is not None and self._at == n
         return (announced or not self.moved) and other and n == self._n == self._total
@@ -326,10 +320,7 @@ class Around:
 
 
 class _Open:
-    """Adds up what bars without a total came to, as those over a stream of data.
-
-    Of a run that is read from its middle on, only what was seen counts.
-    """
+    """Adds up what bars without a total came to, as far as was seen, as those over a stream of data."""
 
     def __init__(self) -> None:
         self._before = 0.0

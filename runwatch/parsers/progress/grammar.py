@@ -47,12 +47,16 @@ _IGNITE = re.compile(
     rb"[^|,\[\r\n]{0,400}(?:, (?P<postfix>[^\[\r\n]{1,2000}))? \[[\d:]+<[\d:?]+\]"
 )
 """In the order in which PyTorch Ignite has it: the count first, the values before the times."""
-HEAVY = rb"\xe2[\x94\x95][\x80-\xbf\xe2]{10,1200}"
-"""The line that rich draws: four of its signs or more, found by their first."""
+HEAVY = (
+    rb"(?:\xe2[\x94\x95][\x80-\xbf\xe2]{10,1200}|(?:\xe2\x94\x81){1,3}(?:\xe2\x95[\xb8\xba])?|\xe2\x95\xb8)"
+)
+"""The line that rich draws: four of its signs or more, found by their first, or few as it begins."""
 _RICH = re.compile(
     rb"(?P<desc>[^\xe2\r\n]{0,200}?) {1,8}" + HEAVY + rb" {1,40}(?:\d{1,3}% {1,8})?"
     rb"(?P<n>\d+)/(?P<total>\d+)(?P<postfix>(?: [^\r\n]{0,2000})?)$"
 )
+_PACE = re.compile(rb"(?<= )(" + NUMBER + rb") ?([A-Za-z]{1,12})/s(?= |$)")
+"""The rate among what rich shows behind a bar."""
 _ALIVE = re.compile(
     rb"(?P<desc>(?:[^|\r\n]|\|(?= +\|)){0,200}?) ?\|[^|\r\n]{0,600}\| (?:[\x80-\xff]{1,80} )?(?P<n>\d+)/"
     rb"(?P<total>\d+) \[\d{1,3}%\] in [\d:.msh ]{1,20}(?:\((?:~[\d:.msh ]{1,20}, )?(?P<rate>"
@@ -84,7 +88,7 @@ _CLOSED = rb"\.?(?=[\s,;\])]|: {1,3}\d{1,3}%|$)"
 UNIT = re.compile(rb"(" + _UNIT + rb")" + _CLOSED)
 """The unit behind a value."""
 NAMED = re.compile(
-    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?"
+    rb"(?<![\w./@-])(\|{1,2}g(?:rad)?\|{1,2}|[A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?"
     rb"|(?<=, )(?:(?:Train|Val|Eval|Test|Best)\w{0,8} [Ll]oss"
     rb"|(?!(?i:epoch|batch|step|iter)\w* |[\w-]+ loss=)[A-Za-z\x80-\xff]"
     rb"[^\d=:,;|\[\]{}]{0,60}(?<! ))(?==)"  # `Average key norm=0.5`
@@ -137,9 +141,7 @@ def is_drawn(line: bytes) -> bool:
 
 
 def is_other(line: bytes) -> bool:
-    """Return whether it may be one of rich or alive-progress, as far as a cheap look shows."""
-    if b"%|" in line:
-        return False
+    """Return whether it may be one of rich or alive-progress, but none of tqdm: a cheap look."""
     rich = b"\xe2" in line and any(end in line for end in _ENDS) and not _IS_LIGHTNING.match(line)
     return rich or _IN in line or is_arrow(line)
 
@@ -191,12 +193,15 @@ def _ignite(line: bytes, start: int) -> Bar | None:
 
 def _redrawn(found: re.Match[bytes]) -> Bar:
     rate = found.span("rate") if found.re is _ALIVE and found["rate"] else None
+    pace = _PACE.search(found["postfix"]) if found.re is _RICH else None
+    rate = (found.start("postfix") + pace.start(1), found.start("postfix") + pace.end(1)) if pace else rate
     return Bar(
         found.span("desc"),
         found.span("n"),
         found.span("total"),
         rate=rate,
         rate_unit=b"it/s" if rate else b"",
+        unit=pace[2] if pace else b"",
         postfix=found.span("postfix") if NAMED.search(found["postfix"]) else None,
         redrawn=found.re is not _ARROW,
     )

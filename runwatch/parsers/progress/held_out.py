@@ -115,7 +115,9 @@ class HeldOutLines:
         if first is None:
             self._part = split_of(line)
             return []
-        part = _led_by(line[: first.start]) or (self._part if below else "")
+        before = line[: first.start]  # where it may say which data it is about
+        part = split_of(before) if TRAIN.isdisjoint(words(before)) else ""
+        part = part or (self._part if below else "")
         alone = not part and self._measures(line, reading)
         losses = losses_by_split([field.name for field in found])
         counted = {index for _, index in ranked}
@@ -135,8 +137,3 @@ class HeldOutLines:
         if is_split(field.name):
             return "val_loss" if losses.get(field.name) == VAL_LOSS else ""
         return spelled(field.name) if is_val(field.name) else f"{called} {spelled(field.name)}"
-
-
-def _led_by(before: bytes) -> str:
-    """Return the held-out data that a line says it is about before its first score; empty for none."""
-    return split_of(before) if TRAIN.isdisjoint(words(before)) else ""

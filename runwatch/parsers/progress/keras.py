@@ -160,11 +160,10 @@ class _Headless:
 class KerasReader(FoldingReader):
     """`Epoch 3/10`, then `1875/1875 [=====] - 30s 16ms/step - loss: 0.4137 - val_loss: 0.4354`.
 
-    The record is the full bar, in its last frame. A bar that follows a full one without a
-    headline is an evaluation, unless it shows values of validation, as only training does, and
-    the next headline begins again: then its own was lost. fit() prints no headline for a
-    single epoch: what a bar without one was is known when the next bar, headline or the end comes.
-    Where no headline was ever seen, see Headless.
+    The record is the full bar, in its last frame. A bar that follows a full one without a headline is an
+    evaluation, unless it shows values of validation, as only training does, and the next headline begins
+    again: then its own was lost. fit() prints no headline for a single epoch: what a bar without one was is
+    known when the next bar, headline or the end comes. Where no headline was ever seen, see Headless.
     """
 
     begins = rb"(?:\[\d{1,2}m)*(?:Epoch |\s*\d+/(?:\d|Unknown))|\s- |\d+s - "
@@ -175,8 +174,8 @@ class KerasReader(FoldingReader):
 
     def __init__(self, frames: Matcher | None = None) -> None:
         self.frames = (frames or _KerasFrames(),)
-        self._row = RowMaker(self.pattern, {"epoch": "step"})
-        self._values = Known(self._values_of)
+        self._row = RowMaker(self.pattern, {"epoch": "step"}, stored=True)
+        self._values: Known[Layout, _Values] = Known(lambda of: _Values(self._row, of, self.evaluation))
         self.epoch: tuple[float, float] | None = None
         """Epoch and epochs of the newest headline; None before the first."""
         self._open = True
@@ -228,9 +227,6 @@ class KerasReader(FoldingReader):
     def _closes(self, layout: Layout) -> bool:
         """Whether a full bar below a full one is its last frame, which shows more, as of the validation."""
         return self._full is not None and self._values[self._full.layout].names < self._values[layout].names
-
-    def _values_of(self, layout: Layout) -> _Values:
-        return _Values(self._row, layout, self.evaluation)
 
     def _first(self, layout: Layout, shown: Sequence[float]) -> tuple[str, float]:
         """Return name and value of the first number that has a name."""

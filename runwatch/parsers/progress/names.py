@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from runwatch.core.metrics import LOSS, VAL_BPB, VAL_LOSS, Unit
-from runwatch.parsers.lexicon.names import AS_PRINTED, meaning, of_validation, unit_of
+from runwatch.parsers.lexicon.names import meaning, of_validation, unit_of
 from runwatch.parsers.lexicon.words import is_quality, words
 
 ALIASES = {"reduced_train_loss": LOSS, "Tot": LOSS, "t_loss": LOSS}
@@ -53,10 +53,7 @@ def part_of(desc: bytes) -> str:
 
 
 def spans_run(desc: bytes) -> bool:
-    """Return whether a description says that a bar counts the steps of the run, not of an epoch.
-
-    So do kohya, diffusers' examples and SimpleTuner: `Epoch 1/5, Steps:  10%|#         | 160/1600`.
-    """
+    """Return whether a description says that a bar counts the steps of the run: `Epoch 1/5, Steps:`."""
     return _RUN_WIDE.match(desc) is not None
 
 
@@ -66,8 +63,8 @@ def is_validation(name: str) -> bool:
 
 
 def unit_behind(name: str, suffix: str) -> Unit:
-    """Return the unit of a value of a bar that is printed with `suffix`; without one it is as it is."""
-    return unit_of(meaning(name).metric, suffix) if suffix else AS_PRINTED
+    """Return the unit of a value of a bar: the one behind it, else that of its name."""
+    return unit_of(meaning(name).metric, suffix, name)
 
 
 def is_loss(name: str) -> bool:

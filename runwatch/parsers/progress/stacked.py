@@ -55,10 +55,7 @@ def seen(line: bytes, bar: Bar) -> tuple[bytes, bytes] | None:
 
 
 def newest(text: bytes) -> tuple[bytes, bytes] | None:
-    """Return text and total of the last bar at the top that is not full; None if there is none.
-
-    Where many records at the end are no such bar, only those of tqdm are looked for before them.
-    """
+    """Return text and total of the last bar at the top that is not full; None if there is none."""
     end, looks = len(text), _LOOKS
     while end > 0:
         if not looks:

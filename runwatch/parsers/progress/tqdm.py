@@ -1,4 +1,4 @@
-"""Bars of tqdm that carry a loss, one or several below each other."""
+"""Bars of tqdm that carry a loss, one or several below each other, or say by their epoch how far it is."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ _DESC_LOSS = re.compile(rb"oss|OSS|(?<![A-Za-z])(?:Tot|mse|MSE|nll|NLL)[:=]")
 """What a description holds that contains a loss."""
 _DESC_NAME = re.compile(rb"([^\s:=]{1,80})(?:: ?|=)\d{1,9}\.\d")
 """A value in a description, which may be a loss by another name: `Epoch 3 xent: 2.5:  12%|`."""
+_BARE = re.compile(rb"Epoch:? \[?\d{1,6}(?: ?/ ?\d{1,6})?\]?:?\s*")  # an epoch and nothing else
 
 
 class _TqdmFrames(BarFrames):
@@ -53,8 +54,9 @@ class _TqdmFrames(BarFrames):
     def read(self, line: bytes, bar: Bar) -> Match | None:
         """Return what a bar that is drawn in a line shows."""
         self.redrawn |= bar.redrawn
-        if bar.postfix is not None:
-            items = named(line, *bar.postfix)
+        items = [] if bar.postfix is None else named(line, *bar.postfix)
+        inside = _DESC_LOSS.search(line, *bar.desc) and not any(is_loss(decode(name)) for name, _ in items)
+        if items and not inside:
             epoch = next((s for name, s in items if name == b"epoch" and line[slice(*s)].isdigit()), None)
             return self.frame(line, bar, items, epoch=epoch)
         begin, end = bar.desc
@@ -67,9 +69,9 @@ class _TqdmFrames(BarFrames):
             return None
         # `Epoch 3 loss: 2.5:  12%|`: the values are in the description
         reported = named(line, begin, begin + len(text.rstrip(b": ")))
-        items = [(name, span) for name, span in reported if name.lower() not in _COUNTED]
-        end = min((span[0] - len(name) for name, span in items), default=begin)
-        return self.frame(line, bar, items, desc=line[begin : end - 1]) if items else None
+        own = [(name, span) for name, span in reported if name.lower() not in _COUNTED]
+        end = min((span[0] - len(name) for name, span in own), default=begin)
+        return self.frame(line, bar, [*own, *items], desc=line[begin : end - 1]) if own else None
 
 
 class TqdmReader(BarReader):
@@ -307,3 +309,29 @@ class TqdmReader(BarReader):
         if self._stacked or block.find(UP[:1], begin, end) < 0:  # one byte is found at once
             return end
         return apart_until(block, begin, end, self._top[0])
+
+
+class _LosslessFrames(BarFrames):
+    lossless = True
+
+    def match(self, line: bytes, start: int = 0) -> Match | None:
+        """Return what a bar shows that is Lightning's, or is of an epoch and shows nothing of training."""
+        bar = bar_in(line, start)
+        if bar is None:
+            return None
+        shown = [] if bar.postfix is None else named(line, *bar.postfix)
+        bare = _BARE.fullmatch(line, *bar.desc) and all(is_validation(name.decode()) for name, _ in shown)
+        return self.frame(line, bar, shown) if bare or b"v_num=" in line else None
+
+
+class LosslessReader(BarReader):
+    """`Epoch 0:  22%|##  | 4/18 [00:17<01:02, 4.47s/it, v_num=193315]`: how far training is.
+
+    Lightning counts epochs from 0; a script draws `Epoch 1/40:  22%|##  | 4/18 [00:17<01:02, 4.47s/it]`.
+    """
+
+    begins = rb"Epoch "
+    awake = False
+
+    def __init__(self) -> None:
+        super().__init__(_LosslessFrames("epoch-bar"))

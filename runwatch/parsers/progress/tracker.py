@@ -35,9 +35,8 @@ _Key = tuple[float, ...]
 class BarReader(FoldingReader):
     """What bars of training have in common.
 
-    Only bars that carry a loss are training; a description such as Validation
-    excludes them. Validation values in a training bar are repeated with every
-    frame: they count when they change.
+    Only bars that carry a loss are training; a description such as Validation excludes them. Validation
+    values in a training bar are repeated with every frame: they count when they change.
     """
 
     def __init__(self, of: BarFrames, first_epoch: int | None = None) -> None:
@@ -99,10 +98,7 @@ class BarReader(FoldingReader):
         return self._ranks.get(rank)
 
     def take(self, layout: Layout, shown: Sequence[float], number_: int) -> list[Row]:
-        """Take one frame of a bar; return the records it completes.
-
-        Bars of several ranks that are drawn into one log are read each by itself.
-        """
+        """Take one frame of a bar, of each rank by itself; return the records it completes."""
         layout = cast("BarLayout", layout)
         if self._rank is None and (layout.ranked or self._stacked):
             reader = self._of_rank(int(shown[-1]) if layout.ranked else layout.position)

@@ -73,7 +73,8 @@ class ValidationBars:
             if alike and not (done < last[0] and 2 * done <= total):
                 return None, self._wait(frame)
             reported, trained = self._ended(done, total)
-        if frame.layout.held_out or (total != self._total and (total in self._known or self._may(frame))):
+        may = total in self._known or (not frame.layout.trains and 0 < total <= _SHARE * self._total)
+        if frame.layout.held_out or (total != self._total and may):
             return reported, trained + self._wait(frame)
         self._done, self._total = done, total
         return reported, [*trained, frame]
@@ -103,9 +104,6 @@ class ValidationBars:
 
     def _is_known(self, frame: Frame) -> bool:
         return frame.layout.held_out != "" or frame.shown[1] in self._known
-
-    def _may(self, frame: Frame) -> bool:
-        return not frame.layout.trains and 0 < frame.shown[1] <= _SHARE * self._total
 
     def _wait(self, frame: Frame) -> list[Frame]:
         """Keep a frame of another bar; return those of which there are too many to wait longer."""

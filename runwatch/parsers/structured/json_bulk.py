@@ -1,8 +1,7 @@
 """The bulk path of JSON lines: typed decoders learned from the lines themselves.
 
-The lines of a run share a few shapes: the same keys with values of the same
-types. msgspec decodes such a line straight into a row; a line that differs in
-anything is left to the matcher, so both give the same bits.
+The lines of a run share a few shapes: the same keys with values of the same types. msgspec decodes such a
+line straight into a row; a line that differs in anything is left to the matcher, so both give the same bits.
 """
 
 from __future__ import annotations

@@ -1,15 +1,14 @@
 """Keyed records: what the keys of a JSON object, a CSV row or a document's entry mean.
 
-A schema is declarative: which key places the record, which keys show training
-from evaluation, what they are called here. Its reader turns {key: number} into
-a layout and values. A value that is not there is no column: rows that hold
-other keys have another layout, and evaluations never reach a training series.
+A schema is declarative: which key places the record, which keys show training from evaluation, what they are
+called here. Its reader turns {key: number} into a layout and values. A value that is not there is no column:
+rows that hold other keys have another layout, and evaluations never reach a training series.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import NamedTuple
@@ -20,8 +19,18 @@ from runwatch.core.metrics import CLOCK, EPOCH, LEARNING_RATE, LOSS, VAL_LOSS, U
 from runwatch.core.text import shown
 from runwatch.parsers.api import Known, Layout, Match, Shared
 from runwatch.parsers.body.matchers import VALUE, number
-from runwatch.parsers.counters.nesting import WITHIN
-from runwatch.parsers.lexicon.counters import EPISODE, EPOCHS, STEPS, TIMES, TOTALS, counter_of, place_of
+from runwatch.parsers.counters.nesting import PER, PLANNED, WITHIN
+from runwatch.parsers.lexicon.counters import (
+    EPISODE,
+    EPOCHS,
+    STEPS,
+    TIMES,
+    TOTALS,
+    counter_of,
+    kind_of,
+    place_of,
+    planned_of,
+)
 from runwatch.parsers.lexicon.kinds import STATISTICS
 from runwatch.parsers.lexicon.names import canonical, meaning, of_validation, own, tokens_of, unit_of, united
 from runwatch.parsers.lexicon.records import is_score, looseness, measured, only_loss, promoted
@@ -153,6 +162,12 @@ def _is_planned(name: str, keys: Mapping[str, str]) -> bool:
     return of != name and (of in keys or of.removesuffix("s") in keys)
 
 
+def _planned(counter: str | None, keys: Iterable[str]) -> str | None:
+    """Return the key that says how many of a counter are planned."""
+    kind = kind_of(counter or "")
+    return next((key for key in keys if key != counter and kind and planned_of(key) == kind), None)
+
+
 def _nearby(key: str, name: str, alias: str | None) -> str | None:
     """Return the name of a metric in an evaluation's record, where its key does not say what it is of."""
     if alias is not None and not alias.startswith(("train/", "perf/")):
@@ -209,21 +224,24 @@ class RecordReader:
         columns: dict[str, str] = {}
         step = schema.step_key(keys)
         of_epochs = step is not None and counter_of(step) in EPOCHS
-        epoch = next((key for key in keys if counter_of(key) in EPOCHS), None) if schema.nested else None
+        epoch = place_of(of[1], EPOCHS) if schema.nested else None
         place = WITHIN if epoch and step and not of_epochs else "step"
         if step and (kind == TRAIN or schema.eval_step):
             columns[place] = step
         totals = (*schema.totals, *(sorted(planned.EPOCHS - {step}) if of_epochs else ()))
-        total = next((key for key in totals if key in keys), None)
+        total = next((key for key in totals if key in keys), None) or _planned(step, of[1])
         if total and kind == TRAIN:
-            columns["total"] = total
+            columns[PER if place == WITHIN and "batch" in total.lower() else "total"] = total
+        planned_epochs = None if place == "step" or kind != TRAIN else _planned(epoch, of[1])
+        if planned_epochs:
+            columns[PLANNED] = planned_epochs
         written = next((key for key in TIMES if key in keys and not schema.skip.search(key)), None)
         units: list[Unit] = [Unit()] * len(columns)
         if written:
             columns["time"] = written
             units.append(CLOCK)
         printed = {"step": step} if step and step != "step" and place in columns else {}
-        rest = sorted(keys - {step, total, written, "_step"}, key=self._order)
+        rest = sorted(keys - {step, total, planned_epochs, written, "_step"}, key=self._order)
         named = {
             key: name
             for key in rest
@@ -246,7 +264,7 @@ class RecordReader:
             units.append(unit_of(name, "", key))
             if name != text:
                 printed[name] = text
-        if not schema.ends & keys and not columns.keys() - META_COLUMNS - {WITHIN}:
+        if not schema.ends & keys and not columns.keys() - META_COLUMNS - {WITHIN, PER, PLANNED}:
             return None
         ended = "finished" if schema.ends & keys else None
         pattern = schema.name + BY_EPOCH * of_epochs  # one process writes those
@@ -258,10 +276,7 @@ class RecordReader:
         return RecordShape(layout, tuple(columns.values()), scaled)
 
     def _order(self, key: str) -> tuple[bool, bool, tuple[bool, int, bool], bool, str]:
-        """Sort the clear keys first: they get the canonical names, and never fall to the limit.
-
-        `loss` is clearer than the `lm loss` that it is the sum of.
-        """
+        """Sort the clear keys first, `loss` before the `lm loss` it sums up: they get the canonical names."""
         plain = key.lower() == "loss"
         return key not in self.schema.aliases, not TRAINED.search(key), looseness(key), not plain, key
 

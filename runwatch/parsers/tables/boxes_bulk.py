@@ -158,10 +158,7 @@ _NONE = Layout("", "", (), ())
 
 
 def _boxes(lines: Lines, text: Flags, rules: Ints) -> tuple[Ints, Ints]:
-    """Return the first and the last records of boxes: lines of cells, and the rule right behind them.
-
-    Whatever else is between two rules comes before the first cell, so that it changes nothing.
-    """
+    """Return the first and the last records of boxes: lines of cells, and the rule right behind them."""
     if not len(rules):
         return rules, rules
     head = lines.buffer[lines.starts]

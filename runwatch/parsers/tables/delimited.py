@@ -1,9 +1,8 @@
 """CSV and TSV with a header: rows of numbers under names, empty cells absent.
 
-The header must be among the first lines and be one that a training log
-has; any other table is declined. Some loggers write the whole file again when
-a column is added: rows that were reported are not repeated. A matcher remembers
-all this, so each source needs its own (`fresh`).
+The header must be among the first lines and be one that a training log has; any other table is declined. Some
+loggers write the whole file again when a column is added: rows that were reported are not repeated. A matcher
+remembers all this, so each source needs its own (`fresh`).
 """
 
 from __future__ import annotations
@@ -178,10 +177,7 @@ class _Plan:
 
 
 class Columns(Matcher):
-    """Rows under one header: all of them records of training, since both kinds of value share the rows.
-
-    Rows of another width, as a cut last line, are no records.
-    """
+    """Rows under one header, of its width: all are records of training, as both kinds of value share them."""
 
     def __init__(self, schema: Schema, separator: bytes = b",") -> None:
         self._schema = schema
@@ -262,7 +258,8 @@ class Columns(Matcher):
         if wide < len(lines) or b'"' in text or b"_" in text:
             return []
         cells = text.split(separator)
-        plan = self._plan_of(cells[:width])
+        empty = bytes([not cell for cell in cells[:width]]) if b"" in cells[:width] else b""
+        plan = self._plans[empty] if empty in self._plans else self._plan(cells[:width], empty)
         if plan is None:
             return []
         columns = [cells[i::width] for i in range(width)]
@@ -286,10 +283,6 @@ class Columns(Matcher):
         for column, unit in plan.units:
             values[column] = [*map(unit.apply, values[column])]
         return [(plan.layout, list(zip(*values, strict=True)))]
-
-    def _plan_of(self, cells: list[bytes]) -> _Plan | None:
-        empty = bytes([not cell for cell in cells]) if b"" in cells else b""
-        return self._plans[empty] if empty in self._plans else self._plan(cells, empty)
 
     def _plan(self, cells: list[bytes], empty: bytes) -> _Plan | None:
         """Learn how rows with cells like these become values."""

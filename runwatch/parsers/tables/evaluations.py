@@ -26,10 +26,7 @@ _MOST = 64
 
 
 class EvaluationTableReader(Reader):
-    """Reads the rows of each table as evaluations; text in a row says what it is of.
-
-    Detectron2 prints them once more for spreadsheets, and those of some tasks only so.
-    """
+    """Reads the rows of each table as evaluations; Detectron2 prints some only for spreadsheets."""
 
     needles = (b"valuation results", b"copypaste: ")
     apart = (b"|",)

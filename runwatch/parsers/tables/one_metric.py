@@ -14,10 +14,7 @@ _OTHER = "other"
 
 
 class OneMetric:
-    """What the rows of such a table say. It remembers which metric it saw first.
-
-    The rows of the first metric of training are records; those of others are next to them.
-    """
+    """What the rows say: those of the first metric of training, which it remembers, are records."""
 
     def __init__(self, schema: Schema, keys: Sequence[str], named: int, value: int) -> None:
         self._schema, self._keys, self._named, self._value = schema, keys, named, value

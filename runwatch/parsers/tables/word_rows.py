@@ -136,10 +136,7 @@ def _ends(lines: Lines, rows: Rows, count: int) -> list[int] | None:
 
 
 def _cut(lines: Lines, rows: Rows, ends: list[int]) -> tuple[Words, Flags]:
-    """Return the words of those rows in which they end at the same places, and which rows these are.
-
-    Programs that print tables align them so.
-    """
+    """Return the words of those rows in which they end at the same places, as if aligned, and which."""
     text = lines.buffer
     last = rows.begin + ends[-1]
     behind = text[last]

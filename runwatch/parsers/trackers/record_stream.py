@@ -86,10 +86,7 @@ class RecordFile:
         return Known(self.kind, self._head, reported)
 
     def prime(self, head: bytes, recent: bytes) -> None:
-        """Show how the file begins and the bytes just before the start, where it is read from its middle.
-
-        Names are given at the beginning; how far each metric was, just before.
-        """
+        """Show how the file begins (names) and the bytes just before the start (how far each metric is)."""
         self._head = head[:_HEAD]
         start = self._end
         recent = recent[-(start - self._origin) :] if start > self._origin else b""

@@ -145,11 +145,7 @@ class EventDecoder:
         piece.add(layout, offset, line, [step, time, *stored])
 
     def _nearby(self, tags: tuple[str, ...], step: float) -> bool:
-        """Return whether an event is of a step that was reported; note how far its tags are.
-
-        Tags may count different things (batches and epochs), so only a tag that goes
-        back before itself is a restart.
-        """
+        """Return whether an event is of a reported step; a tag that goes back before itself is a restart."""
         last = self._last
         if any(last.get(tag, step) > step for tag in tags):
             self._begin()

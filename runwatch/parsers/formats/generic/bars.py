@@ -6,8 +6,7 @@ And those that say which epoch is trained, and no loss.
 from runwatch.parsers.api import Format, Sample
 from runwatch.parsers.progress.keras import KerasReader
 from runwatch.parsers.progress.lightning import RichReader
-from runwatch.parsers.progress.lossless import LosslessReader
-from runwatch.parsers.progress.tqdm import TqdmReader
+from runwatch.parsers.progress.tqdm import LosslessReader, TqdmReader
 
 TQDM = Format(
     name="progress-bar",

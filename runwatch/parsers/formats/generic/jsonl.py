@@ -147,6 +147,7 @@ JSON_STATS = _format(
         "json-stats",
         steps=("epoch",),
         needs=frozenset({"epoch"}),
+        lacks=frozenset({"step", "global_step", "iter", "iteration", "batch"}),
         train=re.compile(r"^(?:train_|loss$|lr$)"),
         keep=re.compile(r"^(?:train|test|val)_|loss|^lr$|acc"),  # among the whole configuration
         totals=("max_epoch",),

@@ -13,12 +13,13 @@ _VALID = {"num_updates": "step", "loss": "val/loss", "ppl": "val/ppl", "best_los
 _VALID |= {name: f"val/{name}" for name in ("nll_loss", "wps", "wpb", "bsz")}
 _BATCH = rb"epoch {epoch}: +\d+ / {per}(?= [^\r\n]{0,4000}?\bnum_updates={step}(?!\d))"
 _EPOCH = rb"epoch {epoch} \|(?= loss [^\r\n]{0,2000}?\| num_updates {step}(?!\d))"
+_JSON = rb"(?=\{[^\r\n]{0,4000}?num_updates\W)"
 _SUMMARY: dict[str, Any] = {"fields": True, "aliases": _ALIASES}
 _TRAIN: dict[str, Any] = {"fields": True, "first_epoch": 1}
 
 _VALIDS = (
-    evaluation(rb"valid \| (?=\{)", "valid-json", fields=ITEMS, aliases=_ALIASES),
-    evaluation(rb"\[valid\]\[INFO\] - (?=\{)", "valid-hydra", fields=ITEMS, aliases=_ALIASES),
+    evaluation(rb"valid \| " + _JSON, "valid-json", fields=ITEMS, aliases=_ALIASES),
+    evaluation(rb"\[valid\]\[INFO\] - " + _JSON, "valid-hydra", fields=ITEMS, aliases=_ALIASES),
     evaluation(
         rb"valid \| epoch {epoch} \|(?: valid on '[^'\r\n]{0,80}' subset \|)?",
         "valid",
@@ -41,9 +42,9 @@ FORMAT = Format(
         training(rb"train_inner \| " + _BATCH, **_TRAIN),
         training(rb"(?<!train_inner \| )" + _BATCH, "train-older", **_TRAIN),
         training(rb"(?<!train_inner )\| " + _BATCH, "train-oldest", **_TRAIN),
-        training(rb"train_inner \| (?=\{)", "train-json", fields=ITEMS, aliases=_ALIASES),
+        training(rb"train_inner \| " + _JSON, "train-json", fields=ITEMS, aliases=_ALIASES),
         training(  # Hydra's logging
-            rb"\[train_inner\]\[INFO\] - (?=\{)", "train-hydra", fields=ITEMS, aliases=_ALIASES
+            rb"\[train_inner\]\[INFO\] - " + _JSON, "train-hydra", fields=ITEMS, aliases=_ALIASES
         ),
         *_VALIDS,
     ),
@@ -57,8 +58,8 @@ EPOCHS = Format(
     matchers=(
         training(rb"train \| " + _EPOCH, "epoch", **_SUMMARY),
         training(rb"(?<!train )(?<!valid )\| " + _EPOCH, "epoch-oldest", **_SUMMARY),
-        training(rb"train \| (?=\{)", "epoch-json", fields=ITEMS, aliases=_ALIASES),
-        training(rb"\[train\]\[INFO\] - (?=\{)", "epoch-hydra", fields=ITEMS, aliases=_ALIASES),
+        training(rb"train \| " + _JSON, "epoch-json", fields=ITEMS, aliases=_ALIASES),
+        training(rb"\[train\]\[INFO\] - " + _JSON, "epoch-hydra", fields=ITEMS, aliases=_ALIASES),
         *_VALIDS,
     ),
     logged=True,

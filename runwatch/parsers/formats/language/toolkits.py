@@ -70,10 +70,7 @@ class _Rows(Matcher):
 
 
 class SpacyReader(FoldingReader):
-    """spaCy's training table: a header `E  #  LOSS NER ... SCORE`, then rows of numbers.
-
-    That of version 2 begins with `Itn`: a row per epoch. Each row is complete with its line.
-    """
+    """spaCy's training table: a header `E  #  LOSS ... SCORE`, or `Itn` of version 2, then its rows."""
 
     begins = rb"\s{0,3}(?:E\s+#|Itn)"
 

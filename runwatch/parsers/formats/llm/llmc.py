@@ -1,8 +1,7 @@
 """llm.c: `step   42/9000 | loss 6.12 (+0.10z)| norm 1.25 (-0.20z)| lr 2.50e-05 | 512.25 ms | ...`; main.log.
 
-Values precede their units, and the z-scores in brackets are `nan` for the
-first 128 steps. A line without a time was cut by another process. Older versions
-print `train loss` and put the times in brackets.
+Values precede their units, and the z-scores in brackets are `nan` for the first 128 steps. A line without a
+time was cut by another process. Older versions print `train loss` and put the times in brackets.
 """
 
 from runwatch.parsers.api import Format

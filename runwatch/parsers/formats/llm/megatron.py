@@ -1,7 +1,6 @@
 """Megatron-LM, Megatron-DeepSpeed, GPT-NeoX: `iteration 40/ 900 | consumed samples: 5120 | lm loss: ...`.
 
-A line has no loss where every iteration since the last one was skipped while
-the loss scale was sought.
+A line has no loss where every iteration since the last one was skipped while the loss scale was sought.
 """
 
 from runwatch.core.metrics import VAL_LOSS

@@ -1,8 +1,7 @@
 """nanochat and picoLLM: `step 00012/05568 (0.22%) | loss: 2.336916 | dt: 997.40ms | ...`.
 
-Three stages print three kinds of step line: pretraining with a total,
-mid-training and SFT with a percentage only, older SFT as `Step N/M | Training
-loss`. The loss is a debiased moving average, not a raw value.
+Three stages print three kinds of step line: pretraining with a total, mid-training and SFT with a percentage
+only, older SFT as `Step N/M | Training loss`. The loss is a debiased moving average, not a raw value.
 """
 
 from runwatch.core.batch import RANK

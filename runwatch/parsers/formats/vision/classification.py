@@ -168,10 +168,7 @@ _MEAN = re.compile(rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80}): " + VALUE + rb" \((
 
 
 def _last_batches(prefix: bytes) -> tuple[LastBatch, LastBatch]:
-    """Return what matches the last batch of an evaluation: its loss, or, if it has none, all its means.
-
-    Where there is a loss, a line below shows the scores once more.
-    """
+    """Return what matches the last batch of an evaluation: its loss, or, if it has none, all its means."""
     head = prefix + rb" +(?:\[\d+\] +)?\[ *\d+/\d+\]" + _ETA  # some show the epoch, too
     loss = rb"[^\r\n]{0,400}?\bloss: "
     return (

@@ -33,10 +33,7 @@ _BELOW = "pcdet-train"
 
 
 class _Frames(Matcher):
-    """What either bar shows: done and total, then its values.
-
-    Of the bar of an epoch these are the iterations of all epochs, if they are not rounded.
-    """
+    """What either bar shows: done and total, then its values, or iterations if they are not rounded."""
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         bar = bar_in(line, start)

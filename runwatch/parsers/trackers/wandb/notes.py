@@ -93,10 +93,7 @@ class Facts:
 
 
 def _named(data: bytes, names: dict[int, str], config: int = 0, git: int = 0) -> Iterator[tuple[str, str]]:
-    """Yield the named fields of a message, those that are repeated joined.
-
-    With them come the configuration in it, and the version of the code, without a password in its address.
-    """
+    """Yield the named fields of a message, repeated ones joined, its configuration, its code's version."""
     found: dict[str, str] = {}
     for field, _, value in fields(data):
         if field in names:
