@@ -227,11 +227,9 @@ class Validation(RankRule):
             watch.newest.append(value)
             return found + self._loses(metric, watch, value)
         watch.alike += value == watch.first[0]
-        if watch.alike == watch.count > 1:
+        if watch.alike == watch.count > 1 or watch.alike == watch.count - 1 >= _FROZEN:
             watch.behind = 0
             return self._frozen(metric, watch, value)
-        if watch.alike == watch.count - 1 >= _FROZEN:
-            return self._end(metric, watch, where)
         if value <= watch.best:
             watch.best, watch.where, watch.above, watch.behind = value, where, 0, 0
             watch.course = Course()
@@ -251,6 +249,8 @@ class Validation(RankRule):
 
     def _frozen(self, metric: str, watch: Watch, value: float) -> list[Finding]:
         """Report that no evaluation so far differs from the first, though training goes on between them."""
+        if watch.alike < watch.count:
+            return self._end(metric, watch, watch.here)
         if watch.count != _FROZEN or not is_telling(value) or not self._trained(watch, watch.ends[-2]):
             return []
         watch.firing = Severity.WARNING
@@ -405,8 +405,7 @@ class Validation(RankRule):
             where,
             metric=metric,
             cause=cause,
-            advice=advice
-            or f"Stop; keep the checkpoint near {watch.where}, or add data or regularization.",
+            advice=advice or f"Stop; keep the checkpoint near {watch.where}, or add data or regularization.",
             evidence={"best": watch.best, "best_step": watch.where and watch.where.step, "now": value},
         )
 
