@@ -227,9 +227,6 @@ class Validation(RankRule):
             watch.newest.append(value)
             return found + self._loses(metric, watch, value)
         watch.alike += value == watch.first[0]
-        if watch.alike == watch.count > 1 or watch.alike == watch.count - 1 >= _FROZEN:
-            watch.behind = 0
-            return self._frozen(metric, watch, value)
         if value <= watch.best:
             watch.best, watch.where, watch.above, watch.behind = value, where, 0, 0
             watch.course = Course()
@@ -237,7 +234,8 @@ class Validation(RankRule):
             watch.train = min(self._train(watch), self._train(watch, 1))  # it may fall fast
             highest = self._scores.best(watch.offset)
             watch.at, watch.scored, watch.scores = watch.offset, highest, (highest, highest)
-            return self._end(metric, watch, where)
+            frozen = watch.alike == watch.count >= _FROZEN
+            return self._frozen(metric, watch, value) if frozen else self._end(metric, watch, where)
         watch.course.take(log(value))
         if not watch.behind & (watch.behind - 1):  # 1, 2, 4, 8 and so on
             watch.scores = (watch.scores[1], self._scores.best(watch.offset))
@@ -249,8 +247,6 @@ class Validation(RankRule):
 
     def _frozen(self, metric: str, watch: Watch, value: float) -> list[Finding]:
         """Report that no evaluation so far differs from the first, though training goes on between them."""
-        if watch.alike < watch.count:
-            return self._end(metric, watch, watch.here)
         if watch.count != _FROZEN or not is_telling(value) or not self._trained(watch, watch.ends[-2]):
             return []
         watch.firing = Severity.WARNING
@@ -333,6 +329,8 @@ class Validation(RankRule):
 
     def _is_back(self, watch: Watch, rise: float, margin: float) -> bool:
         """Whether a rise is over: within the noise, the median of three shows that."""
+        if watch.alike == watch.count - 1 >= _FROZEN:
+            return True
         if not watch.scatters:
             return rise < margin / 2
         far = min(log(1 + self.costly), watch.reported)
