@@ -221,3 +221,23 @@ def test_means_of_many_steps_that_are_all_alike_have_cost_the_run():
         Log(steps + 90_000, train__loss=4.7 * (1 + 0.001 * rng.normal(size=40))),
     ]
     assert [log.judge(NeverLearns()) for log in quiet] == [[]] * 4
+
+
+def test_a_loss_that_rests_from_the_third_epoch_on_is_reported_when_the_run_is_over():
+    loss = np.r_[0.6951, 0.6902, np.full(14, 0.6893)]
+    log = Log(train__loss=loss).set("train/epoch", np.arange(16.0))
+    assert fired(log.judge(NeverLearns())) == [("warning", 15)]
+    log = Log(train__loss=np.linspace(0.6951, 0.6801, 16)).set("train/epoch", np.arange(16.0))
+    assert log.judge(NeverLearns()) == []
+
+
+@pytest.mark.parametrize("value", [0.73125, 0.5])
+def test_evaluations_that_are_the_same_to_the_last_digit_are_of_weights_that_do_not_change(value):
+    log = evaluated([value] * 10)
+    found = log.judge(Validation())
+    assert fired(found) == ([("warning", 799)] if value == 0.73125 else [])
+    assert log.judge(Validation(), range(0, log.count, 30)) == found
+    log.columns["val/loss"][899] = 0.73
+    assert len(log.judge(Validation())) == 2 * len(found), "it ends with another one"
+    log.columns["train/loss"][:] = np.nan
+    assert log.judge(Validation()) == []

@@ -37,6 +37,8 @@ class Watch:
     """The highest scores up to the best."""
     scores: tuple[dict[str, float], ...] = ({}, {})
     """The highest scores up to a quarter or more of the evaluations since, and up to half or more."""
+    alike: int = 0
+    """Evaluations that are exactly the first."""
     low: float = np.inf
     """Lowest median of three evaluations in a row: the best of many is low by chance."""
     untrained: bool = False

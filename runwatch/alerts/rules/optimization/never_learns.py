@@ -170,7 +170,7 @@ class NeverLearns(RankRule):
         short = count < self.rows // 16 and self._passed(offset) >= count - 1
         levels = [middle(self._first[at : at + 3].tolist()) for at in range(count - 2)]
         end = middle(self._first[-(count // 4) :].tolist())
-        fell = min(levels) < levels[0] - log1p(_FALLEN) or end < levels[0]
+        fell = min(levels) < levels[0] - log1p(_FALLEN) or end < levels[0] - log1p(self.least)
         fell |= bool(self._first[0] > levels[0] + _NOISY)
         if not ((short and not fell) or self._rests()) or self._began_elsewhere(offset):
             return ()

@@ -34,6 +34,8 @@ norms may know their data later than weights do.
 A loss that has been below zero has no ratio: a warning where half of all evaluations, and `trend`, lie behind
 the best and rise by their order, the median of the newest three has lost `costly` of what was gained from the
 first three to the lowest median, and the training loss fell by `learned`; ends when half of that is back.
+A warning, too, where each of the first eight is the same to the last of four digits or more, though training
+goes on between them: the weights that are evaluated do not change.
 Nothing is said while those since the best, or the newest eight, none of which is before the highest, fall by
 their order: they are on their way back.
 Reported again when the rise has grown by half or becomes a warning; ends with an evaluation near the best,
@@ -76,7 +78,7 @@ import numpy as np
 
 from runwatch.alerts.rules.base import NOWHERE, Place, RankRule, place, threshold
 from runwatch.alerts.rules.baseline import Floats, grow, jitter_of, middle
-from runwatch.alerts.rules.common.chance import guessing
+from runwatch.alerts.rules.common.chance import guessing, is_telling
 from runwatch.alerts.rules.common.context import Recent, lr_returned
 from runwatch.alerts.rules.common.evaluations import Launches, Scores, is_perplexity, replaces_loss
 from runwatch.alerts.rules.common.trend import Course, falls
@@ -107,6 +109,8 @@ _BATCHES = 1024
 _GAINED = 0.001
 """Of what was gained since the first evaluations, below which a rise costs nothing."""
 _OVERFITS = "it overfits: the training loss did not rise"
+_FROZEN = 8
+"""Evaluations that are all the same to the last digit, from the first on, of weights that are not trained."""
 _NINE_OF_TEN = 3.3
 """Deviations of single rows within which nine of ten are."""
 _BACK = 8
@@ -222,6 +226,7 @@ class Validation(RankRule):
         if watch.signed:
             watch.newest.append(value)
             return found + self._loses(metric, watch, value)
+        watch.alike += value == watch.first[0]
         if value <= watch.best:
             watch.best, watch.where, watch.above, watch.behind = value, where, 0, 0
             watch.course = Course()
@@ -229,7 +234,8 @@ class Validation(RankRule):
             watch.train = min(self._train(watch), self._train(watch, 1))  # it may fall fast
             highest = self._scores.best(watch.offset)
             watch.at, watch.scored, watch.scores = watch.offset, highest, (highest, highest)
-            return self._end(metric, watch, where)
+            frozen = watch.alike == watch.count >= _FROZEN
+            return self._frozen(metric, watch, value) if frozen else self._end(metric, watch, where)
         watch.course.take(log(value))
         if not watch.behind & (watch.behind - 1):  # 1, 2, 4, 8 and so on
             watch.scores = (watch.scores[1], self._scores.best(watch.offset))
@@ -238,6 +244,16 @@ class Validation(RankRule):
         if watch.firing:
             return self._grows(metric, watch, value)
         return self._begins(metric, watch, where, value, jumped=jumped)
+
+    def _frozen(self, metric: str, watch: Watch, value: float) -> list[Finding]:
+        """Report that no evaluation so far differs from the first, though training goes on between them."""
+        if watch.count != _FROZEN or not is_telling(value) or not self._trained(watch, watch.ends[-2]):
+            return []
+        watch.firing = Severity.WARNING
+        title = f"{label(metric)} is {value:.6g} to the last digit in each of {watch.count} evaluations"
+        cause = "the weights that are evaluated do not change"
+        advice = "Check that they are in the optimizer, and that they are those that are evaluated."
+        return [self._say(metric, watch, watch.here, title, cause, value, advice)]
 
     def _loses(self, metric: str, watch: Watch, value: float) -> list[Finding]:
         """Judge an evaluation of both signs by the part that is lost of what was gained."""
@@ -313,6 +329,8 @@ class Validation(RankRule):
 
     def _is_back(self, watch: Watch, rise: float, margin: float) -> bool:
         """Whether a rise is over: within the noise, the median of three shows that."""
+        if watch.alike == watch.count - 1 >= _FROZEN:
+            return True
         if not watch.scatters:
             return rise < margin / 2
         far = min(log(1 + self.costly), watch.reported)
@@ -375,7 +393,9 @@ class Validation(RankRule):
             cause = ""
         return self._say(metric, watch, where, title, cause, value)
 
-    def _say(self, metric: str, watch: Watch, where: Place, title: str, cause: str, value: float) -> Finding:
+    def _say(
+        self, metric: str, watch: Watch, where: Place, title: str, cause: str, value: float, advice: str = ""
+    ) -> Finding:
         return self.say(
             Verdict.FIRING,
             watch.firing or Severity.INFO,
@@ -383,7 +403,7 @@ class Validation(RankRule):
             where,
             metric=metric,
             cause=cause,
-            advice=f"Stop; keep the checkpoint near {watch.where}, or add data or regularization.",
+            advice=advice or f"Stop; keep the checkpoint near {watch.where}, or add data or regularization.",
             evidence={"best": watch.best, "best_step": watch.where and watch.where.step, "now": value},
         )
 
