@@ -137,7 +137,9 @@ def format_of(output: str, named: str | None) -> str:
     if suffix in SUFFIXES:
         return SUFFIXES[suffix]
     raise UsageError(
-        "which format?", output, "end the name in .csv, .jsonl or .parquet, or add --as tensorboard"
+        "which format?",
+        output,
+        "end the name in .csv, .jsonl or .parquet, or add --as tensorboard or --figures",
     )
 
 

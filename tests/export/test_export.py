@@ -141,7 +141,7 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("-o", "values.txt"), "which format?"),
+        (("-o", "values.txt"), "or add --as tensorboard or --figures"),
         (("-o", "train.log", "--as", "csv"), "this is what is read"),
         (("--as", "tensorboard"), "needs a directory"),
         (("--figures",), "needs a directory"),
