@@ -55,6 +55,17 @@ def test_scores_of_the_only_held_out_data_are_of_validation(line, metric):
     assert parsed.column(metric).tolist() == VALS
 
 
+@pytest.mark.parametrize(
+    "said", ["the loss on the validation set is", "loss on the val data:", "Loss for dev set ="]
+)
+def test_a_score_is_of_the_part_of_the_data_that_it_was_measured_on(said):
+    parsed = parse(
+        _lines(f"After epoch {{i}}, the training loss is {{loss}}.\nAfter epoch {{i}}, {said} {{val}}.\n")
+    )
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == VALS
+
+
 def test_scores_of_test_data_keep_their_name_next_to_those_of_validation():
     parsed = parse(_lines("epoch {i} loss: {loss} val acc: {val} test acc: 0.5\n"))
     assert parsed.column("val/acc").tolist() == VALS

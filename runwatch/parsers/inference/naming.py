@@ -98,6 +98,12 @@ _BARELY = frozenset((b"", b",", b"|", b"-", b"->", b"-->", b"=>", b"==>"))
 _LAST = re.compile(rb"\d+\s*")
 """A whole number that ends a line: behind a name and its value, it is the step, `lr 0.1 200`."""
 _SCORED_ON = re.compile(rb"(?:\A|(?<=[^\w ] ))((?:[A-Za-z][\w@.-]* ){1,8}(?:on|for|over) (?:the )?)\Z")
+_ON_PART = re.compile(
+    rb"(?i)(?:(?:on|for|over) )?(?:the )?(train(?:ing)?|val(?:id(?:ation)?)?|test|dev|eval(?:uation)?)"
+    rb" (?:set|data(?:set)?|split|images|samples|examples)"
+)
+_MEASURED = re.compile(rb"([A-Za-z][\w@.-]*)(?: (?:on|for|over))?(?: the)? *\Z")
+"""Before such a part: what was measured, `the loss on the validation set is 0.5`."""
 _RANKED = re.compile(rb"(?i)(?:.* )?(?:top|(?:precision|recall|hits?|ndcg|mrr) at)")
 """Names a score with the number behind it: how many of the first guesses count."""
 _OF_BEST = re.compile(
@@ -320,7 +326,10 @@ def field_of(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
 
 
 def _owned(gap: bytes, name: bytes) -> bytes:
-    """Return the name of a value behind a comma, with the loss that it is of: `train-loss, overall: 0.5`."""
+    """Return a name with what it is of: `train-loss, overall: 0.5`, `loss on the test data: 0.5`."""
+    if part := _ON_PART.fullmatch(name):
+        score = _MEASURED.search(gap, 0, gap.rfind(name))
+        return part[1] + b" " + score[1] if score and is_quality(score[1]) else name
     of = _OWNER.search(gap, 0, max(0, gap.rfind(name))) if name and b", " in gap else None
     return b" ".join((of[1], name)) if of and not is_loss(name) else name
 
