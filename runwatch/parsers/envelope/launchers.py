@@ -9,7 +9,8 @@ from __future__ import annotations
 NOT_TRAINING = rb"(?![ *]*(?i:val|eval|test|dev|pred|infer))"
 """What says whose numbers follow is no name of a host, a container or a logger."""
 NO_COUNTER = (
-    rb"(?!(?i:(?:global_?)?step|iter|epoch|ep|batch|update|round|fold|layer|it|loss|lr)[a-z]{0,8}[-_. ]?\d)"
+    rb"(?!(?i:(?:global_?)?step|iter|epoch|ep|batch|update|round|fold|layer|it|loss|lr)[a-z]{0,8}[-_. ]?\d"
+    rb"|(?i:e\d{1,6}(?:[/_-]?(?:b|s|it?)\d{1,6})?)(?![\w.-]))"
 )
 NO_PLACE = (
     rb"(?! ?\d{1,9} ?[,/] {0,8}\d{1,9} ?[\])])"
