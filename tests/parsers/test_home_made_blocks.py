@@ -224,3 +224,33 @@ def test_rates_with_their_unit_in_a_text():
 
 def test_numbers_and_scores_are_no_training():
     assert parse(_text("{s}\n  score = {loss}\n")).format is None
+
+
+@pytest.mark.parametrize(
+    ("record", "below"),
+    [
+        ("epoch {s}/900: cost: {loss}", "Validation Results:\n - loss: {val}"),
+        ("iter {s}:\n - cost: {loss}", " - dev loss: {val}"),
+    ],
+)
+def test_names_and_headings_behind_the_time_of_a_syslog_are_no_process(record, below):
+    text = _text(f"{record}\n{below}\n", "Start training\n")
+    parsed = parse(b"".join(b"May 05 10:11:12 " + line + b"\n" for line in text.splitlines()))
+    assert parsed.column("step").tolist() == STEPS
+    assert [*parsed.column("train/loss"), *parsed.column("train/loss", EVAL)] == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == [float(f"{loss + 0.25:.4f}") for loss in LOSSES]
+
+
+def test_a_time_next_to_that_of_a_step_is_not_that_of_a_step():
+    parsed = parse(_text("iter:{s}, loss:{loss}, time:10.5, batch time (ms):250.0\n"))
+    assert {*parsed.column("perf/step_time").tolist()} == {0.25}
+
+
+def test_what_ended_with_a_loss_is_not_its_name():
+    assert (
+        parse(_text("Epoch {s} of 900 ended with train_nll {loss}\n")).column("train/loss").tolist() == LOSSES
+    )
+
+
+def test_a_step_and_a_colon_before_rates_are_no_rank():
+    assert parse(_text("[ Info: {s}: loss={loss}, steps/s=4.5\n")).column("step").tolist() == STEPS

@@ -59,7 +59,7 @@ SPEAKS = (
     rb"|[^\r\n]{0,300}?(?:%\||"
     + _NO_RATE
     + rb"(?i:(?:global_?)?steps?|iter(?:ation)?s?|epochs?|batch|updates?"
-    rb"|episodes?|time_?steps?)(?![A-Za-z])(?! time)|: {1,8}(?:INFO|DEBUG))))(?! *[\d.]+, )"
+    rb"|episodes?|time_?steps?)(?![A-Za-z]|/s(?:ec)?\b)(?! time)|: {1,8}(?:INFO|DEBUG))))(?! *[\d.]+, )"
 )
 """A message that shows its own step, or opens something: what precedes it is no counter."""
 

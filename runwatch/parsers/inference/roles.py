@@ -186,6 +186,8 @@ _NO_NUMBER = re.compile(rb"(?i)\b(?:nan|inf)[ |\r]*\Z")
 _SHAPES = 1024
 """Lines, whatever their digits, of which it is remembered whether they show the pace."""
 _PACE_ROLES = ("learning rate", "gradient norm", "duration", "rate", "share")
+_PACE_WORDS = 9
+"""The most words of such a line."""
 _PACE_NUMBERS = 3
 """The most numbers of such a line: a place, its epoch, and one value."""
 _said: dict[bytes, str] = {}
@@ -205,6 +207,8 @@ def _says(line: bytes) -> str:
         return ""
     ends = line.rstrip(_BEHIND_VALUE)[-1:].isdigit()  # almost all other lines end otherwise
     if not ends and _NO_NUMBER.search(line) is None:
+        return ""
+    if len(line.split()) > _PACE_WORDS:
         return ""
     shape = line.translate(ALIKE)
     if shape not in _said:
