@@ -174,3 +174,83 @@ def test_headings_and_lists_of_tasks():
     rows = _text("0: step {s} loss {loss}\n0: - val loss: {val}\n1: step {s} loss 9.0\n1: - val loss: 9.0\n")
     parsed = parse(rows)
     assert parsed.column("val/loss", EVAL).tolist()[::2] == [float(f"{loss + 0.25:.4f}") for loss in LOSSES]
+
+
+@pytest.mark.parametrize("lead", ["[run] ", "📉 ", "> ", "Loop: "])
+def test_a_box_of_names_and_values_behind_any_text(lead):
+    text = _text("+-----+\n| itr | {s} |\n| |g| | 1.5 |\n| cost | {loss} |\n+-----+\n", "Start training\n")
+    parsed = parse(b"".join(lead.encode() + line + b"\n" for line in text.splitlines()))
+    assert parsed.column("step").tolist() == STEPS
+    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+
+
+def test_sections_behind_a_tag_with_a_number():
+    text = _text("- gstep: {s}\n  train:\n    loss: {loss}\n  dev:\n    loss: {val}\n")
+    parsed = parse(b"".join(b"[run7] " + line + b"\n" for line in text.splitlines()))
+    assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == [float(f"{loss + 0.25:.4f}") for loss in LOSSES]
+
+
+@pytest.mark.parametrize(
+    "line", ["E1B{s}: [loss={loss}] [lr=0.5]\n", "e{s:04d} | <Train loss={loss}> <lr=0.5>\n"]
+)
+def test_places_by_letter_are_no_hosts(line):
+    parsed = parse(_text(line))
+    assert parsed.column("step").tolist() == STEPS
+    assert parsed.column("train/loss").tolist() == LOSSES
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{{"Epoch": 1.5, "n_iter": {s}, "loss": {loss}}}\n',
+        '{{"epoch": 1, "i": {s}, "train": {{"loss": {loss}}}}}\n',
+    ],
+)
+def test_short_names_of_steps_in_json(line):
+    assert parse(_text(line)).column("step").tolist() == STEPS
+
+
+def test_a_loop_with_the_columns_of_yolo_and_a_step_is_another():
+    parsed = parse(_text("1,{s},{loss},0.5\n", "epoch,it,train/loss,val/loss\n"))
+    assert parsed.format == "csv"
+    assert parsed.column("step").tolist() == STEPS
+
+
+def test_rates_with_their_unit_in_a_text():
+    parsed = parse(_text('it: {s}/900, {{"cost": {loss}, "speed": "320 tok/s", "note": "seed 3"}}\n'))
+    assert {*parsed.column("perf/tokens_per_sec").tolist()} == {320.0}
+
+
+def test_numbers_and_scores_are_no_training():
+    assert parse(_text("{s}\n  score = {loss}\n")).format is None
+
+
+@pytest.mark.parametrize(
+    ("record", "below"),
+    [
+        ("epoch {s}/900: cost: {loss}", "Validation Results:\n - loss: {val}"),
+        ("iter {s}:\n - cost: {loss}", " - dev loss: {val}"),
+    ],
+)
+def test_names_and_headings_behind_the_time_of_a_syslog_are_no_process(record, below):
+    text = _text(f"{record}\n{below}\n", "Start training\n")
+    parsed = parse(b"".join(b"May 05 10:11:12 " + line + b"\n" for line in text.splitlines()))
+    assert parsed.column("step").tolist() == STEPS
+    assert [*parsed.column("train/loss"), *parsed.column("train/loss", EVAL)] == LOSSES
+    assert parsed.column("val/loss", EVAL).tolist() == [float(f"{loss + 0.25:.4f}") for loss in LOSSES]
+
+
+def test_a_time_next_to_that_of_a_step_is_not_that_of_a_step():
+    parsed = parse(_text("iter:{s}, loss:{loss}, time:10.5, batch time (ms):250.0\n"))
+    assert {*parsed.column("perf/step_time").tolist()} == {0.25}
+
+
+def test_what_ended_with_a_loss_is_not_its_name():
+    assert (
+        parse(_text("Epoch {s} of 900 ended with train_nll {loss}\n")).column("train/loss").tolist() == LOSSES
+    )
+
+
+def test_a_step_and_a_colon_before_rates_are_no_rank():
+    assert parse(_text("[ Info: {s}: loss={loss}, steps/s=4.5\n")).column("step").tolist() == STEPS

@@ -30,7 +30,9 @@ _DATED = (
 _CLOCK = rb"\d{1,3}:\d\d:\d\d" + _FRACTION
 _SYSLOG = rb"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
 _GLOG = rb"[IWEF]\d{4,8} \d\d:\d\d:\d\d(?:\.\d{1,9})?(?: +\d+)?(?: [\w.]{1,40})? [\w.<>/-]{1,80}:\d+\]"
-_SYSLOG_PROCESS = rb"(?: [\w.-]{1,64} [\w./-]{1,64}(?:\[\d+\])?:)"
+_SYSLOG_PROCESS = (
+    rb"(?: [\w.-]{1,64} (?!\d)[\w./-]{1,64}(?:\[\d+\]:|:(?= {0,64}(?![-+.]?\d)\S)))"  # no `train loss: 0.5`
+)
 STAMP = _DATED + rb"|" + _CLOCK + rb"|" + _GLOG + rb"|" + _SYSLOG + _SYSLOG_PROCESS + rb"?"
 _PROCESS = (
     rb"[\w.-]{1,64} [\w./-]{1,64}\[\d{1,9}\]:(?= )"  # journalctl -o short-iso

@@ -9,7 +9,8 @@ from __future__ import annotations
 NOT_TRAINING = rb"(?![ *]*(?i:val|eval|test|dev|pred|infer))"
 """What says whose numbers follow is no name of a host, a container or a logger."""
 NO_COUNTER = (
-    rb"(?!(?i:(?:global_?)?step|iter|epoch|ep|batch|update|round|fold|layer|it|loss|lr)[a-z]{0,8}[-_. ]?\d)"
+    rb"(?!(?i:(?:global_?)?step|iter|epoch|ep|batch|update|round|fold|layer|it|loss|lr)[a-z]{0,8}[-_. ]?\d"
+    rb"|(?i:e\d{1,6}(?:[/_-]?(?:b|s|it?)\d{1,6})?)(?![\w.-]))"
 )
 NO_PLACE = (
     rb"(?! ?\d{1,9} ?[,/] {0,8}\d{1,9} ?[\])])"
@@ -61,7 +62,7 @@ SPEAKS = (
     rb"|[^\r\n]{0,300}?(?:%\||"
     + _NO_RATE
     + rb"(?i:(?:global_?)?steps?|iter(?:ation)?s?|epochs?|batch|updates?"
-    rb"|episodes?|time_?steps?)(?![A-Za-z])(?! time)|: {1,8}(?:INFO|DEBUG))))(?! *[\d.]+, )"
+    rb"|episodes?|time_?steps?)(?![A-Za-z]|/s(?:ec)?\b)(?! time)|: {1,8}(?:INFO|DEBUG))))(?! *[\d.]+, )"
 )
 """A message that shows its own step, or opens something: what precedes it is no counter."""
 

@@ -9,11 +9,12 @@ from itertools import pairwise
 from runwatch.core.batch import BY_EPOCH
 from runwatch.core.metrics import LOSS
 from runwatch.parsers.inference.evidence import FEW
-from runwatch.parsers.inference.losses import SCORE, aliases, tests_of
+from runwatch.parsers.inference.losses import SCORE, aliases, losses_of, tests_of
 from runwatch.parsers.inference.places import ENOUGH, Kept, Place, counter_of, grows, ratio, steps_of
 from runwatch.parsers.inference.plan import Plan
 from runwatch.parsers.inference.roles import (
     EPOCH_RANK,
+    LEADING,
     OF_RUN_RANK,
     STEP_RANK,
     is_bare_score,
@@ -102,6 +103,9 @@ def blocks(families: Mapping[bytes, list[Kept]], seen: int, *, few: bool) -> dic
     trains = any(_is_of_training(lines[0]) for lines in values)
     scored = len(steps) >= FEW and any(is_val(lines[0].head) for lines in values)  # nothing but evaluations
     if not trains and not (few and scored):
+        return None
+    names = dict.fromkeys(f.name for lines in values for f in lines[0].found)
+    if counted[0] == LEADING and not losses_of([], names):  # numbers and scores: of questions, of items
         return None
     if len(steps) < FEW and not all(_right_below(kept, values) for kept in steps):
         return None

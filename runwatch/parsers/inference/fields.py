@@ -33,6 +33,7 @@ _GROUP = re.compile(
 """Values in brackets behind what they are of: `Train(L=0.5 | A=0.9) Valid(L=0.6)`, `Losses {'ner': 9.5}`."""
 _TEXT = re.compile(rb"(?<=[\"']: )(?P<quote>[\"'])(?P<said>(?:(?!(?P=quote))[^\\]|\\.)*)(?P=quote)(?=[,}\]])")
 """What an object says in words: the numbers in it are no values."""
+_AMOUNT = re.compile(rb"[-\d.,]+ [A-Za-z%/]{1,12}")
 _LISTED = re.compile(
     rb"\s*(?P<name>[A-Za-z][\w. /-]{0,30}?)(?P<gap> ?[,;|] ?)-?\d[\d.]*(?:e[+-]?\d+)?"
     rb"(?:(?P=gap)[A-Za-z][\w. /-]{0,30}?(?P=gap)-?\d[\d.]*(?:e[+-]?\d+)?){1,30}\s*"
@@ -72,7 +73,7 @@ def fields(line: bytes) -> list[Field]:
     if b" sav" in line or b" top " in line:
         line = _SAVED.sub(b"", line)
     if b"{" in line:
-        line = _TEXT.sub(lambda text: b" " * len(text[0]) if b" " in text["said"] else text[0], line)
+        line = _TEXT.sub(_unsaid, line)
     if (b";" in line or b"|" in line or b"," in line) and b":" not in line and _LISTED.fullmatch(line):
         line = _BEHIND_NAME.sub(lambda gap: gap[0][:-1] + b":", line)
     if b" | " in line and (pair := _BARRED.fullmatch(line)):
@@ -92,6 +93,12 @@ def fields(line: bytes) -> list[Field]:
     if any(_BY_LETTER.fullmatch(field.name) for field in found):
         found = [field._replace(name=by_letter(field.name)) for field in found]
     return _by_part(line, found)
+
+
+def _unsaid(text: re.Match[bytes]) -> bytes:
+    """Return a text of an object without its words, but for a number with its unit."""
+    said = b" " in text["said"] and not _AMOUNT.fullmatch(text["said"])
+    return b" " * len(text[0]) if said else text[0]
 
 
 def _by_part(line: bytes, found: list[Field]) -> list[Field]:

@@ -78,13 +78,15 @@ def aliases(lines: list[Kept], names: Collection[bytes]) -> dict[bytes, str]:
             vals = [name for name in nearby if is_val(name) and name.lower() != b"eval"]
             alone = len(vals) == 1 and nearby == {*vals}
             meant.update({name: VAL_LOSS for name in vals if alone})  # loss 0.5 val 0.6, but no train 0.8
+    paced = STEP_TIME in map(canonical, spelling)
     for name in sorted(names) if lines and not of_episodes(names) else ():
         timed = canonical(spelled(name)) != STEP_TIME
         if timed and b"time" in (parts := set(words(name))) and parts <= _TIMES:
             values = [k.value(i) for k in lines for i, f in enumerate(k.found) if f.name == name]
             falls = sum(b < a for a, b in pairwise(values))  # few: it starts again with each epoch
             rising = 8 * falls <= len(values) and len(set(values)) > len(values) // 2
-            meant[name] = "elapsed" if rising else STEP_TIME
+            if rising or not paced:
+                meant[name] = "elapsed" if rising else STEP_TIME
     return meant
 
 

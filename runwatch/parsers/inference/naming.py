@@ -87,7 +87,7 @@ _OF_SPLIT = re.compile(rb"(?i)(.*\S[ _-])(?:" + _SPLIT.pattern[4:] + rb")\Z")
 """Names a value and a part of the data; the next number may name but its own: `LOSS train 0.5 valid 0.6`."""
 _COPULA = re.compile(rb"(?i)(?<=.)['\"]? (?:is|was|reached)\Z")
 """Ends a name, and is none of it: `Epoch is [1/600], batch_loss is 1.12`, `'val_loss' reached 0.5`."""
-_ARTICLES = re.compile(rb"\A(?:(?:and|the|with|Hz) )+(?=\S)")
+_ARTICLES = re.compile(rb"\A(?:(?:(?:done|ended|finished|completed) (?=with ))?(?:and|the|with|Hz) )+(?=\S)")
 _IN_BRACKETS = re.compile(rb"\[([A-Za-z][\w/.-]{0,30})\](?::| ?=)? {0,4}\Z")
 """A name in brackets: `[Epoch] 001 [Loss] 0.5`, `[acc/top1] = 80.5`; it is one if its word has a meaning, as
 a level has none."""

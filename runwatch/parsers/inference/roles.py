@@ -133,6 +133,11 @@ _SETTINGS = 3
 """A dict with more values that are no numbers is one of settings."""
 DRAWN = (b"\xe2\x94\x82", b"\xe2\x94\x83", b"\xe2\x95\x91")
 """Bars between the cells of a box."""
+_LED_CELLS = re.compile(
+    rb"[^|\d\xe2]{1,40}(?=(?:\||\xe2\x94[\x82\x83]) +[^| ][^|]{0,60}? +(?:\||\xe2\x94[\x82\x83]) [^|]{1,40}"
+    rb"(?:\||\xe2\x94[\x82\x83])\s*\Z)"
+)
+"""Precedes the row of a box with a name and a value on its line: `[trainer] | lr | 0.5 |`."""
 _TIME = frozenset(b"time elapsed took eta seconds sec duration".split())
 
 
@@ -160,7 +165,10 @@ def is_boxed(line: bytes) -> bool:
 
 def barred(line: bytes) -> bytes:
     """Return a row of a drawn box as one of plain signs; it is as long, so that all keeps its place."""
-    if line.startswith(DRAWN):
+    led = _LED_CELLS.match(line) if line[-1:] in (b"|", b"\x82", b"\x83", b" ") else None
+    if led is not None:
+        line = b"|" + b" " * (led.end() - 1) + line[led.end() :]
+    if led is not None or line.startswith(DRAWN):
         for bar in DRAWN:
             line = line.replace(bar, b"|  ")
     return line
@@ -179,6 +187,8 @@ _NO_NUMBER = re.compile(rb"(?i)\b(?:nan|inf)[ |\r]*\Z")
 _SHAPES = 1024
 """Lines, whatever their digits, of which it is remembered whether they show the pace."""
 _PACE_ROLES = ("learning rate", "gradient norm", "duration", "rate", "share")
+_PACE_WORDS = 9
+"""The most words of such a line."""
 _PACE_NUMBERS = 3
 """The most numbers of such a line: a place, its epoch, and one value."""
 _said: dict[bytes, str] = {}
@@ -198,6 +208,8 @@ def _says(line: bytes) -> str:
         return ""
     ends = line.rstrip(_BEHIND_VALUE)[-1:].isdigit()  # almost all other lines end otherwise
     if not ends and _NO_NUMBER.search(line) is None:
+        return ""
+    if len(line.split()) > _PACE_WORDS:
         return ""
     shape = line.translate(ALIKE)
     if shape not in _said:

@@ -177,10 +177,10 @@ class LearnedMatcher(Matcher):
         """Take a line into its section; return what its family begins with because of that."""
         if self._sections is None:
             return b""
-        if not relevant(line) and not (self._boxed and is_boxed(line)):
+        reads = relevant(line) or (self._boxed and is_boxed(line))
+        reading = self._sections.reading(line) if reads else None
+        if reading is None:
             self._sections.pass_by(line)
-            return b""
-        reading = self._sections.reading(line)
         if reading is None or reading.family is None:
             return b""
         family = self._sections.family(reading.family, line, reading.found, reading.ranked)

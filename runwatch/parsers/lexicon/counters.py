@@ -31,17 +31,17 @@ _UPDATES = (
     *("num_update", "training_iteration", "trainer/global_step", "train/global_step", "steps", "iters"),
     *("iterations", "update", "_step", "total_timesteps", "timesteps_total"),
 )
+_SHORTENED = ("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "updates")
 _SEEN = (
     *("consumed_samples", "samples_seen", "examples_seen", "consumed_tokens", "tokens_seen"),
     "num_input_tokens_seen",
 )
 _AMOUNTS = ("n_samples", "n_tokens", "samples", "tokens", "examples", "total_tokens")
 _WITHIN = ("batch", "batch_idx", "minibatch")
-STEPS = (*_UPDATES, *_SEEN, *_WITHIN, *FRAMES, *EPOCHS)
+STEPS = (*_UPDATES, *_SHORTENED, *_SEEN, *_WITHIN, *FRAMES, "i", *EPOCHS)
 """Keys that place a record: updates before what they consume, an epoch only where there is nothing finer."""
 ANY = (
-    *_UPDATES,
-    *("it", "itr", "n_iter", "update_step", "train_step", "NumIters", "updates", "batches"),
+    *(*_UPDATES, *_SHORTENED, "batches"),
     *(*_SEEN, *_WITHIN, *FRAMES, "round", "generation"),
     *("i", "ep", *EPOCHS, EPISODE, "episodes", "num episodes", "num_episodes", *_AMOUNTS),
     *("sample", "token", "example"),

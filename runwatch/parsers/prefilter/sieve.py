@@ -17,7 +17,7 @@ from runwatch.parsers.envelope.header import opened
 from runwatch.parsers.events.triggers import WORDS
 from runwatch.parsers.framing.lines import UNCLEAN, Lines
 from runwatch.parsers.framing.search import Search, finds
-from runwatch.parsers.inference.roles import DRAWN, TELLING, is_count, shows_pace
+from runwatch.parsers.inference.roles import DRAWN, TELLING, barred, is_count, shows_pace
 from runwatch.parsers.inference.sections import opens
 from runwatch.parsers.inference.tables import may_head
 from runwatch.parsers.prefilter.gate import BAR, Gate
@@ -65,7 +65,7 @@ class Sieve:
         if contained(line):
             return True
         header = opened(line)
-        line = line if header is None else line[header.end :]
+        line = barred(line if header is None else line[header.end :])
         return bool(
             line.startswith(self._heads)
             or self._begins(line)

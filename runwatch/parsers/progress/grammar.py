@@ -88,13 +88,13 @@ _CLOSED = rb"\.?(?=[\s,;\])]|: {1,3}\d{1,3}%|$)"
 UNIT = re.compile(rb"(" + _UNIT + rb")" + _CLOSED)
 """The unit behind a value."""
 NAMED = re.compile(
-    rb"(?<![\w./@-])(\|{1,2}g(?:rad)?\|{1,2}|[A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\))?"
+    rb"(?<![\w./@-])([A-Za-z][\w./@-]{0,80}(?: in s| \((?:batch|step)\)|%)?|\|{1,2}g(?:rad)?\|{1,2}"
     rb"|(?<=, )(?:(?:Train|Val|Eval|Test|Best)\w{0,8} [Ll]oss"
     rb"|(?!(?i:epoch|batch|step|iter)\w* |[\w-]+ loss=)[A-Za-z\x80-\xff]"
     rb"[^\d=:,;|\[\]{}]{0,60}(?<! ))(?==)"  # `Average key norm=0.5`
     rb"|(?:[Bb]est|[Ll]owest|[Mm]in(?:imum)?|init(?:ial)?) [Ll]oss|(?!Epoch|Batch|Step|Iter)"
     rb"[A-Z][a-z]{1,20} [Ll]oss(?=[:=])"
-    rb"|(?<=[\d%sB] )(?=[^ :=]+ )(?!(?i:epoch|batch|step|iter|of|in)\w* )"
+    rb"|(?<=[\d%sB] )(?=[^ :=]+ )(?!(?i:epoch|batch|step|iter|of|in)\w* |(?:m?s|sec|[KMG]i?B) )"
     rb"[A-Za-z\x80-\xff][A-Za-z_./\x80-\xff-]{0,40}"  # `lr: 0.5 grad norm: 2.5`
     rb"(?: [A-Za-z\x80-\xff(][\w./()%\x80-\xff-]{0,40}){1,5}(?=: ?[-+\d])"
     rb"|(?<![\x80-\xff])[A-Za-z]{0,12}[\x80-\xff][A-Za-z_\x80-\xff-]{0,80})"

@@ -104,7 +104,7 @@ YOLO = _format(
         "yolo",
         steps=("epoch",),
         needs=frozenset({"epoch"}),
-        lacks=frozenset({"step"}),
+        lacks=frozenset(ANY) - {"epoch"},
         train=re.compile(r"^train/.*loss"),
         aliases={"time": "time/elapsed", "x/lr0": LEARNING_RATE},
     ),
