@@ -34,8 +34,8 @@ norms may know their data later than weights do.
 A loss that has been below zero has no ratio: a warning where half of all evaluations, and `trend`, lie behind
 the best and rise by their order, the median of the newest three has lost `costly` of what was gained from the
 first three to the lowest median, and the training loss fell by `learned`; ends when half of that is back.
-A warning, too, where each of the first eight is the same to the last of four digits or more, though training
-goes on between them: the weights that are evaluated do not change.
+A warning, too, where each of the first eight is the same to the last of four digits or more, though it trains
+between them: the weights that are evaluated do not change.
 Nothing is said while those since the best, or the newest eight, none of which is before the highest, fall by
 their order: they are on their way back.
 Reported again when the rise has grown by half or becomes a warning; ends with an evaluation near the best,
@@ -246,7 +246,7 @@ class Validation(RankRule):
         return self._begins(metric, watch, where, value, jumped=jumped)
 
     def _frozen(self, metric: str, watch: Watch, value: float) -> list[Finding]:
-        """Report that no evaluation so far differs from the first, though training goes on between them."""
+        """Report that no evaluation so far differs from the first, though it trains between them."""
         if watch.count != _FROZEN or not is_telling(value) or not self._trained(watch, watch.ends[-2]):
             return []
         watch.firing = Severity.WARNING
