@@ -23,7 +23,9 @@ def test_the_memory_of_yolo_is_kept_in_bytes():
     for epoch in range(1, 41):
         rows += ["      Epoch    GPU_mem   box_loss   cls_loss  Instances       Size"] * (epoch == 1)
         memory = f"{4 + epoch / 8:.3f}G"
-        rows += [f"      {epoch}/40     {memory}      1.25      {5 / epoch:.3f}         12        640: 100%|##| 9/9"]
+        rows += [
+            f"      {epoch}/40     {memory}      1.25      {5 / epoch:.3f}         12        640: 100%|##| 9/9"
+        ]
     parsed = parse("\n".join(rows).encode() + b"\n")
     assert parsed.column("GPU_mem").tolist() == [(4 + epoch / 8) * 2**30 for epoch in range(1, 41)]
 
@@ -40,8 +42,12 @@ def test_the_validation_of_fairseq_without_a_logger():
     for epoch in range(1, 4):
         for at in range(10, 50, 10):
             step = 40 * (epoch - 1) + at
-            lines += [f"epoch {epoch:03d}: {at:6d} / 40 loss={5 - step / 64}, ups=4, num_updates={step}, lr=0.001"]
-        lines += [f"epoch {epoch:03d} | valid on 'valid' subset | loss {4 - epoch / 4} | ppl 9 | num_updates {step}"]
+            lines += [
+                f"epoch {epoch:03d}: {at:6d} / 40 loss={5 - step / 64}, ups=4, num_updates={step}, lr=0.001"
+            ]
+        lines += [
+            f"epoch {epoch:03d} | valid on 'valid' subset | loss {4 - epoch / 4} | ppl 9 | num_updates {step}"
+        ]
     parsed = parse("\n".join(lines).encode() + b"\n")
     assert parsed.format == "fairseq"
     assert parsed.column(VAL_LOSS, "eval").tolist() == [3.75, 3.5, 3.25]

@@ -52,6 +52,8 @@ _INDEX = frozenset(b"id idx index num number no i n in out".split())
 _PACES = frozenset(b"sps fps ips tps wps ups qps".split())
 """Rates by their initials."""
 _MEMORY = frozenset(b"memory mem ram vram".split())
+_SHARES = frozenset(b"pct percent progress complete done epoch epochs ep".split())
+"""Words of names that say how far training is."""
 _CLASSES = (
     RUNS
     | _PACES
@@ -151,6 +153,13 @@ def is_pace(field: Field) -> bool:
     """Whether a number is a time or a rate: `took 12.4s`, `image/sec 10.1`."""
     rate = meaning(languages.spelled(field.name)).role == "rate" or field.suffix in RATES
     return rate or is_time(field) or not _PACES.isdisjoint(words(field.name))
+
+
+def is_aside(field: Field) -> bool:
+    """Whether a number says how far or how fast training is, or what it needs, and not how well it goes."""
+    said, role = words(field.name), meaning(languages.spelled(field.name)).role
+    other = role in _PACE_ROLES or not (_MEMORY | _SHARES).isdisjoint(said)
+    return other or field.suffix == b"%" or is_time(field)
 
 
 def named_by(family: bytes) -> bytes:
