@@ -30,7 +30,7 @@ from runwatch.parsers.inference.places import (
     two_ratios,
 )
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import EPOCH_RANK, LEADING, STEP_RANK, is_aside, is_row
+from runwatch.parsers.inference.roles import EPOCH_RANK, LEADING, STEP_RANK, is_aside, is_row, is_time
 from runwatch.parsers.inference.tokens import VALUE_OF_PLACE
 from runwatch.parsers.inference.turns import may_turn, takes_turns, turning
 from runwatch.parsers.inference.unnamed import falls, is_curve, mean_losses, unnamed_losses

@@ -94,7 +94,7 @@ def _accuracy(prefix: bytes) -> LinePattern:
 
 
 _MEANS_OF_TEST = evaluation(
-    rb"(?:\* )?Test: {1,2}(?:\* )?(?=(?:Acc@1|[Ll]oss) )(?=[^\r\n:]{0,80}?[Ll]oss {loss})"
+    rb"\s{0,4}(?:\* )?Test: {1,2}(?:\* )?(?=(?:Acc@1|[Ll]oss) )(?=[^\r\n:]{0,80}?[Ll]oss {loss})"
     rb"(?=[^\r\n:]{0,80}?Acc@1 {acc1})(?:(?=[^\r\n:]{0,80}?Acc@5 {acc5}))?",
     "test-means",
     aliases=_MEANS,
