@@ -101,7 +101,7 @@ class _YoloRows(_WordRows):
         return self._layouts[count, unit]
 
     def _new_layout(self, count: int, unit: bytes) -> tuple[Layout, list[int]]:
-        """Return the same, made anew. The last two values are the batch's instances and the image size."""
+        """Return the same as a new one. The last two values are the batch's instances and the image size."""
         names = [f"train/loss_{i + 1}" for i in range(count - 2)]
         if count > 4:  # of a classifier there is one loss; of all else the boxes' comes first
             names[0] = "train/box_loss"
