@@ -13,7 +13,7 @@ from runwatch.parsers.inference.tokens import MAX_NAME, TIMES, VALUE_OF_PLACE, F
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.counters import RANKS
 from runwatch.parsers.lexicon.names import leaves_unit
-from runwatch.parsers.lexicon.units import DURATION, RATES, SCALES
+from runwatch.parsers.lexicon.units import DURATION, LARGE, RATES, SCALES
 from runwatch.parsers.lexicon.words import SPLIT_KEYS, is_epoch, is_loss, is_quality, words
 
 _SCALES = frozenset(SCALES)
@@ -43,6 +43,8 @@ _COUNTED = re.compile(
 )
 """What is counted, named behind its number: `[50000 eps] reward=0.5`."""
 _COUNTED_AT = re.compile(_COUNTED.pattern.partition(rb"\b(?!")[0] + rb"\b")
+_CONSUMED = re.compile(rb"(?i) ?(?P<name>(?:token|sample|image|example|sequence)s)\b(?! ?[=:] ?\d)")
+"""What training consumes, named behind how many of it there were: `1.25M/20.00M tokens`, `3.5B tokens:`."""
 _AMOUNT = re.compile(
     rb" ?([KMGT]i?B|%|W|C|\xc2\xb0C|MHz|" + rb"|".join(map(re.escape, RATES)) + rb")(?!\w| ?[:=\d])"
 )
@@ -319,6 +321,10 @@ def field_of(line: bytes, token: re.Match[bytes], gap: bytes) -> Field | None:
         if amount:
             return Field(name or amount[1] * (amount[1] in RATES), *token.span("done"), amount[1])
         return Field(name, *token.span("done"), b"", token.span("total"))
+    if token["part"] is not None:
+        behind = None if name else _CONSUMED.match(line, token.end())
+        name = behind["name"] if behind else name
+        return Field(name, *token.span("part"), token["scale"], token.span("whole"))
     for place in ("until", "at"):
         if token[place] is not None:
             return Field(name, *token.span(place), b"")
@@ -370,9 +376,9 @@ def _value(
         and (not named or (named["mark"].strip() in (b"", b":") and b"." in token["value"]))
     ):
         name = after["name"]
-    if not name and not suffix and line[start:end].isdigit():
-        counted = _COUNTED.match(line, token.end())
-        name = counted["name"] if counted else name
+    if not name and (suffix or line[start:end].isdigit()):
+        counted = (_CONSUMED if suffix in LARGE else _COUNTED).match(line, token.end())
+        name = counted["name"] if counted and (not suffix or suffix in LARGE) else name
     name = token["nth"] or name
     if suffix in RATES and leaves_unit(languages.spelled(name)):
         name = suffix

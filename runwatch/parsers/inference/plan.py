@@ -101,7 +101,7 @@ def placed(
         unit = number.unit(what) if number.suffix else Unit()
         columns.append((what, number.name if what == EPOCH else b"", unit, (number.start, number.end)))
         if number.total is not None and not (plan.endless and what != EPOCH):
-            columns.append((end, b"", Unit(), number.total))
+            columns.append((end, b"", unit, number.total))
         for at, planned in enumerate(found) if ends else ():
             if planned.name == ends:
                 taken.add(at)

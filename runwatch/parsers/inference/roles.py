@@ -17,7 +17,7 @@ from runwatch.parsers.inference.tokens import BARE, TIMES, VALUE_OF_PLACE, Field
 from runwatch.parsers.lexicon import counters as counted
 from runwatch.parsers.lexicon import languages
 from runwatch.parsers.lexicon.names import meaning
-from runwatch.parsers.lexicon.units import RATES, rate_suffix
+from runwatch.parsers.lexicon.units import LARGE, RATES, rate_suffix
 from runwatch.parsers.lexicon.words import (
     MEMORY,
     REPEATED,
@@ -46,13 +46,14 @@ _INDENTED = 24
 """Spaces before a line that put it in a column of its own."""
 INDENT = b"  "
 """Begins the head of such lines."""
-_LARGE = (b"k", b"K", b"M", b"B")
 _COUNT_SUFFIXES = (b"", b"k", b"K", b"M")
 _INTEGER = re.compile(rb"\d+(?:,\d{3})*\Z")
 _INDEX = frozenset(b"id idx index num number no i n in out".split())
 """Words behind the word that says what is counted: `batch_idx`, `step number`."""
 _PACES = frozenset(b"sps fps ips tps wps ups qps".split())
 """Rates by their initials."""
+_SHARES = frozenset(b"pct percent progress complete done epoch epochs ep".split())
+"""Words of names that say how far training is."""
 _CLASSES = (
     RUNS
     | _PACES
@@ -151,6 +152,13 @@ def is_pace(field: Field) -> bool:
     """Whether a number is a time or a rate: `took 12.4s`, `image/sec 10.1`."""
     rate = meaning(languages.spelled(field.name)).role == "rate" or field.suffix in RATES
     return rate or is_time(field) or not _PACES.isdisjoint(words(field.name))
+
+
+def is_aside(field: Field) -> bool:
+    """Whether a number says how far or how fast training is, or what it needs, and not how well it goes."""
+    said, role = words(field.name), meaning(languages.spelled(field.name)).role
+    other = role in _PACE_ROLES or not (MEMORY | _SHARES).isdisjoint(said)
+    return other or field.suffix == b"%" or is_time(field)
 
 
 def named_by(family: bytes) -> bytes:
@@ -353,8 +361,10 @@ def _unknown(line: bytes, found: list[Field], ranks: list[int | None]) -> int | 
     reported = next((i for i, number in enumerate(found) if is_meaningful(number.name)), None)
     if reported is None or not any(_may_be_loss(number.name) for number in found[reported:]):
         return None
-    able = [i for i in range(len(ranks)) if ranks[i] is None and _may_count(line, found[i])]
-    consumed = (i for i in able if counted.kind_of(languages.spelled(found[i].name)) in counted.CONSUMED)
+    names = [languages.spelled(number.name) for number in found[: len(ranks)]]
+    able = [i for i, r in enumerate(ranks) if r is None and _may_count(line, found[i])]
+    able = [i for i in able if not counted.planned_of(names[i])]
+    consumed = (i for i in able if counted.kind_of(names[i]) in counted.CONSUMED)
     return next((i for i in able if i < reported), next(consumed, None))
 
 
@@ -366,7 +376,7 @@ def _may_be_loss(name: bytes) -> bool:
 def _may_count(line: bytes, number: Field) -> bool:
     """Whether a number is a whole one with a name that is of nothing else."""
     whole = _INTEGER.match(line, number.start, number.end) and not number.suffix and not number.total
-    whole = whole or (number.suffix in _LARGE and words(number.name)[-1:] in _AMOUNTS)
+    whole = whole or (number.suffix in LARGE and words(number.name)[-1:] in _AMOUNTS)
     return bool(whole and number.name) and not is_time(number) and _CLASSES.isdisjoint(words(number.name))
 
 

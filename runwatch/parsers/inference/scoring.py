@@ -30,7 +30,7 @@ from runwatch.parsers.inference.places import (
     two_ratios,
 )
 from runwatch.parsers.inference.plan import Plan
-from runwatch.parsers.inference.roles import EPOCH_RANK, LEADING, STEP_RANK, is_row, is_time
+from runwatch.parsers.inference.roles import EPOCH_RANK, LEADING, STEP_RANK, is_aside, is_row, is_time
 from runwatch.parsers.inference.tokens import VALUE_OF_PLACE
 from runwatch.parsers.inference.turns import may_turn, takes_turns, turning
 from runwatch.parsers.inference.unnamed import falls, is_curve, mean_losses, unnamed_losses
@@ -202,6 +202,7 @@ def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bo
     if names == [VALUE_OF_PLACE]:
         enough = last or len(lines) >= 2 * _DENSE  # what is kept is bounded, and the first would be lost
         return enough and _is_all(lines) and is_curve([kept.value(0) for kept in lines])
+    names = [name for name in names if not is_val(name)] or names
     name = names[0] if len(names) == 1 else b""
     of_episode, of_training = is_return(name), is_loss(name) and _is_plain(name)
     if not (of_episode or of_training or objective((spelled(name),))) or is_val(name):
@@ -212,7 +213,10 @@ def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bo
     texts = [k.text(k.found[i]) for k, i in shown]
     values = [k.value(i) for k, i in shown]
     dense = 2 * (lines[-1].seen - lines[0].seen) < 3 * len(lines) < 3 * _DENSE
-    alone = all(f.name == name or is_time(f) or f.suffix == b"%" for k in lines for f in k.found)
+    same = _settings(lines)
+    alone = all(
+        f.name == name or f.name in same or is_aside(f) or is_val(f.name) for k in lines for f in k.found
+    )
     if not alone or len(set(texts)) <= FEW or not (last or not dense or of_episode):
         return False
     if not of_training:
@@ -220,6 +224,15 @@ def _has_only_a_loss(lines: list[Kept], names: list[bytes], *, last: bool) -> bo
     moves = sum(a != b for a, b in pairwise(texts))
     real = all(b"." in text or text[-1:].isalpha() for text in texts)  # nan, inf
     return falls(values) or (real and 2 * moves > len(texts))
+
+
+def _settings(lines: list[Kept]) -> set[bytes]:
+    """Return the names of numbers that never change, as settings do."""
+    shown: dict[bytes, set[bytes]] = {}
+    for kept in lines:
+        for field in kept.found:
+            shown.setdefault(field.name, set()).add(kept.text(field))
+    return {name for name, texts in shown.items() if name and len(texts) == 1}
 
 
 def _is_all(lines: list[Kept]) -> bool:

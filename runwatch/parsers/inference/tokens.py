@@ -49,6 +49,8 @@ _OF = (
 """Between what is done and its end."""
 _THOUSANDS = rb"\d{1,3}(?:,\d{3})+"
 _PAIR = rb"(?P<done>%b(?=%b%b\b)|\d+)%b(?P<total>%b(?!,?\d)|\d+)" % (_THOUSANDS, *2 * (_OF, _THOUSANDS))
+_PART = rb"(?P<part>\d+(?:\.\d+)?)(?P<scale>[kKMB]) ?/ ?(?P<whole>\d+(?:\.\d+)?)(?P=scale)"
+"""The same in thousands, millions or billions: `1.25M/20.00M`."""
 TOKEN = re.compile(
     rb"(?=\d)(?:(?P<clock>\d{8}[-_T ]\d\d:\d\d(?::\d\d)?"
     rb"|\d{2,4}[-/]\d{1,2}[-/]\d{2,4}(?:[T_ ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?Z?)?"
@@ -59,6 +61,7 @@ TOKEN = re.compile(
     rb"|(?<=cuda:)\d+(?=')"  # tensor(0.5, device='cuda:0')
     rb"|" + DURATION + rb")"
     rb"|(?:(?<![\w.#+$/-])|" + _GLUED + rb")" + _PAIR + rb"(?![\w/]|\.\w)"
+    rb"|(?<![\w.#+$/-])" + _PART + rb"(?![\w/]|\.\w)"
     rb"|(?<=\[)\d+-(?P<until>\d+)(?=\])"
     rb"|"
     + _GLUED

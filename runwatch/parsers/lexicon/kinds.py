@@ -63,7 +63,12 @@ KINDS = (
         WHOLE | word_set("batch minibatch mini step iter iteration"),
     ),
     Kind(
-        VAL_LOSS, "loss", _cores("loss,losses,lm loss"), WHOLE | word_set("epoch set data"), False, HELD_OUT
+        VAL_LOSS,
+        "loss",
+        _cores("loss,losses,lm loss"),
+        WHOLE | word_set("epoch set data on"),
+        False,
+        HELD_OUT,
     ),
     Kind(VAL_BPB, "score", _cores("bpb,bits per byte"), WHOLE | word_set("epoch"), False, HELD_OUT),
     Kind(

@@ -83,6 +83,8 @@ SCALES = {
     b"KiB": 2.0**10, b"MiB": 2.0**20, b"GiB": 2.0**30, b"TiB": 2.0**40,
 }  # fmt: skip
 """Units behind a value that multiply it: thousands, and bytes."""
+LARGE = (b"k", b"K", b"M", b"B")
+"""Those of them that count: thousands, millions, billions."""
 SUCH_AS = "such as ms, s, %, it/s, tok/s, MB, k"
 """Advice where a unit is unknown."""
 SUFFIXES = {

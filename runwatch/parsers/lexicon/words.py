@@ -18,6 +18,8 @@ _HUMP = re.compile(rb"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z]{2})(?=[A-Z]{2})|(?<=
 """Where a word begins in `valLoss`, `valPSNR`, `LearningRate` and `lossD`, but not in `mAP` and `mIoU`."""
 _DIMENSION = re.compile(rb"(?<![A-Za-z\d])[1-4][dD](?![A-Za-z])")
 """How many dimensions something has, `2d_loss`: no discriminator."""
+_STAMPED = re.compile(rb"(?<![A-Za-z])ts=")
+"""Begins a line with the time at which it was written, and no test: `ts=2030-01-02T03:04:05 loss=0.5`."""
 _HELD_OUT = re.compile(rb"(?i)(?<![a-z])h[eo]ld[ _-]?out(?![a-z])")
 _GLUED = re.compile(
     rb"(trn|tr|t|train|valid|val|vl|va|v|cv|test|tst|ts|te|dev|eval)(loss|acc|accuracy|auc|roc|f1|err|error)"
@@ -66,7 +68,7 @@ _COEFFICIENTS = frozenset(b"dice jaccard kappa".split())
 _SETTINGS = frozenset((b"interval", b"iters", b"every", b"freq", b"frequency", b"steps", b"batches", b"size"))
 _TRAINED = frozenset(b"nll ce bce xent perplexity ppl bpb bpc bpt elbo fitness".split())
 """Scores that are minimized, or sought, themselves; others are also printed by what only measures."""
-_SOFT = frozenset(b"lr gnorm norm learning grad kl entropy wd mfu kimg".split())
+_SOFT = frozenset(b"lr gnorm norm learning grad grads kl entropy wd mfu kimg".split())
 """Words of names that only training prints."""
 TEST = frozenset(b"test tested testing testset".split())
 VAL = TEST | frozenset(
@@ -153,7 +155,7 @@ def words(name: bytes) -> Sequence[bytes]:
 
 @lru_cache(_NAMES)
 def _words(name: bytes) -> Sequence[bytes]:
-    name = languages.translated(name)
+    name = languages.translated(_STAMPED.sub(b"", name))
     name = _LETTERED.sub(lambda m: m[1] + (b"loss" if m[2] == b"L" else b"acc"), LETTER.sub(b"loss", name))
     name = _HELD_OUT.sub(b"heldout", _HUMP.sub(b" ", _DIMENSION.sub(b"", name)))
     parts = [part for word in _WORDS.findall(name) for part in _apart(word.lower())]

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from runwatch.core.batch import TRAIN
-from runwatch.core.metrics import EPOCH, SAMPLES_PER_SEC
+from runwatch.core.metrics import EPOCH, LOSS, SAMPLES_PER_SEC
 from runwatch.parsers.api import Format, Layout, Match, Matcher, Row, Sample
 from runwatch.parsers.body.matchers import VALUE, evaluation, training
 from runwatch.parsers.body.readers import FoldingReader, RowMaker, same_until
@@ -40,7 +40,6 @@ class _Rows(Matcher):
     def __init__(self) -> None:
         self.columns: tuple[str, ...] = ()
         self._decoder: BulkDecoder | None = None
-        self._row = RowMaker("spacy")
         self._layout: Layout | None = None
         self._kept: list[int] = []
 
@@ -50,7 +49,9 @@ class _Rows(Matcher):
             self._decoder.forget()  # its rows have the names of the header before
         self.columns = columns
         self._kept = [i for i, name in enumerate(columns) if name not in columns[:i]]
-        self._layout = self._row.layout(TRAIN, tuple(columns[i] for i in self._kept))
+        losses = {name for name in columns if name.startswith("LOSS ")}
+        meant = dict.fromkeys(losses, LOSS) if len(losses) == 1 else {}  # else each is of a component
+        self._layout = RowMaker("spacy", meant).layout(TRAIN, tuple(columns[i] for i in self._kept))
 
     def match(self, line: bytes, start: int = 0) -> Match | None:
         """Return the numbers of a row."""

@@ -93,6 +93,14 @@ def _accuracy(prefix: bytes) -> LinePattern:
     )
 
 
+_MEANS_OF_TEST = evaluation(
+    rb"\s{0,4}(?:\* )?Test: {1,2}(?:\* )?(?=(?:Acc@1|[Ll]oss) )(?=[^\r\n:]{0,80}?[Ll]oss {loss})"
+    rb"(?=[^\r\n:]{0,80}?Acc@1 {acc1})(?:(?=[^\r\n:]{0,80}?Acc@5 {acc5}))?",
+    "test-means",
+    aliases=_MEANS,
+)
+"""Matches the means of an evaluation with the loss: `Test: Loss 0.5 Acc@1 80.5`."""
+
 TIMM = Format(
     name="timm",
     title="timm (pytorch-image-models)",
@@ -121,6 +129,7 @@ SWIN = Format(
     example="Train: [2/90][40/900]\teta 0:07:20 lr 0.000125\ttime 0.5120 (0.5200)\tloss 2.1250 (2.2500)",
     matchers=(
         EpochLine(rb"Train: \[{epoch}/{epochs}\]\[{within}/{per}\]\s", aliases={**_TIME, "tot_loss": LOSS}),
+        _MEANS_OF_TEST,
         _accuracy(b"* "),
     ),
     logged=True,
@@ -143,6 +152,7 @@ SWAV = Format(
             rb"Train: \[{epoch}\]\[{within}/{per}\]\s(?=BT )", aliases={"BT": STEP_TIME, "DT": "data_time"}
         ),
         evaluation(rb"Test:\tTime {_}\tLoss {loss}\tAcc@1 {acc1}", "test", aliases=_MEANS),
+        _MEANS_OF_TEST,
         _accuracy(b"* "),
         evaluation(
             rb"Epoch {epoch} - avg_train_loss: {mean} +avg_val_loss: {loss}",
@@ -193,6 +203,7 @@ TORCHVISION = Format(
         ),
         *_last_batches(b"Test:"),
         *_last_batches(b"Val:"),
+        _MEANS_OF_TEST,
         _accuracy(b"* "),
         _accuracy(b"Test:  "),
     ),

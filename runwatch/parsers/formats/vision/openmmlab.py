@@ -20,7 +20,8 @@ FORMAT = Format(
             first_epoch=1,
         ),
         training(
-            rb"(?<!\d\] )Iter(?: ?\(train\) +| +(?=\[[ /\d]{1,40}\]\s+(?:base_)?lr: ))\[ *{step}/{total}\]\s",
+            rb"(?<![^:\d]\d\] )(?<![^:]\d\d\] )"  # behind a stamp, but no number in brackets
+            rb"Iter(?: ?\(train\) +| +(?=\[[ /\d]{1,40}\]\s+(?:base_)?lr: ))\[ *{step}/{total}\]\s",
             "train-iter",
             fields=True,
             aliases=_ALIASES,

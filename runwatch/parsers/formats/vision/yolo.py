@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from runwatch.core.batch import EVAL, TRAIN
-from runwatch.core.metrics import LOSS
+from runwatch.core.metrics import LOSS, Unit
 from runwatch.core.text import shown
 from runwatch.parsers.api import Format, Layout, Match, Matcher, Row
 from runwatch.parsers.body.matchers import NUMBER, VALUE, LinePattern, number, training, values
 from runwatch.parsers.body.readers import FoldingReader, RowMaker, same_until
+from runwatch.parsers.lexicon.units import SCALES
 from runwatch.parsers.tables.evaluations import CocoReader
 
 if TYPE_CHECKING:
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
     from runwatch.parsers.tables.word_rows import Words
 
 _WORD = re.compile(rb"\S+")
+_MEMORY = "GPU_mem"
 _ROW = re.compile(
-    rb"\s*(?P<epoch>\d+)/(?P<epochs>\d+)\s+(?P<memory>\d+(?:\.\d+)?)[GM]B?\s+"
+    rb"\s*(?P<epoch>\d+)/(?P<epochs>\d+)\s+(?P<memory>\d+(?:\.\d+)?)(?P<unit>[GM]B?)\s+"
     rb"(?P<values>" + VALUE + rb"(?:\s+" + VALUE + rb"){2,12})\s*:"
 )
 _HEAD = re.compile(rb"\s*Epoch\s+(?:GPU_mem|gpu_mem)\s+(\S.*\S)\s*$")
@@ -47,7 +50,7 @@ class _YoloRows(_WordRows):
     def __init__(self) -> None:
         self._row = RowMaker("yolo", {"epoch": "step"})
         self._names: list[str] = []
-        self._layouts: dict[int, tuple[Layout, list[int]]] = {}
+        self._layouts: dict[tuple[int, bytes], tuple[Layout, list[int]]] = {}
 
     def use(self, names: list[str]) -> None:
         """Take the names of a header."""
@@ -60,10 +63,9 @@ class _YoloRows(_WordRows):
         if found is None:
             return None
         words = [word.span() for word in _WORD.finditer(line, *found.span("values"))]
-        if len(words) not in self._layouts:
-            self._layouts[len(words)] = self._layout(len(words))
-        layout, kept = self._layouts[len(words)]
-        return Match(layout, (found.span("epoch"), found.span("epochs"), *(words[i] for i in kept)))
+        layout, kept = self._layout(len(words), found["unit"])
+        places = (found.span(part) for part in ("epoch", "epochs", "memory"))
+        return Match(layout, (*places, *(words[i] for i in kept)))
 
     @property
     def words(self) -> int:
@@ -81,23 +83,25 @@ class _YoloRows(_WordRows):
         opening = _opening(words, text[end[-1] - 1] == 58)
         if opening is None:
             return None
-        epoch, total, good = opening
+        epoch, total, memory, unit, good = opening
         for at, behind in ((-2, 0), (-1, 1)):  # instances and image size
             good &= numerals.whole(text, begin[at], end[at] - behind)[1]
         losses, right = words.numbers(2, count - 2)
         good &= right
         if good.any():
             good &= _nothing_behind(words)
-        if count not in self._layouts:
-            self._layouts[count] = self._layout(count)
-        layout, kept = self._layouts[count]
-        return layout, np.array([epoch, total, *(losses[i] for i in kept)]), good
+        layout, kept = self._layout(count, unit)
+        memory *= SCALES[unit]
+        return layout, np.array([epoch, total, memory, *(losses[i] for i in kept)]), good
 
-    def _layout(self, count: int) -> tuple[Layout, list[int]]:
-        """Return the layout of rows of so many values, and which of them are kept.
+    def _layout(self, count: int, unit: bytes) -> tuple[Layout, list[int]]:
+        """Return the layout of rows of so many values, and which of them are kept; `unit` of the memory."""
+        if (count, unit) not in self._layouts:
+            self._layouts[count, unit] = self._new_layout(count, unit)
+        return self._layouts[count, unit]
 
-        The last two are the batch's instances and the image size.
-        """
+    def _new_layout(self, count: int, unit: bytes) -> tuple[Layout, list[int]]:
+        """Return the same as a new one. The last two values are the batch's instances and the image size."""
         names = [f"train/loss_{i + 1}" for i in range(count - 2)]
         if count > 4:  # of a classifier there is one loss; of all else the boxes' comes first
             names[0] = "train/box_loss"
@@ -107,11 +111,13 @@ class _YoloRows(_WordRows):
             ]
             names = [f"train/{name}" for name in names]
         kept = [i for i, name in enumerate(names) if name not in names[:i]]
-        return self._row.layout(TRAIN, ("epoch", "total", *(names[i] for i in kept))), kept
+        layout = self._row.layout(TRAIN, ("epoch", "total", _MEMORY, *(names[i] for i in kept)))
+        units = [Unit(multiply=SCALES[unit]) if name == _MEMORY else Unit() for name in layout.names]
+        return replace(layout, units=tuple(units)), kept
 
 
-def _opening(words: Words, good: Flags) -> tuple[Floats, Floats, Flags] | None:
-    """Return epoch and epochs of rows that begin with them and the memory, and which of `good` do."""
+def _opening(words: Words, good: Flags) -> tuple[Floats, Floats, Floats, bytes, Flags] | None:
+    """Return epoch, epochs, memory and its unit of rows that begin with them, and which of `good` do."""
     import numpy as np
 
     from runwatch.parsers.columnar import numerals
@@ -125,8 +131,10 @@ def _opening(words: Words, good: Flags) -> tuple[Floats, Floats, Flags] | None:
         return None
     good = good & words.ends_with(0, epochs) & words.ends_with(1, unit)
     good &= numerals.plain(text, begin[1], end[1] - len(unit))
+    used, right = numerals.read(text, begin[1], end[1] - len(unit))
+    good &= right
     epoch, right = numerals.whole(text, begin[0], end[0] - len(epochs))
-    return epoch, np.full(len(epoch), float(epochs[1:])), good & right
+    return epoch, np.full(len(epoch), float(epochs[1:])), used, unit, good & right
 
 
 def _nothing_behind(words: Words) -> Flags:
@@ -173,7 +181,7 @@ class ResultsPattern(_WordRows, LinePattern):
         opening = _opening(words, good)
         if match is None or opening is None or len(match.spans) != self.words - 2:
             return None
-        epoch, total, good = opening
+        epoch, total, _, _, good = opening
         for at in (6, 7):  # instances and image size
             good &= numerals.whole(words.text, words.begin[at], words.end[at])[1]
         losses, right = words.numbers(2, 4)
