@@ -27,7 +27,7 @@ _VALIDS = (
         aliases=_VALID,
     ),
     evaluation(
-        rb"(?<!valid \| )epoch {epoch} \| valid on '[^'\r\n]{0,80}' subset \|",
+        rb"(?<!valid )(?<!valid \| )(?:\| )?epoch {epoch} \| valid on '[^'\r\n]{0,80}' subset \|",
         "valid-oldest",
         fields=True,
         aliases=_VALID,
