@@ -428,3 +428,29 @@ def test_names_and_values_with_a_bar_between_are_a_record(rule):
     parsed = parse("\n".join([*lines, ""]).encode())
     assert parsed.column("step").tolist() == [i * 20 for i in range(N)]
     assert parsed.column("train/loss", EVAL).tolist() == LOSSES
+
+
+@pytest.mark.parametrize(
+    "head", ["| done | loss | acc |", "| progress | loss | val loss |", "| pct | lr | loss |"]
+)
+def test_rows_that_say_only_how_far_training_is_are_in_order(head):
+    scored = head.endswith("loss |") and "lr" in head
+    rows = "".join(
+        f"| {i // 2}% | {'0.1' if scored else loss} | {loss if scored else '-'} |\n"
+        for i, loss in enumerate(LOSSES)
+    )
+    parsed = parse(f"{head}\n|---|---|---|\n{rows}".encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert len(parsed.column("step")) == 0
+
+
+@pytest.mark.parametrize("place", ["samples {}/1920", "tokens: {}/1920"])
+def test_what_was_consumed_may_be_between_a_name_and_its_value(place):
+    lines = [
+        f"train/loss ({place.format(64 * i + 64)}): {loss}\ntrain/lr ({place.format(64 * i + 64)}): 0.001\n"
+        for i, loss in enumerate(LOSSES)
+    ]
+    parsed = parse("".join(lines).encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("step").tolist() == [64 * i + 64 for i in range(N)]
+    assert parsed.column("total").tolist() == [1920] * N

@@ -65,7 +65,8 @@ _AT = re.compile(rb"(?<=[\w)]) @ \Z")
 _TAGGED = re.compile(rb"\b(?:tag|name|metric|key)[:=] ?['\"]?([^=]{1,60}?)['\"]?[,;]? value[:=] ?\Z")
 """A name that a key says, and its value: `tag=learning rate value=0.5`."""
 _IN_PARENTHESES = re.compile(
-    rb"([A-Za-z][A-Za-z_ ./-]{0,40}) ?\((?:(?:at|after) )?(?:step|iter\w*|epoch|episode|batch|round)[ :=#]*\Z"
+    rb"([A-Za-z][A-Za-z_ ./-]{0,40}) ?\((?:(?:at|after) )?"
+    rb"(?:step|iter\w*|epoch|episode|batch|round|samples|tokens|images|examples)[ :=#]*\Z"
 )
 """Before a place that is between a name and its value: `Loss (epoch 3): 0.5`."""
 _SENTENCE = re.compile(rb"[A-Za-z]{6,}\. +(?=[A-Za-z_#])")

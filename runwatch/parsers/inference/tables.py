@@ -52,6 +52,7 @@ _COUNTERS = ("#", *ANY, "e", "gen")
 _COMMENT = re.compile(rb"#(?=[A-Za-z])|# +(?=(?i:" + "|".join(_COUNTERS[1:]).encode() + rb")\b)")
 """Before a header that is a comment; a `#` before a name that counts nothing is a column itself."""
 _TIMES = frozenset(b"time timestamp date datetime".split())
+_SHARES = frozenset(b"percent pct progress done complete completed".split())
 _MAX_COLUMNS = 32
 _NO_BAR = rb"(?!\xe2\x94[\x82\x83])(?<!\xe2(?=\x94[\x82\x83]))(?<!\xe2\x94(?=[\x82\x83]))[^\s|]"
 """A byte of a cell: bars may be drawn."""
@@ -229,7 +230,8 @@ def _heads(columns: tuple[bytes, ...], line: bytes) -> bool:
     alone = b"\t" in line or (
         b"," in line and sum(is_meaningful(name) or _is_time(name) for name in columns) > 1
     )
-    counted = _counter(columns) is not None or (alone and _of_losses(columns))
+    places = (_counter(columns), _share(columns))
+    counted = places != (None, None) or (alone and _of_losses(columns))
     scored = any(map(_is_score, columns))
     of_epochs = len(columns) > 2 and any(map(is_epoch, columns))
     nested = of_epochs and not is_epoch(columns[_counter(columns) or 0])
@@ -266,6 +268,13 @@ def _counter(columns: Sequence[bytes]) -> int | None:
     return None if place is None else names.index(place)
 
 
+def _share(columns: Sequence[bytes]) -> int | None:
+    """Return the column that says how far training is, where none counts: its rows are in order."""
+    if _counter(columns) is not None:
+        return None
+    return next((i for i, column in enumerate(columns) if not _SHARES.isdisjoint(words(column))), None)
+
+
 class TableMatcher(Matcher):
     """Matches the rows under one header: as many cells as columns and nothing else."""
 
@@ -274,8 +283,9 @@ class TableMatcher(Matcher):
     def __init__(self, head: Header) -> None:
         self.head = head
         columns = head.columns
-        self.counted = _counter(columns) is not None
-        """Whether a column shows the step."""
+        self._share = _share(columns)
+        self.counted = _counter(columns) is not None or self._share is not None
+        """Whether a column shows the step, or how far training is."""
         self._names: list[str] = []
         self._printed: dict[str, str] = {}
         at = _counter(columns)
@@ -294,6 +304,7 @@ class TableMatcher(Matcher):
         meant = {**meant, head.loss: LOSS} if head.loss else meant
         texts = list(map(spelled, columns))
         known = columns_of(texts, {spelled(column): metric for column, metric in meant.items()})
+        self._step = self._step if self._share is None else known[self._share]
         self._units: dict[str, Unit] = {}
         for index, text in enumerate(texts):
             name = self._step if index == at else EPOCH if columns[index] in epochs else known[index]
@@ -429,7 +440,7 @@ class TableMatcher(Matcher):
     @property
     def trust(self) -> float:
         """How far its reading is to be trusted, in [0, 1]."""
-        doubts = (not self.counted) + (self._width < len(self._names))
+        doubts = (not self.counted) + (self._share is not None) + (self._width < len(self._names))
         by_name = UNNAMED if self.head.loss else 1.0 if self.reads_loss else LOSSLESS
         return by_name * 0.8**doubts
 
@@ -453,6 +464,8 @@ class TableMatcher(Matcher):
                 row.count(b".") >= max(1, len(self._names) - 1) for row in rows
             )
         steps = [place for row in rows if (place := self._place(row)) is not None]
+        if self._share is not None:  # several rows may be as far
+            return len(steps) > 2 and steps == sorted(steps) and steps[0] < steps[-1]
         rises = sum(b > a for a, b in pairwise(steps))
         least = 1 if few and self.of_epochs else 3
         return len(steps) >= least and rises >= max(least - 1, 0.8 * (len(steps) - 1)) and _distinct(steps)
