@@ -34,6 +34,7 @@ from .test_home_made import LOSSES, VALS, N, _log
         "Round {step}/40: training 8 clients\n  train_loss: {loss}, 10th percentile: 0.25",
         "(epoch, train_loss, test_loss) = ({step}, {loss}, {val})",
         "Pass 3: Cost on iteration {step} is {loss}",
+        "EPOCH #{step} | train/loss | {loss}\nEPOCH #{step} | train/lr | 0.001",
         "Training Loss [{step}]: {loss}\nValidation Loss [{step}]: {val}",
         "Epoch {step} training complete\nCost on training data: {loss}\nAccuracy on training data: 45000 / 50000",
     ],

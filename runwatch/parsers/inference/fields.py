@@ -40,8 +40,8 @@ _LISTED = re.compile(
 )
 """Names and values with one sign between all of them: `epoch;3;loss;0.5`."""
 _BEHIND_NAME = re.compile(rb"(?<=[A-Za-z_\d]) ?[,;|](?= ?-?\d)")
-_BARRED = re.compile(rb"\s*[A-Za-z][\w. /()%-]{0,60}?(?P<bar> \|(?= )) {1,30}-?\d[^|]*")
-"""A name and its value with a bar between them: `loss      | 0.5`."""
+_BARRED = re.compile(rb"(?:[^|]*\d *\|)?\s*[A-Za-z][\w. /()%-]{0,60}?(?P<bar> \|(?= )) {1,30}-?\d[^|]*")
+"""A name and its value with a bar between them, maybe behind their place: `epoch 3 | loss | 0.5`."""
 _NAMES_AHEAD = re.compile(
     rb"[\[(](?P<names>[A-Za-z][\w ./-]{0,30}(?:, ?[A-Za-z][\w ./-]{0,30}){1,8})[\])](?:: | ?= ?)"
     rb"[\[(](?P<of>[^\[\]()]+)[\])]"

@@ -32,7 +32,7 @@ _GLUED = (
     rb"(?:(?<=[hprtEe])(?:(?<=\b[Ee]poch)|(?<=\b[Bb]atch)|(?<=\b[Ss]tep)|(?<=_step)|(?<=\b[Ii]ter)|(?<=\b[Cc]lient)|(?<=\b[Ee]p)"
     rb"|(?<=\b[Ee])|(?<=\b[Ii]t))|(?<=\d[bBsS])|(?<=\d[ /][bBsSi])"
     rb"|(?<=[hpr][-._#])(?:(?<=\b[Ee]poch[-._#])|(?<=\b[Ss]tep[-._#])|(?<=\b[Ii]ter[-._#]))"
-    rb"|(?<=[a-zB\] ][#B])(?:(?<=[a-z\]] #)|(?<= B))|(?<=^[#B])|(?<=\b[Ee]p\.)|(?<=\b[Nn]o\.))"
+    rb"|(?<=[a-zB\] ][#B])(?:(?<=[A-Za-z\]] #)|(?<= B))|(?<=^[#B])|(?<=\b[Ee]p\.)|(?<=\b[Nn]o\.))"
 )
 """What a place is called without a space behind it: `Fold 0 E3/10`, `epoch12`, `Iter-100`, `epoch_7`,
 `epoch#7`, `No.3`, `Round #3`, `train_step9`."""
