@@ -454,3 +454,13 @@ def test_what_was_consumed_may_be_between_a_name_and_its_value(place):
     assert parsed.column("train/loss").tolist() == LOSSES
     assert parsed.column("step").tolist() == [64 * i + 64 for i in range(N)]
     assert parsed.column("total").tolist() == [1920] * N
+
+
+def test_what_was_consumed_is_no_part_of_the_name_behind_it():
+    lines = [
+        f"{64 * i} tokens train/loss {loss}\n{64 * i} tokens opt/lr 0.{i:02}\n"
+        for i, loss in enumerate(LOSSES)
+    ]
+    parsed = parse("".join(lines).encode())
+    assert parsed.column("train/loss").tolist() == LOSSES
+    assert parsed.column("train/learning_rate", EVAL).tolist() == [i / 100 for i in range(N)]

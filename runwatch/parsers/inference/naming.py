@@ -45,6 +45,11 @@ _COUNTED = re.compile(
 _COUNTED_AT = re.compile(_COUNTED.pattern.partition(rb"\b(?!")[0] + rb"\b")
 _CONSUMED = re.compile(rb"(?i) ?(?P<name>(?:token|sample|image|example|sequence)s)\b(?! ?[=:] ?\d)")
 """What training consumes, named behind how many of it there were: `1.25M/20.00M tokens`, `3.5B tokens:`."""
+_BEHIND_AMOUNT = re.compile(
+    rb"(?i)\A (?:token|sample|image|example|sequence)s (?=[a-z])"
+    rb"(?!(?:per|so|in|from|of|seen|consumed|processed)\b)"
+)
+"""What such an amount is of, before the name of the next number: `4096 tokens train/loss 0.5`."""
 _AMOUNT = re.compile(
     rb" ?([KMGT]i?B|%|W|C|\xc2\xb0C|MHz|" + rb"|".join(map(re.escape, RATES)) + rb")(?!\w| ?[:=\d])"
 )
@@ -285,6 +290,7 @@ def _is_progress(line: bytes, place: Field, share: Field) -> bool:
 
 def _plain(gap: bytes) -> bytes:
     """Return the text before a number as other programs write it."""
+    gap = _BEHIND_AMOUNT.sub(b"", gap)
     if gap.endswith(b" @ "):
         return _AT.sub(b" at step ", gap)
     if b"value" in gap:
