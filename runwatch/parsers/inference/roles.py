@@ -31,7 +31,6 @@ from runwatch.parsers.lexicon.words import (
     is_val,
     words,
 )
-from runwatch.parsers.words import ALIKE
 
 _STEP_RANKS = {word.encode(): rank for word, rank in counted.RANKS.items()}
 _GLOBAL = frozenset(name.encode() for name in counted.OF_RUN)
@@ -192,14 +191,15 @@ _LONGEST_PACE = 128
 _BEHIND_VALUE = b" |/%)\r" + string.ascii_letters.encode()
 """Signs of units, and what closes a cell."""
 _NO_NUMBER = re.compile(rb"(?i)\b(?:nan|inf)[ |\r]*\Z")
+_NUMBERS = re.compile(rb"(?<![A-Za-z_\d])\d+")
+"""Digits that are of no name, as in `grad_l2`."""
 _SHAPES = 1024
-"""Lines, whatever their digits, of which it is remembered whether they show the pace."""
+"""Lines, whatever their numbers, of which it is remembered whether they show the pace."""
 _PACE_ROLES = ("learning rate", "gradient norm", "duration", "rate", "share")
 _PACE_WORDS = 9
 """The most words of such a line."""
 _PACE_NUMBERS = 3
 """The most numbers of such a line: a place, its epoch, and one value."""
-_said: dict[bytes, str] = {}
 
 
 def shows_pace(line: bytes) -> bool:
@@ -219,15 +219,12 @@ def _says(line: bytes) -> str:
         return ""
     if len(line.split()) > _PACE_WORDS:
         return ""
-    shape = line.translate(ALIKE)
-    if shape not in _said:
-        if len(_said) >= _SHAPES:
-            _said.clear()
-        _said[shape] = _read(fields(line))
-    return _said[shape]
+    return _shape_says(_NUMBERS.sub(lambda digits: b"0" * len(digits[0]), line))
 
 
-def _read(found: list[Field]) -> str:
+@lru_cache(_SHAPES)
+def _shape_says(shape: bytes) -> str:
+    found = fields(shape)
     if not 0 < len(found) <= _PACE_NUMBERS:
         return ""
     if any(is_quality(f.name) for f in found):
