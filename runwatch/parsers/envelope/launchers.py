@@ -55,7 +55,7 @@ _NO_RATE = rb"(?<![A-Za-z])(?<!\ds/)(?<! s/)(?<!ms/)(?<!sec/)(?<!time/)(?<!per )
 SPEAKS = (
     rb"(?= {0,8}(?:[\[{(<|]|\d{1,9}/\d{1,9} |-{10}|[*-][ *]{1,8}[A-Za-z]|\xe2\x94"
     rb"| [ \t]{1,32}[A-Za-z|][\w ./|-]{0,40}[:=>]? {0,20}[\d.eE+-]{1,24} ?[A-Za-z/%]{0,12}\s*$"
-    rb"|(?i:(?:running |begin |start )?(?:val|eval|test|dev)[a-z]{0,12})[^\d\r\n]{0,60}$|"
+    rb"|(?i:(?:running |begin |start )?(?:val(?:id\w{0,8})?|eval\w{0,8}|test(?:ing)?|dev)\b)[^\d\r\n]{0,60}$|"
     rb"\d{1,9}:\s{1,16}(?:learn|test):"
     rb"|\d[\d.eE+-]{0,40}(?:,[\d.eE+-]{1,40})+\s*$"
     rb"|(?:(?!(?i:loss|eta\b|time|elapsed))[^=\r\n]){0,80}?\d\d:\d\d:\d\d"
