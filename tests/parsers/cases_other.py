@@ -458,7 +458,7 @@ CASES = [
         "tesseract",
         "At iteration 98/200/201, Mean rms=1.912%, delta=4.512%, BCER train=9.325%, BWER train=21.500%, skip ratio=0.000%,  "
         "New worst BCER = 9.325 wrote checkpoint.\n"
-        "At iteration 130/300/301, Mean rms=1.500%, delta=4.250%, char train=8.250%, word train=20.500%, skip ratio=0%,  "
+        "At iteration 130/300/301, mean rms=1.500%, delta=4.250%, char train=8.250%, word train=20.500%, skip ratio=0%,  "
         "New best char error = 8.25 wrote checkpoint.\n",
         {"step": [200, 300], "rms": [1.912, 1.5], "BCER": [9.325, 8.25], "BWER": [21.5, 20.5]},
     ),

@@ -10,7 +10,9 @@ from .logs import parse
 from .test_home_made import LOSSES, VALS, N
 
 
-@pytest.mark.parametrize("name", ["it", "n_iter", "Step", "ITER", "Round", "ep"])
+@pytest.mark.parametrize(
+    "name", ["it", "n_iter", "Step", "ITER", "Round", "ep", "Epochs(/40)", "epoch (of 40)"]
+)
 def test_a_table_counts_by_any_name(name):
     rows = "".join(f"{i + 1},{loss},0.1\n" for i, loss in enumerate(LOSSES))
     parsed = parse(f"{name},loss,lr\n{rows}".encode())

@@ -18,6 +18,8 @@ _USED = re.compile(
     r"_(?:done|seen|so_far|taken|processed|consumed|trained)"
 )
 """How many there were up to now."""
+_OF_ALL = re.compile(r"[ _]?[(\[] ?(?:/|of |x)? ?\d+[)\]]\Z")
+"""How many there are in all, behind a name: `Epochs (/10)`."""
 _SHORT = {"ep": "epoch", "it": "iteration", "itr": "iteration", "mb": "minibatch", "gstep": "step"}
 EPISODE = "episode"
 """Next to one, `steps` are how long it was; next to `episodes`, they are those of all."""
@@ -90,7 +92,7 @@ RANKS = {word: rank for rank, words in _RANKED.items() for word in words.split()
 
 def counter_of(name: str) -> str:
     """Return what the number of a name counts, in one spelling: `Current Epoch`, `epoch_num` -> epoch."""
-    lower = _HUMP.sub("_", name.strip()).lower()
+    lower = _HUMP.sub("_", _OF_ALL.sub("", name.strip())).lower()
     found = _USED.fullmatch(lower) or _AROUND.fullmatch(lower)
     what = found["what"] if found else lower
     return _SHORT.get(what, what)

@@ -9,7 +9,7 @@ FORMAT = Format(
     example="At iteration 98/200/201, Mean rms=1.912%, delta=4.512%, BCER train=9.325%, BWER train=21.500%",
     matchers=(
         training(
-            rb"At iteration \d+/{step}/\d+, (?:Mean )?rms={rms}%, delta={delta}%, "
+            rb"At iteration \d+/{step}/\d+, (?:[Mm]ean )?rms={rms}%, delta={delta}%, "
             rb"(?:BCER|char) train={BCER}%, (?:BWER|word) train={BWER}%"
         ),
     ),
