@@ -231,3 +231,8 @@ def test_rates_are_of_the_whole_run_next_to_its_run_time():
         SAMPLES_PER_SEC,
     ]
     assert columns(["train_runtime", "train_steps_per_second"])[1] == "train_steps_per_second"
+
+
+def test_the_angle_of_oriented_boxes_is_a_part_of_the_loss():
+    parts = ("train/box_loss", "train/obj_loss", "train/cls_loss", "train/theta_loss")
+    assert parts_of_loss(parts) == parts

@@ -11,7 +11,7 @@ _HEADS = [f"{head}{ending}" for head in ("om", "oo") for ending in ("", "_loss")
 """Of YOLOv10: one to many, one to one."""
 _BOXES = frozenset({"train/box_loss", "train/giou_loss", *(f"train/box_{head}" for head in _HEADS)})
 _OTHERS = frozenset(
-    ["obj", "cls", "dfl", "l1", "seg", "pose", "kobj", "rle", "angle", "landmark", "kpt", "kptv"]
+    ["obj", "cls", "dfl", "l1", "seg", "pose", "kobj", "rle", "angle", "theta", "landmark", "kpt", "kptv"]
 )
 _UNNAMED = {f"train/loss_{column}" for column in range(2, 9)}
 """Columns next to that of the boxes whose header was not printed."""
