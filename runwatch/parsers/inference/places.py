@@ -272,7 +272,7 @@ def end_named(lines: list[Kept], counted: Place | None) -> bytes:
     if counted is None or ends_of(lines, counted):
         return b""
     kinds = {kind_of(spelled(name)) for name in names_of(lines, counted)}
-    for name in {f.name for f in lines[0].found if f.name and planned_of(spelled(f.name)) in kinds}:
+    for name in [f.name for f in lines[0].found if f.name and planned_of(spelled(f.name)) in kinds]:
         ends = {k.value(i) for k in lines for i, f in enumerate(k.found) if f.name == name}
         if len(ends) == 1 and max(steps_of(lines, counted)) <= ends.pop():
             return name
