@@ -43,11 +43,11 @@ _COUNTED = re.compile(
 )
 """What is counted, named behind its number: `[50000 eps] reward=0.5`."""
 _COUNTED_AT = re.compile(_COUNTED.pattern.partition(rb"\b(?!")[0] + rb"\b")
-_CONSUMED = re.compile(rb"(?i) ?(?P<name>(?:token|sample|image|example|sequence)s)\b(?! ?[=:] ?\d)")
+_THINGS = rb"(?:token|sample|image|example|sequence)s"
+_CONSUMED = re.compile(rb"(?i) ?(?P<name>" + _THINGS + rb")\b(?! ?[=:] ?\d)")
 """What training consumes, named behind how many of it there were: `1.25M/20.00M tokens`, `3.5B tokens:`."""
 _BEHIND_AMOUNT = re.compile(
-    rb"(?i)\A (?:token|sample|image|example|sequence)s (?=[a-z])"
-    rb"(?!(?:per|so|in|from|of|seen|consumed|processed)\b)"
+    rb"(?i)\A " + _THINGS + rb" (?=[a-z])(?!(?:per|so|in|from|of|seen|consumed|processed)\b)"
 )
 """What such an amount is of, before the name of the next number: `4096 tokens train/loss 0.5`."""
 _AMOUNT = re.compile(
@@ -110,8 +110,9 @@ _ON_PART = re.compile(
     rb"(?i)(?:(?:on|for|over) )?(?:the )?(train(?:ing)?|val(?:id(?:ation)?)?|test|dev|eval(?:uation)?)"
     rb" (?:set|data(?:set)?|split|images|samples|examples)"
 )
+"""A part of the data that a value is of: `on the test set`."""
 _MEASURED = re.compile(rb"([A-Za-z][\w@.-]*)(?: (?:on|for|over))?(?: the)? *\Z")
-"""Before such a part: what was measured, `the loss on the validation set is 0.5`."""
+"""Before it: what was measured, `the loss on the validation set is 0.5`."""
 _RANKED = re.compile(rb"(?i)(?:.* )?(?:top|(?:precision|recall|hits?|ndcg|mrr) at)")
 """Names a score with the number behind it: how many of the first guesses count."""
 _OF_BEST = re.compile(

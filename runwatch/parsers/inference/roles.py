@@ -22,6 +22,7 @@ from runwatch.parsers.lexicon.words import (
     MEMORY,
     REPEATED,
     RUNS,
+    SHARES,
     SPLIT_KEYS,
     TRAIN,
     is_loss,
@@ -51,7 +52,7 @@ _INDEX = frozenset(b"id idx index num number no i n in out".split())
 """Words behind the word that says what is counted: `batch_idx`, `step number`."""
 _PACES = frozenset(b"sps fps ips tps wps ups qps".split())
 """Rates by their initials."""
-_SHARES = frozenset(b"pct percent progress complete done epoch epochs ep".split())
+_FAR = SHARES | frozenset((b"epoch", b"epochs", b"ep"))
 """Words of names that say how far training is."""
 _CLASSES = (
     RUNS
@@ -156,7 +157,7 @@ def is_pace(field: Field) -> bool:
 def is_aside(field: Field) -> bool:
     """Whether a number says how far or how fast training is, or what it needs, and not how well it goes."""
     said, role = words(field.name), meaning(languages.spelled(field.name)).role
-    other = role in _PACE_ROLES or not (MEMORY | _SHARES).isdisjoint(said)
+    other = role in _PACE_ROLES or not (MEMORY | _FAR).isdisjoint(said)
     return other or field.suffix == b"%" or is_time(field)
 
 

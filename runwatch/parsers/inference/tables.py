@@ -25,6 +25,7 @@ from runwatch.parsers.lexicon.records import HeldOut
 from runwatch.parsers.lexicon.records import columns as columns_of
 from runwatch.parsers.lexicon.units import of_suffix
 from runwatch.parsers.lexicon.words import (
+    SHARES,
     SPLIT_KEYS,
     is_epoch,
     is_indexed,
@@ -52,7 +53,6 @@ _COUNTERS = ("#", *ANY, "e", "gen")
 _COMMENT = re.compile(rb"#(?=[A-Za-z])|# +(?=(?i:" + "|".join(_COUNTERS[1:]).encode() + rb")\b)")
 """Before a header that is a comment; a `#` before a name that counts nothing is a column itself."""
 _TIMES = frozenset(b"time timestamp date datetime".split())
-_SHARES = frozenset(b"percent pct progress done complete completed".split())
 _MAX_COLUMNS = 32
 _NO_BAR = rb"(?!\xe2\x94[\x82\x83])(?<!\xe2(?=\x94[\x82\x83]))(?<!\xe2\x94(?=[\x82\x83]))[^\s|]"
 """A byte of a cell: bars may be drawn."""
@@ -272,7 +272,7 @@ def _share(columns: Sequence[bytes]) -> int | None:
     """Return the column that says how far training is, where none counts: its rows are in order."""
     if _counter(columns) is not None:
         return None
-    return next((i for i, column in enumerate(columns) if not _SHARES.isdisjoint(words(column))), None)
+    return next((i for i, column in enumerate(columns) if not SHARES.isdisjoint(words(column))), None)
 
 
 class TableMatcher(Matcher):

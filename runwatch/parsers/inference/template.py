@@ -206,9 +206,8 @@ class LearnedMatcher(Matcher):
             plan = self._stage(section + family, found, ranked)
         sums_up = plan is not None and plan.heads and any(is_quality(f.name) for f in found)
         unplaced = plan is not None and plan.counter and find(plan.counter, found, ranked) is None
-        if (
-            plan is None or sums_up or unplaced
-        ):  # `Epoch 3/9 | loss 0.5` below the batches that `Epoch 3/9` heads
+        # it sums up: `Epoch 3/9 | loss 0.5` below the batches that `Epoch 3/9` heads
+        if plan is None or sums_up or unplaced:
             return self._evaluation(section + family, line, found, ranked)
         return self._read(plan, section + family, line, found, ranked)
 

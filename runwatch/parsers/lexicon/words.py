@@ -92,6 +92,8 @@ RUNS = frozenset(
 """Words of names whose numbers distinguish trainings."""
 MEMORY = frozenset(b"memory mem ram vram".split())
 """Words of names of how much memory is used."""
+SHARES = frozenset(b"percent pct progress done complete completed".split())
+"""Words of names of how far training is."""
 _EPISODE = frozenset(b"episode episodes episodic ep".split())
 _REWARDS = frozenset(b"return returns reward rewards rew".split())
 _RETURNS = _REWARDS - {b"rew"} | {b"score"}

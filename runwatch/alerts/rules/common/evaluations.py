@@ -23,8 +23,6 @@ _RISEN = 1.01
 _MOST = 8
 """Scores that are followed."""
 _PERPLEXITY = re.compile(r"(?i)(?:val(?:id(?:ation)?)?|eval|dev)[/_ ](?:.*[/_ ])?(?:ppl|perplexity)\Z")
-
-
 _ERROR = re.compile(
     r"(?i)(?:val(?:id(?:ation)?)?|eval|dev)[/_ ]"
     r"(?:n?r?mse|mae|nll|ce|bce|mean[_ ](?:squared|absolute)[_ ]error)\Z"
